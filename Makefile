@@ -1,0 +1,77 @@
+# make up      a working registry        make help   everything else
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# The stack that the commands are about: its settings are in Pulumi.$(STACK).yaml.
+STACK ?= dev1
+
+# What every command that runs Pulumi needs: the tools, the stack, and the environment to reach both.
+pulumi_env := eval "$$(scripts/env)"
+engine_env := eval "$$(npx --no-install tsx scripts/engine-env.ts $(STACK))"
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  STACK=$(STACK) chooses the stack."
+
+.PHONY: up
+up: tools ## set everything up, then prove that the registry works
+	@scripts/with-lock scripts/up $(STACK)
+
+.PHONY: preview
+preview: tools ## show what `make up` would change
+	@scripts/with-lock scripts/stack $(STACK)
+	@$(pulumi_env); pulumi preview --stack $(STACK) --diff
+
+.PHONY: destroy
+destroy: tools ## take the registry down; the pushed images stay
+	@scripts/with-lock scripts/down $(STACK)
+
+.PHONY: purge
+purge: tools ## take the registry down for good, with all that was pushed
+	@scripts/with-lock scripts/down $(STACK) --purge
+
+.PHONY: login
+login: tools ## sign the docker client in as the first user
+	@$(pulumi_env); npx --no-install tsx scripts/login.ts $(STACK)
+
+.PHONY: smoke
+smoke: tools ## prove that the live registry works
+	@$(pulumi_env); $(engine_env); npx --no-install tsx scripts/smoke.ts $(STACK)
+
+.PHONY: logs
+logs: tools ## show what the containers say
+	@$(pulumi_env); $(engine_env); scripts/logs $(STACK)
+
+.PHONY: env
+env: node_modules/.package-lock.json ## print the environment for plain `pulumi …`: eval "$$(make -s env)"
+	@scripts/env
+
+.PHONY: doctor
+doctor: ## name what is missing
+	@scripts/doctor
+
+.PHONY: images
+images: tools ## get or build the images that the stack names
+	@scripts/with-lock scripts/stack $(STACK)
+	@$(pulumi_env); $(engine_env); scripts/ensure-engine; scripts/ensure-images $$(npx --no-install tsx scripts/images.ts $(STACK))
+
+.PHONY: tools
+tools: node_modules/.package-lock.json
+	@scripts/install-tools
+
+# npm writes this file last, so an installation that was cut short is done again.
+node_modules/.package-lock.json: package-lock.json
+	@echo "▸ npm ci" >&2
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: check
+check: node_modules/.package-lock.json ## type-check, lint, format, check the workflows
+	@npm run --silent check
+	@scripts/check-workflows
+
+.PHONY: test
+test: check tools ## everything: quick tests, then the real engine, Docker and clients
+	@scripts/test

@@ -1,0 +1,126 @@
+import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
+import { isIP } from "node:net";
+import { rootCertificates } from "node:tls";
+
+/** What is wrong with a provided certificate: with the bundle, with the key, or with the name it is meant for. */
+export interface BundleProblem {
+  readonly about: "bundle" | "key" | "hostname";
+  /** A clause that follows the setting's name: "is not …, …". */
+  readonly wrong: string;
+}
+
+/**
+ * Checks a provided certificate before anything is made: the key fits, it covers the hostname, it is in date, and the
+ * chain is in order and complete, that is: its last certificate is a root itself or was issued by a public one.
+ *
+ * @param bundle PEM: the server's certificate, then each issuer in order.
+ * @param key PEM: the private key, not encrypted.
+ * @param hostname What clients type. A wildcard certificate covers one label.
+ * @returns Every problem; none when the certificate can be used.
+ */
+export function validateBundle(bundle: string, key: string, hostname: string, now: Date): BundleProblem[] {
+  const problems: BundleProblem[] = [];
+  const chain = parseOr(() => parseBundle(bundle));
+  const privateKey = parseOr(() => createPrivateKey(key));
+  const [leaf] = chain ?? [];
+
+  if (chain === undefined || leaf === undefined)
+    problems.push({ about: "bundle", wrong: "holds no readable PEM certificate" });
+  if (privateKey === undefined)
+    problems.push({ about: "key", wrong: "is not a readable, unencrypted PEM private key" });
+  if (chain === undefined || leaf === undefined) return problems;
+
+  if (privateKey !== undefined && !leaf.checkPrivateKey(privateKey)) problems.push(wrongKey(chain, privateKey));
+  for (const certificate of chain) {
+    const wrong = outOfDate(certificate, now);
+    if (wrong !== undefined) problems.push({ about: "bundle", wrong });
+  }
+  if (!covers(leaf, hostname)) {
+    problems.push({
+      about: "hostname",
+      wrong: `"${hostname}" is not covered by the certificate, which is for ${namesIn(leaf)}`,
+    });
+  }
+  const broken = brokenLink(chain);
+  if (broken !== undefined) problems.push({ about: "bundle", wrong: broken });
+  return problems;
+}
+
+/** The root of a bundle that brings its own, PEM; empty for a bundle that a public authority stands behind. */
+export function selfSignedRoot(bundle: string): string {
+  const last = parseBundle(bundle).at(-1);
+  return last !== undefined && isIssuedBy(last, last) ? last.toString() : "";
+}
+
+function parseBundle(bundle: string): X509Certificate[] {
+  const blocks = bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  return blocks.map((pem) => new X509Certificate(pem));
+}
+
+function parseOr<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch {
+    return undefined;
+  }
+}
+
+function wrongKey(chain: X509Certificate[], key: KeyObject): BundleProblem {
+  return chain.some((certificate) => certificate.checkPrivateKey(key))
+    ? { about: "bundle", wrong: "is out of order: the server's own certificate must be the first" }
+    : { about: "key", wrong: "is not the key of the certificate" };
+}
+
+function outOfDate(certificate: X509Certificate, now: Date): string | undefined {
+  if (now > new Date(certificate.validTo))
+    return `is out of date: ${nameOf(certificate)} expired on ${certificate.validTo}`;
+  if (now < new Date(certificate.validFrom))
+    return `is not valid yet: ${nameOf(certificate)} begins on ${certificate.validFrom}`;
+  return undefined;
+}
+
+function covers(leaf: X509Certificate, hostname: string): boolean {
+  // Browsers and Go look at the alternative names only, never at the subject.
+  return (isIP(hostname) === 0 ? leaf.checkHost(hostname, { subject: "never" }) : leaf.checkIP(hostname)) !== undefined;
+}
+
+function brokenLink(chain: X509Certificate[]): string | undefined {
+  for (const [i, certificate] of chain.entries()) {
+    const next = chain[i + 1];
+    if (next === undefined) {
+      if (isIssuedBy(certificate, certificate) || issuedByPublicRoot(certificate)) return undefined;
+      return `is incomplete: the certificate of ${issuerOf(certificate)}, which issued ${nameOf(certificate)}, is missing at its end`;
+    }
+    if (!isIssuedBy(certificate, next)) {
+      return chain.some((other) => isIssuedBy(certificate, other))
+        ? `is out of order: ${issuerOf(certificate)} must follow ${nameOf(certificate)}, which it issued`
+        : `is incomplete: the certificate of ${issuerOf(certificate)}, which issued ${nameOf(certificate)}, must follow it`;
+    }
+  }
+  return undefined;
+}
+
+function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+}
+
+function issuedByPublicRoot(certificate: X509Certificate): boolean {
+  return rootCertificates.some((pem) => isIssuedBy(certificate, new X509Certificate(pem)));
+}
+
+function namesIn(certificate: X509Certificate): string {
+  return certificate.subjectAltName ?? "no name at all";
+}
+
+function nameOf(certificate: X509Certificate): string {
+  return commonNameIn(certificate.subject);
+}
+
+function issuerOf(certificate: X509Certificate): string {
+  return commonNameIn(certificate.issuer);
+}
+
+/** Node gives a distinguished name as lines `CN=…`. */
+function commonNameIn(name: string): string {
+  return /^CN=(.*)$/m.exec(name)?.[1] ?? name.replaceAll("\n", ", ");
+}

@@ -1,0 +1,58 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import bcrypt from "bcryptjs";
+
+/** Somebody who may use the registry. */
+export interface User {
+  /** What they type as user name, exactly so: no colon, no control character, no leading `#`. */
+  readonly name: string;
+  /** Secret, 1 to 72 bytes of UTF-8. Default: a generated one, kept in the state. */
+  readonly password?: pulumi.Output<string> | undefined;
+}
+
+export interface CredentialsArgs {
+  /** At least one, no name twice. */
+  readonly users: readonly User[];
+}
+
+/** The cost of bcrypt: 2^10 rounds, about 60 ms of a core for each guess. */
+const cost = 10;
+
+/** The users, their passwords and the htpasswd file that proves them. */
+export class Credentials extends pulumi.ComponentResource {
+  /** Secret: the password of each user, by name. */
+  readonly passwords: pulumi.Output<Record<string, string>>;
+  /** Secret: one line `name:bcrypt hash` for each user. The same on every run, as the salts are in the state. */
+  readonly htpasswd: pulumi.Output<string>;
+
+  constructor(name: string, args: CredentialsArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("privateregistry:index:Credentials", name, {}, opts);
+
+    const entries = args.users.map((user) => {
+      const password = user.password ?? this.generatePassword(`${name}-${user.name}`);
+      const salt = new random.RandomBytes(`${name}-${user.name}-salt`, { length: 16 }, { parent: this });
+      const line = pulumi
+        .all([password, salt.base64])
+        .apply(
+          ([clear, bytes]) => `${user.name}:${bcrypt.hashSync(clear, bcryptSalt(Buffer.from(bytes, "base64")))}\n`,
+        );
+      return { user, password, line };
+    });
+
+    this.passwords = pulumi.secret(
+      pulumi.output(Object.fromEntries(entries.map(({ user, password }) => [user.name, password]))),
+    );
+    this.htpasswd = pulumi.secret(pulumi.all(entries.map(({ line }) => line)).apply((lines) => lines.join("")));
+
+    this.registerOutputs({});
+  }
+
+  private generatePassword(name: string): pulumi.Output<string> {
+    // Letters and digits only: safe to paste into any shell, and 32 of them are 190 bits.
+    return new random.RandomPassword(`${name}-password`, { length: 32, special: false }, { parent: this }).result;
+  }
+}
+
+function bcryptSalt(bytes: Buffer): string {
+  return `$2y$${String(cost).padStart(2, "0")}$${bcrypt.encodeBase64(bytes, 16)}`;
+}

@@ -1,0 +1,85 @@
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import * as http from "node:http";
+import * as https from "node:https";
+import { join } from "node:path";
+import { Duplex } from "node:stream";
+
+import type { Engine } from "./engine.js";
+
+/** The answer of an engine: the status, and the JSON body read. */
+export interface EngineAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** Asks an engine, by GET only: what can be read before anything is made. */
+export interface EngineClient {
+  /** @throws Error when the engine can't be reached within the time. */
+  get(path: string): Promise<EngineAnswer>;
+}
+
+/** A client of the engine's HTTP interface over its socket, over TLS with the client's certificate, or over SSH. */
+export function connectTo(engine: Engine, timeoutMs = 15_000): EngineClient {
+  return { get: (path) => get(engine, path, timeoutMs) };
+}
+
+function get(engine: Engine, path: string, timeoutMs: number): Promise<EngineAnswer> {
+  return new Promise((resolve, reject) => {
+    const request = open(engine, path);
+    request.setTimeout(timeoutMs, () =>
+      request.destroy(new Error(`no answer within ${String(timeoutMs / 1000)} seconds`)),
+    );
+    request.on("error", reject);
+    request.on("response", (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("error", reject);
+      response.on("end", () => {
+        resolve({ status: response.statusCode ?? 0, body: readJson(Buffer.concat(chunks).toString("utf8")) });
+      });
+    });
+    request.end();
+  });
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { message: text.trim() };
+  }
+}
+
+function open(engine: Engine, path: string): http.ClientRequest {
+  const url = new URL(engine.host);
+  const headers = { Host: "docker", Connection: "close" };
+  switch (url.protocol) {
+    case "unix:":
+      return http.request({ socketPath: url.pathname, path, headers });
+    case "ssh:":
+      return http.request({ path, headers, createConnection: () => dialOverSsh(engine.host) });
+    default: {
+      const address = { host: url.hostname, port: url.port, path, headers };
+      if (engine.certPath === undefined) return http.request(address);
+      const read = (file: string) => readFileSync(join(engine.certPath ?? "", file));
+      return https.request({ ...address, ca: read("ca.pem"), cert: read("cert.pem"), key: read("key.pem") });
+    }
+  }
+}
+
+/** What Docker's own client does: the machine's `docker` hands its input on to the engine. Host keys as the user's ssh has them. */
+function dialOverSsh(host: string): Duplex {
+  const ssh = spawn("ssh", ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", host, "docker", "system", "dial-stdio"], {
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const stream = Duplex.from({ readable: ssh.stdout, writable: ssh.stdin });
+  const said: string[] = [];
+  ssh.stderr.on("data", (chunk: Buffer) => said.push(chunk.toString("utf8")));
+  ssh.on("error", (error) => stream.destroy(error));
+  ssh.on("exit", (code) => {
+    if (code !== 0) stream.destroy(new Error(said.join("").trim() || `ssh ended with ${String(code)}`));
+  });
+  stream.on("close", () => ssh.kill());
+  return stream;
+}

@@ -1,0 +1,67 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+
+import { hardened } from "./hardening.js";
+
+export interface OneShotArgs {
+  /** What it is for, as it reads in an error: "the new proxy configuration was not taken up". */
+  readonly failure: string;
+  readonly image: pulumi.Input<string>;
+  /** Numeric `uid:gid`. */
+  readonly user: string;
+  readonly command: string[];
+  /** Capabilities that it needs beside none. */
+  readonly capabilities?: string[];
+  readonly volumes: docker.ContainerArgs["volumes"];
+  readonly uploads?: docker.ContainerArgs["uploads"];
+  /** The container whose processes and network it shares: `container:ID`. Default: none of either. */
+  readonly joins?: pulumi.Input<string>;
+}
+
+/**
+ * A container that runs one command to its end. A command that fails fails the `up`, with what it printed.
+ * It runs again when anything of its args changes; the ended container stays until then, for its log.
+ */
+export class OneShot extends pulumi.ComponentResource {
+  /** Known once the command has succeeded. */
+  readonly done: pulumi.Output<boolean>;
+
+  constructor(name: string, args: OneShotArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("privateregistry:index:OneShot", name, {}, opts);
+
+    const container = new docker.Container(
+      `${name}-run`,
+      {
+        ...hardened({ memory: 128, processes: 128 }),
+        name,
+        image: args.image,
+        user: args.user,
+        entrypoints: ["/bin/sh"],
+        command: args.command,
+        ...(args.capabilities && { capabilities: { drops: ["ALL"], adds: args.capabilities } }),
+        ...(args.uploads && { uploads: args.uploads }),
+        volumes: args.volumes,
+        networkMode: args.joins ?? "none",
+        ...(args.joins !== undefined && { pidMode: args.joins }),
+        restart: "no",
+        mustRun: false,
+        attach: true,
+        logs: true,
+      },
+      { parent: this, additionalSecretOutputs: ["uploads"] },
+    );
+
+    // The provider takes any exit code for success.
+    this.done = pulumi
+      .all([container.exitCode, container.containerLogs, container.urn])
+      .apply(([exitCode, logs, urn]) => {
+        if (exitCode === 0) return true;
+        throw new pulumi.RunError(
+          `${args.failure}:\n${logs.trim() || `exit code ${String(exitCode)}`}\n` +
+            `Mend that and run \`pulumi up\` again; to try the same once more: pulumi up --replace '${urn}'`,
+        );
+      });
+
+    this.registerOutputs({});
+  }
+}

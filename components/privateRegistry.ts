@@ -1,0 +1,133 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+
+import { Certificate, type CertificateArgs } from "./certificate.js";
+import { Credentials, type User } from "./credentials.js";
+import type { DockerHost } from "./hosts/dockerHost.js";
+import { Registry } from "./registry.js";
+import { isLoopback, ReverseProxy } from "./reverseProxy.js";
+
+export interface PrivateRegistryArgs {
+  /** The machine that runs the containers. */
+  readonly host: DockerHost;
+  /** The DNS name or IPv4 address that clients type. Default: the host's own address. A change renews the certificate. */
+  readonly hostname?: string | undefined;
+  /** The TCP port that clients type, 1 to 65535. A change replaces the proxy container. */
+  readonly port: number;
+  /** Image references, each with an exact version or a digest. A change replaces the container of that image. */
+  readonly images: { readonly registry: string; readonly proxy: string };
+  /** Who may use the registry; at least one. A change goes live by a reload. */
+  readonly users: readonly User[];
+  /** Which certificate the proxy shows. A change goes live by a reload. */
+  readonly certificate: CertificateArgs["source"];
+}
+
+/**
+ * A registry that nobody reaches directly, and the proxy before it that does TLS and passwords.
+ *
+ * Nothing here replaces the images that were pushed: they are in the registry's data volume, which outlives all else.
+ */
+export class PrivateRegistry extends pulumi.ComponentResource {
+  /** What people type after `docker login`: `host:port`, or `host` alone on port 443. */
+  readonly endpoint: pulumi.Output<string>;
+  /** The endpoint as a URL: `https://host:port`. */
+  readonly url: pulumi.Output<string>;
+  /** The names of the users, in the order of the settings. */
+  readonly usernames: pulumi.Output<string[]>;
+  /** Secret: the password of each user, by name. */
+  readonly passwords: pulumi.Output<Record<string, string>>;
+  /** The certificate authority that clients must trust, PEM; empty where their own trust store has it. */
+  readonly caCertificate: pulumi.Output<string>;
+  /** The SHA-256 fingerprint of that authority, `AB:CD:…`; empty where there is none to trust. */
+  readonly caFingerprint: pulumi.Output<string>;
+  /** Signs Docker in; asks for the password. */
+  readonly loginCommand: pulumi.Output<string>;
+  /** Asks the registry whether it is there; asks for the password. Prints 200. */
+  readonly checkCommand: pulumi.Output<string>;
+
+  constructor(name: string, args: PrivateRegistryArgs, opts?: pulumi.ComponentResourceOptions) {
+    super(
+      "privateregistry:index:PrivateRegistry",
+      name,
+      {},
+      { ...opts, providers: [args.host.provider], transformations: [labelled(name)] },
+    );
+
+    const hostname = args.hostname === undefined ? args.host.address : pulumi.output(args.hostname);
+
+    const credentials = new Credentials(`${name}-credentials`, { users: args.users }, { parent: this });
+
+    const certificate = new Certificate(
+      `${name}-certificate`,
+      { source: args.certificate, hosts: hostname.apply(namesOf) },
+      { parent: this },
+    );
+
+    // Internal: no way out to the world, no way in from it, and not from other containers of the machine either.
+    const network = new docker.Network(`${name}-network`, { name, internal: true }, { parent: this });
+
+    const registry = new Registry(
+      `${name}-registry`,
+      {
+        image: args.images.registry,
+        network: network.name,
+        dataPath: args.host.dataPath,
+        dataVolumeName: `${name}-data`,
+      },
+      { parent: this },
+    );
+
+    new ReverseProxy(
+      `${name}-proxy`,
+      {
+        image: args.images.proxy,
+        hostname,
+        port: args.port,
+        network: network.name,
+        registry: registry.address,
+        htpasswd: credentials.htpasswd,
+        certificateChain: certificate.chain,
+        privateKey: certificate.privateKey,
+      },
+      { parent: this },
+    );
+
+    this.endpoint = hostname.apply((host) => (args.port === 443 ? host : `${host}:${String(args.port)}`));
+    this.url = pulumi.interpolate`https://${this.endpoint}`;
+    this.usernames = pulumi.output(args.users.map((user) => user.name));
+    this.passwords = credentials.passwords;
+    this.caCertificate = certificate.caCertificate;
+    this.caFingerprint = certificate.caFingerprint;
+    const user = shellQuoted(args.users[0]?.name ?? "");
+    this.loginCommand = pulumi.interpolate`docker login -u ${user} ${this.endpoint}`;
+    this.checkCommand = pulumi
+      .all([this.caCertificate, this.url])
+      .apply(
+        ([ca, url]) =>
+          `curl -I ${ca === "" ? "" : `--cacert <(pulumi stack output caCertificate -s ${pulumi.getStack()}) `}-u ${user} ${url}/v2/`,
+      );
+
+    this.registerOutputs({ endpoint: this.endpoint });
+  }
+}
+
+/** The Docker label by which `make logs` and the clean-up after a run cut short know what belongs to a stack. */
+export const ownerLabel = "private-registry.stack";
+
+/** Labels what Docker can list by label. A volume isn't: one that outlived its stack would have to match. */
+function labelled(name: string): pulumi.ResourceTransformation {
+  const labels = [{ label: ownerLabel, value: name }];
+  return ({ type, props, opts }) =>
+    type === "docker:index/container:Container" || type === "docker:index/network:Network"
+      ? { props: { ...(props as object), labels }, opts }
+      : undefined;
+}
+
+/** All names and addresses of the machine that a client could type for this hostname. */
+function namesOf(hostname: string): string[] {
+  return isLoopback(hostname) ? [...new Set([hostname, "localhost", "127.0.0.1", "::1"])] : [hostname];
+}
+
+function shellQuoted(text: string): string {
+  return /^[\w.@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

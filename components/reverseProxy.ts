@@ -1,0 +1,160 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+
+import { hardened } from "./hardening.js";
+import { OneShot } from "./oneShot.js";
+import { configFiles, renderNginxConf } from "./templates/nginxConf.js";
+
+export interface ReverseProxyArgs {
+  /** The image reference, with an exact version or a digest. A change replaces the container. */
+  readonly image: string;
+  /** What clients type. A loopback name is published on loopback only, every other one on all addresses. */
+  readonly hostname: pulumi.Input<string>;
+  /** The TCP port that clients type. A change replaces the container. */
+  readonly port: number;
+  /** The private network that the registry is on. */
+  readonly network: pulumi.Input<string>;
+  /** Where the registry is on that network: `host:port`. A change goes live by a reload, as all below. */
+  readonly registry: pulumi.Input<string>;
+  /** Secret: lines `name:bcrypt hash`. */
+  readonly htpasswd: pulumi.Input<string>;
+  /** PEM: the server's certificate, then its issuers. */
+  readonly certificateChain: pulumi.Input<string>;
+  /** Secret: the certificate's private key, PEM. */
+  readonly privateKey: pulumi.Input<string>;
+}
+
+const port = 8443;
+const statusPort = 8081;
+const configFolder = "/etc/proxy";
+
+/** The id of the user and the group `nginx` in the official image. */
+const uid = 101;
+const user = `${String(uid)}:${String(uid)}`;
+
+/** On the first start there is no configuration yet; whoever loads one needs the container to be there. */
+const start = `trap 'exit 0' TERM QUIT
+until [ -e ${configFolder}/current/${configFiles.conf} ]; do sleep 0.1; done
+exec nginx -c ${configFolder}/current/${configFiles.conf} -g 'daemon off;'`;
+
+const loadScript = {
+  path: "/load.sh",
+  content: readFileSync(new URL("./templates/loadConfiguration.sh", import.meta.url), "utf8"),
+};
+
+/**
+ * The proxy container and its configuration, which is checked and then goes live by a reload: users, passwords,
+ * certificate and settings change without replacing the container. Ports and image do replace it.
+ */
+export class ReverseProxy extends pulumi.ComponentResource {
+  constructor(name: string, args: ReverseProxyArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("privateregistry:index:ReverseProxy", name, {}, opts);
+    const parent = { parent: this };
+
+    const image = new docker.RemoteImage(`${name}-image`, { name: args.image, keepLocally: true }, parent);
+    const frontNetwork = new docker.Network(`${name}-network`, { name }, parent);
+    const config = new docker.Volume(`${name}-config`, { name: `${name}-config` }, parent);
+    const configVolume = { volumeName: config.name, containerPath: configFolder };
+
+    const owned = new OneShot(
+      `${name}-config-owner`,
+      {
+        failure: "the proxy's configuration volume could not be given to the proxy's user",
+        image: image.imageId,
+        user: "0:0",
+        capabilities: ["CHOWN"],
+        command: ["-c", `chown ${user} ${configFolder}`],
+        volumes: [configVolume],
+      },
+      parent,
+    );
+
+    const container = new docker.Container(
+      `${name}-container`,
+      {
+        ...hardened({ memory: 512, processes: 256 }),
+        name,
+        image: image.imageId,
+        user,
+        readOnly: true,
+        tmpfs: { "/tmp": "mode=1777,size=64m" },
+        entrypoints: ["/bin/sh"],
+        command: ["-c", start],
+        volumes: [{ ...configVolume, readOnly: true }],
+        networkMode: frontNetwork.name,
+        networksAdvanced: [{ name: args.network }],
+        ports: [{ internal: port, external: args.port, ip: pulumi.output(args.hostname).apply(publishedOn) }],
+        restart: "unless-stopped",
+        healthcheck: {
+          tests: ["CMD", "wget", "-q", "-O", "/dev/null", `http://127.0.0.1:${String(statusPort)}/generation`],
+          interval: "10s",
+          timeout: "5s",
+          startPeriod: "30s",
+          retries: 3,
+        },
+        // nginx ends at once on TERM; on QUIT it lets running pushes and pulls end.
+        stopSignal: "SIGQUIT",
+        destroyGraceSeconds: 30,
+      },
+      { parent: this, dependsOn: [owned] },
+    );
+
+    new OneShot(
+      `${name}-loader`,
+      {
+        failure: "the new proxy configuration was refused, the old one goes on being served",
+        image: image.imageId,
+        user,
+        command: [loadScript.path],
+        volumes: [configVolume],
+        uploads: this.renderFiles(args),
+        joins: pulumi.interpolate`container:${container.id}`,
+      },
+      parent,
+    );
+
+    this.registerOutputs({});
+  }
+
+  /** The configuration as files for the loader. The generation that names it changes when any of them does. */
+  private renderFiles(args: ReverseProxyArgs) {
+    return pulumi
+      .all([args.hostname, args.registry, args.certificateChain, args.privateKey, args.htpasswd])
+      .apply(([serverName, registry, certificate, key, htpasswd]) => {
+        const render = (generation: string) => ({
+          [configFiles.conf]: renderNginxConf({ serverName, port, statusPort, registry, generation }),
+          [configFiles.certificate]: certificate,
+          [configFiles.key]: key,
+          [configFiles.htpasswd]: htpasswd,
+        });
+        const generation = createHash("sha256")
+          .update(JSON.stringify(render("")))
+          .digest("hex")
+          .slice(0, 16);
+        const files = { ...render(generation), generation };
+        return [
+          { file: loadScript.path, content: loadScript.content },
+          ...Object.entries(files).map(([file, content]) => ({
+            file: `/incoming/${file}`,
+            content,
+            owner: String(uid),
+            group: String(uid),
+            permissions: "0400",
+          })),
+        ];
+      });
+  }
+}
+
+/** The address of the machine that the proxy's port is published on. */
+export function publishedOn(hostname: string): string {
+  return isLoopback(hostname) ? "127.0.0.1" : "0.0.0.0";
+}
+
+/** Whether a hostname means the machine that the client itself runs on. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}

@@ -1,0 +1,76 @@
+# Makes the proxy serve the configuration in $incoming, or leaves it as it was and says why.
+# Runs in a container of the proxy's own image, with its processes and its network: process 1 is the proxy's.
+set -eu
+
+incoming=/incoming
+folder=/etc/proxy
+status=http://127.0.0.1:8081
+
+generation=$(cat "$incoming/generation")
+previous=$(readlink "$folder/current" || true)
+
+serves() {
+  [ "$(wget -q -O - "$status/generation" 2>/dev/null)" = "$generation" ]
+}
+
+within() { # SECONDS COMMAND: tries it ten times a second
+  tries=$(($1 * 10))
+  while [ "$tries" -gt 0 ]; do
+    if "$2"; then return 0; fi
+    tries=$((tries - 1))
+    sleep 0.1
+  done
+  return 1
+}
+
+ready() {
+  wget -q -O /dev/null "$status/ready" 2>/dev/null
+}
+
+point_at() { # a rename, so that there is a configuration at every moment
+  ln -s "$1" "$folder/next"
+  mv -T "$folder/next" "$folder/current"
+}
+
+roll_back() {
+  if [ "$previous" = "$generation" ]; then return; fi
+  if [ -n "$previous" ]; then
+    point_at "$previous"
+    kill -HUP 1
+  else
+    rm "$folder/current"
+  fi
+  rm -rf "${folder:?}/$generation"
+}
+
+# What a run that was cut short left behind.
+rm -rf "$folder/next" "$folder/new"
+
+if [ "$previous" != "$generation" ]; then
+  cp -R "$incoming" "$folder/new"
+  chmod -R go= "$folder/new"
+  nginx -t -q -c "$folder/new/nginx.conf"
+  rm -rf "${folder:?}/$generation"
+  mv "$folder/new" "$folder/$generation"
+  point_at "$generation"
+fi
+
+# A proxy that is just starting takes the configuration by itself.
+kill -HUP 1
+
+if ! within 30 serves; then
+  roll_back
+  echo "the proxy went on with the old configuration for 30 seconds after the reload; its own log says why"
+  exit 1
+fi
+if ! within 30 ready; then
+  echo "the proxy took the configuration but can't reach the registry"
+  exit 1
+fi
+
+for old in "$folder"/*; do
+  case $old in
+    "$folder/current" | "$folder/$generation") ;;
+    *) rm -rf "$old" ;;
+  esac
+done

@@ -1,0 +1,35 @@
+import { stringify } from "yaml";
+
+export interface RegistryConfig {
+  /** The TCP port on the private network. */
+  readonly port: number;
+  /** The folder of the data volume inside the container. */
+  readonly rootDirectory: string;
+  /** Secret: signs the state of uploads under way, so that they survive a restart. */
+  readonly httpSecret: string;
+}
+
+/**
+ * The registry's whole configuration file, YAML. Nothing is left to the image's defaults, which are made for
+ * development: deletion on, debug log, a metrics port open.
+ */
+export function renderRegistryConfig(config: RegistryConfig): string {
+  return stringify({
+    version: 0.1,
+    // The proxy writes the access log.
+    log: { level: "info", formatter: "json", accesslog: { disabled: true } },
+    storage: {
+      filesystem: { rootdirectory: config.rootDirectory },
+      delete: { enabled: false },
+      cache: { blobdescriptor: "inmemory" },
+      // What an upload that was given up left behind is removed after a week.
+      maintenance: { uploadpurging: { enabled: true, age: "168h", interval: "24h", dryrun: false } },
+    },
+    http: {
+      addr: `:${String(config.port)}`,
+      secret: config.httpSecret,
+      headers: { "X-Content-Type-Options": ["nosniff"] },
+    },
+    health: { storagedriver: { enabled: true, interval: "10s", threshold: 3 } },
+  });
+}

@@ -1,0 +1,27 @@
+// Prints the environment in which the `docker` client talks to the engine that a stack's settings name.
+//   eval "$(tsx scripts/engine-env.ts STACK)"
+import { EngineNotFound, findEngine } from "../components/hosts/engine.js";
+import { pulumiJson } from "./pulumi.js";
+
+const [stack = ""] = process.argv.slice(2);
+const config = pulumiJson(["config", "--json", "--stack", stack]) as Record<string, { value?: string }>;
+const setting = (name: string) => config[`private-registry:${name}`]?.value ?? "";
+
+try {
+  const { host, certPath } = findEngine({
+    dockerHost: setting("dockerHost"),
+    dockerContext: setting("dockerContext"),
+    dockerMachine: setting("dockerMachine"),
+  });
+  console.log("unset DOCKER_CONTEXT");
+  console.log(`export DOCKER_HOST='${host}'`);
+  console.log(
+    certPath === undefined
+      ? "unset DOCKER_TLS_VERIFY DOCKER_CERT_PATH"
+      : `export DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH='${certPath}'`,
+  );
+} catch (error) {
+  if (!(error instanceof EngineNotFound)) throw error;
+  console.error(`${error.setting}: ${error.message}.\n    ${error.cure}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,18 @@
+// Signs the docker client in as the first user of a stack: tsx scripts/login.ts STACK
+// The password goes to docker by its standard input: never into a command line, never onto the screen.
+import { spawnSync } from "node:child_process";
+
+import { pulumiJson } from "./pulumi.js";
+
+const [stack = ""] = process.argv.slice(2);
+const outputs = pulumiJson(["stack", "output", "--json", "--show-secrets", "--stack", stack]) as {
+  endpoint: string;
+  usernames: string[];
+  passwords: Record<string, string>;
+};
+const [user = ""] = outputs.usernames;
+const { status } = spawnSync("docker", ["login", "-u", user, "--password-stdin", outputs.endpoint], {
+  input: outputs.passwords[user] ?? "",
+  stdio: ["pipe", "inherit", "inherit"],
+});
+process.exitCode = status ?? 1;

@@ -1,0 +1,74 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export interface Issued {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export interface Request {
+  readonly commonName: string;
+  /** `DNS:…,IP:…`; none for an authority. */
+  readonly names?: string;
+  readonly issuer?: Issued;
+  /** Days from now; a negative end is in the past. */
+  readonly days?: number;
+}
+
+/** A certificate made by openssl, so that what reads it is judged by another's work. */
+export function issue({ commonName, names, issuer, days = 30 }: Request): Issued {
+  const folder = mkdtempSync(join(tmpdir(), "certificates-"));
+  const path = (file: string) => join(folder, file);
+  const openssl = (...args: string[]) => execFileSync("openssl", args, { stdio: "pipe" });
+  try {
+    const day = 24 * 3600 * 1000;
+    const from = new Date(Date.now() - 400 * day);
+    const until = new Date(Date.now() + days * day);
+    const authority = names === undefined;
+    writeFileSync(
+      path("ca.cnf"),
+      `[ca]
+default_ca = own
+[own]
+database = ${path("index")}
+new_certs_dir = ${folder}
+rand_serial = yes
+default_md = sha256
+policy = any
+x509_extensions = ext
+[any]
+commonName = supplied
+[ext]
+basicConstraints = critical,CA:${authority ? "TRUE" : "FALSE"}
+keyUsage = critical,${authority ? "keyCertSign,cRLSign" : "digitalSignature"}
+${authority ? "" : `subjectAltName = ${names}`}
+`,
+    );
+    writeFileSync(path("index"), "");
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path("key"));
+    openssl("req", "-new", "-key", path("key"), "-subj", `/CN=${commonName}`, "-out", path("csr"));
+    const dates = ["-startdate", asn1(from), "-enddate", asn1(until)];
+    const signer = issuer && {
+      key: write(path("issuer.key"), issuer.key),
+      cert: write(path("issuer.crt"), issuer.certificate),
+    };
+    openssl(
+      ...["ca", "-batch", "-notext", "-config", path("ca.cnf"), "-in", path("csr"), "-out", path("crt"), ...dates],
+      ...(signer ? ["-keyfile", signer.key, "-cert", signer.cert] : ["-selfsign", "-keyfile", path("key")]),
+    );
+    return { certificate: readFileSync(path("crt"), "utf8"), key: readFileSync(path("key"), "utf8") };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function write(path: string, content: string): string {
+  writeFileSync(path, content);
+  return path;
+}
+
+function asn1(date: Date): string {
+  return `${date.toISOString().replace(/[-:T]|\..*/g, "")}Z`;
+}

@@ -1,0 +1,24 @@
+import { createHash } from "node:crypto";
+
+import * as pulumi from "@pulumi/pulumi";
+
+import { issue } from "./certificates.js";
+import type { ProviderOutputs } from "./mocks.js";
+
+const authority = issue({ commonName: "mock CA" });
+
+/** What the providers of tls, random and docker compute, as far as this program reads it. */
+export const computed: ProviderOutputs = {
+  "random:index/randomPassword:RandomPassword": () => ({ result: pulumi.secret("generated-password") }),
+  "random:index/randomBytes:RandomBytes": ({ length }) => ({
+    base64: pulumi.secret(Buffer.alloc(Number(length), 7).toString("base64")),
+  }),
+  "tls:index/privateKey:PrivateKey": () => ({ privateKeyPem: pulumi.secret(authority.key) }),
+  "tls:index/selfSignedCert:SelfSignedCert": () => ({ certPem: authority.certificate }),
+  "tls:index/certRequest:CertRequest": () => ({ certRequestPem: "request" }),
+  "tls:index/locallySignedCert:LocallySignedCert": () => ({ certPem: "leaf" }),
+  "docker:index/remoteImage:RemoteImage": ({ name }) => ({
+    imageId: `sha256:${createHash("sha256").update(String(name)).digest("hex")}`,
+  }),
+  "docker:index/container:Container": () => ({ exitCode: 0, containerLogs: "" }),
+};
