@@ -8,7 +8,7 @@ STACK ?= dev1
 
 # What every command that runs Pulumi needs: the tools, the stack, and the environment to reach both.
 pulumi_env := eval "$$(scripts/env)"
-engine_env := eval "$$(npx --no-install tsx scripts/engine-env.ts $(STACK))"
+engine_env := eval "$$(node_modules/.bin/tsx scripts/engine-env.ts $(STACK))"
 
 .PHONY: help
 help: ## this list
@@ -34,11 +34,11 @@ purge: tools ## take the registry down for good, with all that was pushed
 
 .PHONY: login
 login: tools ## sign the docker client in as the first user
-	@$(pulumi_env); npx --no-install tsx scripts/login.ts $(STACK)
+	@$(pulumi_env); node_modules/.bin/tsx scripts/login.ts $(STACK)
 
 .PHONY: smoke
 smoke: tools ## prove that the live registry works
-	@$(pulumi_env); $(engine_env); npx --no-install tsx scripts/smoke.ts $(STACK)
+	@$(pulumi_env); $(engine_env); node_modules/.bin/tsx scripts/smoke.ts $(STACK)
 
 .PHONY: logs
 logs: tools ## show what the containers say
@@ -55,7 +55,7 @@ doctor: ## name what is missing
 .PHONY: images
 images: tools ## get or build the images that the stack names
 	@scripts/with-lock scripts/stack $(STACK)
-	@$(pulumi_env); $(engine_env); scripts/ensure-engine; scripts/ensure-images $$(npx --no-install tsx scripts/images.ts $(STACK))
+	@$(pulumi_env); $(engine_env); scripts/ensure-engine; scripts/ensure-images $$(node_modules/.bin/tsx scripts/images.ts $(STACK))
 
 .PHONY: tools
 tools: node_modules/.package-lock.json

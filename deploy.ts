@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import type { DockerHost } from "./components/hosts/dockerHost.js";
-import { LocalDockerHost } from "./components/hosts/local.js";
-import { PrivateRegistry } from "./components/privateRegistry.js";
-import type { HostSettings, Settings } from "./settings.js";
+import type { DockerHost } from "./components/hosts/dockerHost";
+import { LocalDockerHost } from "./components/hosts/local";
+import { PrivateRegistry } from "./components/privateRegistry";
+import type { HostSettings, Settings } from "./settings";
 
 /** Puts the registry that the settings describe on the host that they name. Containers are named after the stack. */
 export function deploy(settings: Settings): PrivateRegistry {
@@ -12,8 +12,8 @@ export function deploy(settings: Settings): PrivateRegistry {
 }
 
 function createHost(name: string, host: HostSettings): DockerHost {
-  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- one target so far
   switch (host.target) {
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- one target so far
     case "local":
       return new LocalDockerHost(name, host);
     default:

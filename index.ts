@@ -1,7 +1,9 @@
-import { deploy } from "./deploy.js";
-import { loadSettings } from "./settings.js";
+import { deploy } from "./deploy";
+import { loadSettings } from "./settings";
 
 // Settings describe a registry; a host runs containers; the registry is the same everywhere.
-export const { endpoint, url, usernames, passwords, caCertificate, caFingerprint, loginCommand, checkCommand } = deploy(
-  await loadSettings(),
-);
+export = async () => {
+  const registry = deploy(await loadSettings());
+  const { endpoint, url, usernames, passwords, caCertificate, caFingerprint, loginCommand, checkCommand } = registry;
+  return { endpoint, url, usernames, passwords, caCertificate, caFingerprint, loginCommand, checkCommand };
+};

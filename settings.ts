@@ -2,14 +2,14 @@ import { readFileSync } from "node:fs";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import type { CertificateSource } from "./components/certificate.js";
-import { validateBundle } from "./components/certificateBundle.js";
-import type { User } from "./components/credentials.js";
-import { type Engine, EngineNotFound, type EngineSettings, findEngine } from "./components/hosts/engine.js";
-import { checkEngine } from "./components/hosts/engineCheck.js";
-import { connectTo } from "./components/hosts/engineClient.js";
-import { publishedOn } from "./components/reverseProxy.js";
-import { nearest, type Problem, SettingsError } from "./problems.js";
+import type { CertificateSource } from "./components/certificate";
+import { validateBundle } from "./components/certificateBundle";
+import type { User } from "./components/credentials";
+import { type Engine, EngineNotFound, type EngineSettings, findEngine } from "./components/hosts/engine";
+import { checkEngine } from "./components/hosts/engineCheck";
+import { connectTo } from "./components/hosts/engineClient";
+import { publishedOn } from "./components/reverseProxy";
+import { nearest, type Problem, SettingsError } from "./problems";
 
 /** Where the registry runs. A change of target starts an empty registry elsewhere; nothing is moved. */
 export interface HostSettings {

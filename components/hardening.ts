@@ -9,7 +9,7 @@ export interface Limits {
 
 /**
  * What every container of ours has in common: no capability, no way to gain one, bounded memory, processes and logs.
- * `logOpts` and `memorySwap` are spelled out because what is left to the engine's default shows up as a change later.
+ * What is empty here, and `memorySwap`, is spelled out because a refresh shows the engine's defaults as changes.
  */
 export function hardened(limits: Limits) {
   return {
@@ -20,5 +20,13 @@ export function hardened(limits: Limits) {
     ulimits: [{ name: "nproc", soft: limits.processes, hard: limits.processes }],
     logDriver: "json-file",
     logOpts: { "max-size": "10m", "max-file": "3" },
+    deviceCgroupRules: [],
+    dns: [],
+    dnsOpts: [],
+    dnsSearches: [],
+    groupAdds: [],
+    storageOpts: {},
+    sysctls: {},
+    tmpfs: {},
   } satisfies Partial<docker.ContainerArgs>;
 }

@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import { hardened } from "./hardening.js";
+import { hardened } from "./hardening";
 
 export interface OneShotArgs {
   /** What it is for, as it reads in an error: "the new proxy configuration was not taken up". */
@@ -10,7 +10,7 @@ export interface OneShotArgs {
   /** Numeric `uid:gid`. */
   readonly user: string;
   readonly command: string[];
-  /** Capabilities that it needs beside none. */
+  /** Capabilities that it needs beside none, as the engine writes them: `CAP_CHOWN`. */
   readonly capabilities?: string[];
   readonly volumes: docker.ContainerArgs["volumes"];
   readonly uploads?: docker.ContainerArgs["uploads"];
@@ -23,13 +23,15 @@ export interface OneShotArgs {
  * It runs again when anything of its args changes; the ended container stays until then, for its log.
  */
 export class OneShot extends pulumi.ComponentResource {
-  /** Known once the command has succeeded. */
-  readonly done: pulumi.Output<boolean>;
+  /** The container, for what must be made anew when the command runs again. */
+  readonly container: docker.Container;
+  /** The same, once the command has succeeded: for what must not be made otherwise. */
+  readonly succeeded: pulumi.Output<docker.Container>;
 
   constructor(name: string, args: OneShotArgs, opts?: pulumi.ComponentResourceOptions) {
     super("privateregistry:index:OneShot", name, {}, opts);
 
-    const container = new docker.Container(
+    this.container = new docker.Container(
       `${name}-run`,
       {
         ...hardened({ memory: 128, processes: 128 }),
@@ -52,15 +54,14 @@ export class OneShot extends pulumi.ComponentResource {
     );
 
     // The provider takes any exit code for success.
-    this.done = pulumi
-      .all([container.exitCode, container.containerLogs, container.urn])
-      .apply(([exitCode, logs, urn]) => {
-        if (exitCode === 0) return true;
-        throw new pulumi.RunError(
-          `${args.failure}:\n${logs.trim() || `exit code ${String(exitCode)}`}\n` +
-            `Mend that and run \`pulumi up\` again; to try the same once more: pulumi up --replace '${urn}'`,
-        );
-      });
+    const { exitCode, containerLogs, urn } = this.container;
+    this.succeeded = pulumi.all([exitCode, containerLogs, urn]).apply(([code, logs, id]) => {
+      if (code === 0) return this.container;
+      throw new pulumi.RunError(
+        `${args.failure}:\n${logs.trim() || `exit code ${String(code)}`}\n` +
+          `Mend that and run \`pulumi up\` again; to try the same once more: pulumi up --replace '${id}'`,
+      );
+    });
 
     this.registerOutputs({});
   }

@@ -1,11 +1,11 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import { Certificate, type CertificateArgs } from "./certificate.js";
-import { Credentials, type User } from "./credentials.js";
-import type { DockerHost } from "./hosts/dockerHost.js";
-import { Registry } from "./registry.js";
-import { isLoopback, ReverseProxy } from "./reverseProxy.js";
+import { Certificate, type CertificateArgs } from "./certificate";
+import { Credentials, type User } from "./credentials";
+import type { DockerHost } from "./hosts/dockerHost";
+import { Registry } from "./registry";
+import { isLoopback, ReverseProxy } from "./reverseProxy";
 
 export interface PrivateRegistryArgs {
   /** The machine that runs the containers. */

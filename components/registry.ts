@@ -2,9 +2,9 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 
-import { hardened } from "./hardening.js";
-import { OneShot } from "./oneShot.js";
-import { renderRegistryConfig } from "./templates/registryConfig.js";
+import { hardened } from "./hardening";
+import { OneShot } from "./oneShot";
+import { renderRegistryConfig } from "./templates/registryConfig";
 
 export interface RegistryArgs {
   /** The image reference, with an exact version or a digest. A change replaces the container, not the data. */
@@ -18,15 +18,18 @@ export interface RegistryArgs {
 }
 
 const port = 5000;
-const dataFolder = "/var/lib/registry";
+
+/** A folder that the image doesn't have: an empty volume would take the owner of one that it has. */
+const dataFolder = "/data";
 const configFolder = "/etc/registry";
 
 /** An unprivileged id that no account of the usual systems has. */
-const uid = 65532;
-const user = `${String(uid)}:${String(uid)}`;
+const user = "65532:65532";
 
-/** The owner goes last to the folder itself, so that a run cut short is taken up again. */
-const own = `[ "$(stat -c %u:%g ${dataFolder})" = ${user} ] || find ${dataFolder} -depth -exec chown -h ${user} {} +`;
+/** The data's folder itself changes its owner last, so that a run cut short is taken up again. */
+const giveToUser = `set -e
+chown ${user} ${configFolder}/config.yml
+[ "$(stat -c %u:%g ${dataFolder})" = ${user} ] || find ${dataFolder} -depth -exec chown -h ${user} {} +`;
 
 /** The registry container, its data volume and its configuration. It publishes no port. */
 export class Registry extends pulumi.ComponentResource {
@@ -42,21 +45,34 @@ export class Registry extends pulumi.ComponentResource {
     const data =
       args.dataPath === undefined ? this.createVolume(name, args.dataVolumeName) : { hostPath: args.dataPath };
 
-    const owned = new OneShot(
-      `${name}-data-owner`,
+    const config = new docker.Volume(`${name}-config`, { name: `${name}-config` }, parent);
+    const configVolume = { volumeName: config.name, containerPath: configFolder, readOnly: false };
+    const dataVolume = { ...data, containerPath: dataFolder, readOnly: false };
+    const httpSecret = new random.RandomPassword(`${name}-http-secret`, { length: 48, special: false }, parent);
+
+    // A container with a read-only root file system takes no upload, not even into a volume: another one does it.
+    const setup = new OneShot(
+      `${name}-setup`,
       {
-        failure: "the registry's data folder could not be given to the registry's user",
+        failure: "the registry's volumes could not be set up",
         image: image.imageId,
         user: "0:0",
-        capabilities: ["CHOWN", "DAC_READ_SEARCH"],
-        command: ["-c", own],
-        volumes: [{ ...data, containerPath: dataFolder }],
+        capabilities: ["CAP_CHOWN", "CAP_DAC_READ_SEARCH"],
+        command: ["-c", giveToUser],
+        volumes: [configVolume, dataVolume],
+        uploads: [
+          {
+            file: `${configFolder}/config.yml`,
+            content: httpSecret.result.apply((secret) =>
+              renderRegistryConfig({ port, rootDirectory: dataFolder, httpSecret: secret }),
+            ),
+            permissions: "0400",
+          },
+        ],
       },
       parent,
     );
 
-    const httpSecret = new random.RandomPassword(`${name}-http-secret`, { length: 48, special: false }, parent);
-    const config = new docker.Volume(`${name}-config`, { name: `${name}-config` }, parent);
     const container = new docker.Container(
       `${name}-container`,
       {
@@ -67,28 +83,13 @@ export class Registry extends pulumi.ComponentResource {
         readOnly: true,
         entrypoints: ["registry"],
         command: ["serve", `${configFolder}/config.yml`],
-        // A mounted volume takes an upload; the read-only root file system doesn't.
-        uploads: [
-          {
-            file: `${configFolder}/config.yml`,
-            content: httpSecret.result.apply((secret) =>
-              renderRegistryConfig({ port, rootDirectory: dataFolder, httpSecret: secret }),
-            ),
-            owner: String(uid),
-            group: String(uid),
-            permissions: "0400",
-          },
-        ],
         envs: ["OTEL_TRACES_EXPORTER=none"],
-        volumes: [
-          { volumeName: config.name, containerPath: configFolder },
-          { ...data, containerPath: dataFolder },
-        ],
+        volumes: [{ ...configVolume, readOnly: true }, dataVolume],
         networkMode: args.network,
         restart: "unless-stopped",
         healthcheck: {
           tests: ["CMD", "wget", "-q", "-O", "/dev/null", `http://127.0.0.1:${String(port)}/`],
-          interval: "10s",
+          interval: "5s",
           timeout: "5s",
           startPeriod: "30s",
           retries: 3,
@@ -98,7 +99,13 @@ export class Registry extends pulumi.ComponentResource {
         // Time for running pushes to end.
         destroyGraceSeconds: 30,
       },
-      { parent: this, dependsOn: [owned], additionalSecretOutputs: ["uploads"] },
+      // A new configuration is read at the start only; a running container can't be given another health check.
+      {
+        parent: this,
+        dependsOn: setup.succeeded,
+        replaceWith: [setup.container],
+        replaceOnChanges: ["healthcheck"],
+      },
     );
 
     this.address = pulumi.interpolate`${container.name}:${String(port)}`;

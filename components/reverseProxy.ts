@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import { hardened } from "./hardening.js";
-import { OneShot } from "./oneShot.js";
-import { configFiles, renderNginxConf } from "./templates/nginxConf.js";
+import { hardened } from "./hardening";
+import { OneShot } from "./oneShot";
+import { configFiles, renderNginxConf } from "./templates/nginxConf";
 
 export interface ReverseProxyArgs {
   /** The image reference, with an exact version or a digest. A change replaces the container. */
@@ -31,9 +32,8 @@ const port = 8443;
 const statusPort = 8081;
 const configFolder = "/etc/proxy";
 
-/** The id of the user and the group `nginx` in the official image. */
-const uid = 101;
-const user = `${String(uid)}:${String(uid)}`;
+/** The ids of `nginx` in the official image. */
+const user = "101:101";
 
 /** On the first start there is no configuration yet; whoever loads one needs the container to be there. */
 const start = `trap 'exit 0' TERM QUIT
@@ -42,7 +42,7 @@ exec nginx -c ${configFolder}/current/${configFiles.conf} -g 'daemon off;'`;
 
 const loadScript = {
   path: "/load.sh",
-  content: readFileSync(new URL("./templates/loadConfiguration.sh", import.meta.url), "utf8"),
+  content: readFileSync(join(__dirname, "templates", "loadConfiguration.sh"), "utf8"),
 };
 
 /**
@@ -57,7 +57,7 @@ export class ReverseProxy extends pulumi.ComponentResource {
     const image = new docker.RemoteImage(`${name}-image`, { name: args.image, keepLocally: true }, parent);
     const frontNetwork = new docker.Network(`${name}-network`, { name }, parent);
     const config = new docker.Volume(`${name}-config`, { name: `${name}-config` }, parent);
-    const configVolume = { volumeName: config.name, containerPath: configFolder };
+    const configVolume = { volumeName: config.name, containerPath: configFolder, readOnly: false };
 
     const owned = new OneShot(
       `${name}-config-owner`,
@@ -65,7 +65,7 @@ export class ReverseProxy extends pulumi.ComponentResource {
         failure: "the proxy's configuration volume could not be given to the proxy's user",
         image: image.imageId,
         user: "0:0",
-        capabilities: ["CHOWN"],
+        capabilities: ["CAP_CHOWN"],
         command: ["-c", `chown ${user} ${configFolder}`],
         volumes: [configVolume],
       },
@@ -90,7 +90,7 @@ export class ReverseProxy extends pulumi.ComponentResource {
         restart: "unless-stopped",
         healthcheck: {
           tests: ["CMD", "wget", "-q", "-O", "/dev/null", `http://127.0.0.1:${String(statusPort)}/generation`],
-          interval: "10s",
+          interval: "5s",
           timeout: "5s",
           startPeriod: "30s",
           retries: 3,
@@ -99,7 +99,8 @@ export class ReverseProxy extends pulumi.ComponentResource {
         stopSignal: "SIGQUIT",
         destroyGraceSeconds: 30,
       },
-      { parent: this, dependsOn: [owned] },
+      // A running container can't be given another health check.
+      { parent: this, dependsOn: owned.succeeded, replaceOnChanges: ["healthcheck"] },
     );
 
     new OneShot(
@@ -137,13 +138,7 @@ export class ReverseProxy extends pulumi.ComponentResource {
         const files = { ...render(generation), generation };
         return [
           { file: loadScript.path, content: loadScript.content },
-          ...Object.entries(files).map(([file, content]) => ({
-            file: `/incoming/${file}`,
-            content,
-            owner: String(uid),
-            group: String(uid),
-            permissions: "0400",
-          })),
+          ...Object.entries(files).map(([file, content]) => ({ file: `/incoming/${file}`, content })),
         ];
       });
   }

@@ -1,7 +1,7 @@
 // Prints the environment in which the `docker` client talks to the engine that a stack's settings name.
 //   eval "$(tsx scripts/engine-env.ts STACK)"
-import { EngineNotFound, findEngine } from "../components/hosts/engine.js";
-import { pulumiJson } from "./pulumi.js";
+import { EngineNotFound, findEngine } from "../components/hosts/engine";
+import { pulumiJson } from "./pulumi";
 
 const [stack = ""] = process.argv.slice(2);
 const config = pulumiJson(["config", "--json", "--stack", stack]) as Record<string, { value?: string }>;

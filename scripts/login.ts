@@ -2,7 +2,7 @@
 // The password goes to docker by its standard input: never into a command line, never onto the screen.
 import { spawnSync } from "node:child_process";
 
-import { pulumiJson } from "./pulumi.js";
+import { pulumiJson } from "./pulumi";
 
 const [stack = ""] = process.argv.slice(2);
 const outputs = pulumiJson(["stack", "output", "--json", "--show-secrets", "--stack", stack]) as {

@@ -6,8 +6,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
-import { ownerLabel } from "../components/privateRegistry.js";
-import { pulumiJson } from "./pulumi.js";
+import { ownerLabel } from "../components/privateRegistry";
+import { pulumiJson } from "./pulumi";
 
 const project = "private-registry";
 const [stack = ""] = process.argv.slice(2);

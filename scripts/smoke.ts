@@ -4,9 +4,9 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import * as https from "node:https";
-import type { TLSSocket } from "node:tls";
+import { TLSSocket } from "node:tls";
 
-import { pulumiJson } from "./pulumi.js";
+import { pulumiJson } from "./pulumi";
 
 interface Outputs {
   readonly endpoint: string;
@@ -32,17 +32,18 @@ const [stack = ""] = process.argv.slice(2);
 const outputs = pulumiJson(["stack", "output", "--json", "--show-secrets", "--stack", stack]) as Outputs;
 const user = outputs.usernames[0] ?? "";
 const agent = new https.Agent({ keepAlive: true, ...(outputs.caCertificate && { ca: outputs.caCertificate }) });
-const failed = await proveAll();
-agent.destroy();
 
-if (failed === 0) {
+void proveAll().then((failed) => {
+  agent.destroy();
+  if (failed > 0) {
+    console.log(`\n  ${String(failed)} of these failed; \`make logs\` shows what the containers say.`);
+    process.exitCode = 1;
+    return;
+  }
   console.log(`
   Sign in:   ${outputs.loginCommand}
   Password:  pulumi stack output passwords --show-secrets -s ${stack}   (or \`make login\`, which does both)`);
-} else {
-  console.log(`\n  ${String(failed)} of these failed; \`make logs\` shows what the containers say.`);
-  process.exitCode = 1;
-}
+});
 
 async function proveAll(): Promise<number> {
   const layer = Buffer.from("private-registry smoke test\n");
@@ -172,7 +173,7 @@ function ask(
       method,
       timeout: 30_000,
       headers: {
-        Accept: "*/*",
+        Accept: "application/vnd.oci.image.manifest.v1+json, */*",
         ...(anonymous
           ? {}
           : { Authorization: `Basic ${Buffer.from(`${user}:${outputs.passwords[user] ?? ""}`).toString("base64")}` }),
@@ -183,12 +184,12 @@ function ask(
     request.on("timeout", () => request.destroy(new Error("no answer within 30 seconds")));
     request.on("error", reject);
     request.on("response", (response) => {
-      const tls = (response.socket as TLSSocket).getProtocol() ?? "no TLS";
+      const tls = response.socket instanceof TLSSocket ? response.socket.getProtocol() : null;
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("end", () => {
         const header = (name: string) => response.headersDistinct[name] ?? [];
-        resolve({ status: response.statusCode ?? 0, header, body: Buffer.concat(chunks), tls });
+        resolve({ status: response.statusCode ?? 0, header, body: Buffer.concat(chunks), tls: tls ?? "no TLS" });
       });
     });
     request.end(body);

@@ -1,8 +1,8 @@
 import { createServer } from "node:net";
 
-import type { Problem } from "../../problems.js";
-import type { Engine } from "./engine.js";
-import type { EngineClient } from "./engineClient.js";
+import type { Problem } from "../../problems";
+import type { Engine } from "./engine";
+import type { EngineClient } from "./engineClient";
 
 /** What the registry will want of an engine. */
 export interface Wanted {

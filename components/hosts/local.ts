@@ -1,8 +1,8 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { DockerHost } from "./dockerHost.js";
-import type { Engine } from "./engine.js";
+import type { DockerHost } from "./dockerHost";
+import type { Engine } from "./engine";
 
 export interface LocalDockerHostArgs {
   /** The Docker engine, as `findEngine` found it. */

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import { deploy } from "../../deploy.js";
-import type { Settings } from "../../settings.js";
-import { find, record, type Recorded, resolve } from "../support/mocks.js";
-import { computed } from "../support/providers.js";
+import { deploy } from "../../deploy";
+import type { Settings } from "../../settings";
+import { find, record, type Recorded, resolve } from "../support/mocks";
+import { computed } from "../support/providers";
 
 const settings: Settings = {
   host: {
@@ -135,7 +135,7 @@ describe("the program", () => {
     const registry = find(folder.resources, container, `${name}-registry-container`).inputs;
     assert.deepEqual((registry["volumes"] as unknown[])[1], {
       hostPath: "/srv/registry",
-      containerPath: "/var/lib/registry",
+      containerPath: "/data",
     });
   });
 

@@ -4,12 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import * as pulumi from "@pulumi/pulumi";
 import fc from "fast-check";
 import { parse } from "yaml";
 
-import { parseSettings, type RawSettings } from "../../settings.js";
-import { issue } from "../support/certificates.js";
+import { parseSettings, type RawSettings } from "../../settings";
+import { issue } from "../support/certificates";
+import { resolve } from "../support/mocks";
 
 interface Declaration {
   type: string;
@@ -32,10 +32,6 @@ function problemsOf(settings: RawSettings): string[] {
 function only(problems: string[]): string {
   assert.equal(problems.length, 1, problems.join("\n"));
   return problems[0] ?? "";
-}
-
-async function valueOf<T>(output: pulumi.Output<T> | undefined): Promise<T | undefined> {
-  return output && (await (output as unknown as { promise(): Promise<T> }).promise());
 }
 
 describe("settings", () => {
@@ -166,8 +162,8 @@ describe("settings", () => {
     const { settings, problems } = parseWith({ users: JSON.stringify([{ name: "a", password: "x".repeat(72) }]) });
     assert.deepEqual(problems, []);
     const password = settings.users?.[0]?.password;
-    assert.equal(await valueOf(password), "x".repeat(72));
-    assert.equal(await pulumi.isSecret(password as pulumi.Output<string>), true);
+    assert.ok(password);
+    assert.deepEqual(await resolve(password), { value: "x".repeat(72), secret: true });
   });
 
   it("refuses a user name that is there twice, and tells apart those that differ in case only", () => {
@@ -258,7 +254,7 @@ describe("a provided certificate", function () {
       });
       assert.deepEqual(problems, []);
       assert.equal(settings.certificate?.mode, "provided");
-      assert.equal(await pulumi.isSecret(settings.certificate.key), true);
+      assert.deepEqual(await resolve(settings.certificate.key), { value: server.key, secret: true });
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import { issue } from "./certificates.js";
-import type { ProviderOutputs } from "./mocks.js";
+import { issue } from "./certificates";
+import type { ProviderOutputs } from "./mocks";
 
 const authority = issue({ commonName: "mock CA" });
 
