@@ -136,6 +136,7 @@ describe("the program", () => {
     assert.deepEqual((registry["volumes"] as unknown[])[1], {
       hostPath: "/srv/registry",
       containerPath: "/data",
+      readOnly: false,
     });
   });
 

@@ -1,0 +1,139 @@
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { docker, run, type Result, type RunOptions, succeed } from "./run";
+
+export interface Outputs {
+  readonly endpoint: string;
+  readonly url: string;
+  readonly usernames: string[];
+  readonly passwords: Record<string, string>;
+  readonly caCertificate: string;
+  readonly caFingerprint: string;
+  readonly loginCommand: string;
+  readonly checkCommand: string;
+}
+
+/**
+ * A checkout of this project as a user would have it, in a folder of its own, with a state, a stack name and a port of
+ * its own: a live registry on the same machine is neither disturbed nor in the way.
+ */
+export class Checkout {
+  readonly folder = mkdtempSync(join(tmpdir(), "private-registry-"));
+  readonly stack = `t${randomBytes(4).toString("hex")}`;
+  /** What the names of its containers, networks and volumes begin with. */
+  readonly name = `private-registry-${this.stack}`;
+
+  /** @param wrapper A command that every other one is run by, for another network namespace. */
+  constructor(
+    readonly env: NodeJS.ProcessEnv = {},
+    private readonly wrapper: readonly string[] = [],
+  ) {
+    const files = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+      encoding: "utf8",
+    });
+    for (const file of files.split("\0").filter((path) => path !== "" && existsSync(path))) {
+      cpSync(file, join(this.folder, file), { preserveTimestamps: true });
+    }
+    symlinkSync(join(process.cwd(), "node_modules"), join(this.folder, "node_modules"));
+    execFileSync("git", ["init", "--quiet", this.folder]);
+  }
+
+  private options(more: RunOptions): RunOptions {
+    // A backend that the user is logged in to stays out of it.
+    const own = { PULUMI_BACKEND_URL: `file://${this.folder}/.state`, PULUMI_ACCESS_TOKEN: "" };
+    return { cwd: this.folder, ...more, env: { ...process.env, ...own, ...this.env, ...more.env } };
+  }
+
+  run(command: string, args: readonly string[], more: RunOptions = {}): Promise<Result> {
+    const [first = command, ...rest] = [...this.wrapper, command, ...args];
+    return run(first, rest, this.options(more));
+  }
+
+  /** `make TARGET` for this stack. */
+  make(target: string, more: RunOptions = {}): Promise<Result> {
+    return this.run("make", ["--no-print-directory", target, `STACK=${this.stack}`], more);
+  }
+
+  /** What a person would type in a shell prepared with `eval "$(make -s env)"`. */
+  shell(script: string, more: RunOptions = {}): Promise<Result> {
+    return this.run("bash", ["-euc", `eval "$(make -s env)"\n${script}`], more);
+  }
+
+  pulumi(...args: string[]): Promise<Result> {
+    return this.shell(`pulumi ${args.map(quoted).join(" ")} --stack ${this.stack} --non-interactive`);
+  }
+
+  /** Makes the stack, on a free port, with settings; a value that isn't a text is set as JSON would be read. */
+  async configure(settings: Record<string, string> = {}): Promise<void> {
+    await this.succeed("scripts/stack", [this.stack]);
+    for (const [key, value] of Object.entries({ port: String(await freePort()), ...settings })) {
+      await this.set(key, value);
+    }
+  }
+
+  async set(path: string, value: string, ...flags: string[]): Promise<void> {
+    const { code, output } = await this.shell(
+      `pulumi config set --stack ${this.stack} --path ${flags.join(" ")} ${quoted(`private-registry:${path}`)}`,
+      { input: value },
+    );
+    if (code !== 0) throw new Error(output);
+  }
+
+  async outputs(): Promise<Outputs> {
+    const { stdout } = await this.pulumi("stack", "output", "--json", "--show-secrets");
+    return JSON.parse(stdout) as Outputs;
+  }
+
+  async succeed(command: string, args: readonly string[]): Promise<string> {
+    const [first = command, ...rest] = [...this.wrapper, command, ...args];
+    return succeed(first, rest, this.options({}));
+  }
+
+  read(file: string): string {
+    return readFileSync(join(this.folder, file), "utf8");
+  }
+
+  /** What is there of this stack: containers, networks, volumes. */
+  async remains(): Promise<string[]> {
+    const lists = [
+      ["ps", "--all", "--format", "{{.Names}}"],
+      ["network", "ls", "--format", "{{.Name}}"],
+      ["volume", "ls", "--format", "{{.Name}}"],
+    ];
+    const names = await Promise.all(lists.map((list) => docker(...list, "--filter", `name=${this.name}`)));
+    return names.flatMap((text) => text.split("\n").filter((name) => name !== "")).sort();
+  }
+
+  /** Takes down what is left of the stack, whatever state a failed test left it in, and forgets the folder. */
+  async dispose(): Promise<void> {
+    await this.make("purge", { env: { CONFIRM: this.stack } });
+    const left = await this.remains();
+    if (left.length > 0) {
+      await run("docker", ["rm", "--force", ...left]);
+      await run("docker", ["network", "rm", ...left]);
+      await run("docker", ["volume", "rm", "--force", ...left]);
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** A TCP port of loopback that nothing listens on at this moment. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}

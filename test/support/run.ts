@@ -1,0 +1,52 @@
+import { spawn } from "node:child_process";
+
+export interface Result {
+  readonly code: number | null;
+  /** What it printed, both streams as they came. */
+  readonly output: string;
+  readonly stdout: string;
+}
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: string;
+  /** Called when the process is there; `group` ends it and all that it started. */
+  readonly onStart?: (group: number) => void;
+}
+
+/** Runs a command in a process group of its own, to its end. */
+export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: options.cwd,
+      env: options.env ?? process.env,
+      detached: true,
+      stdio: "pipe",
+    });
+    let output = "";
+    let stdout = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+      stdout += chunk.toString();
+    });
+    child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, output, stdout }));
+    child.stdin.on("error", () => undefined); // A command may end before it has read all.
+    child.stdin.end(options.input ?? "");
+    if (child.pid !== undefined) options.onStart?.(child.pid);
+  });
+}
+
+/** The same, for a command that must succeed; gives what it printed on its standard output. */
+export async function succeed(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+  const { code, output, stdout } = await run(command, args, options);
+  if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${String(code)}:\n${output}`);
+  return stdout;
+}
+
+/** Docker's own client, on the engine of the environment. */
+export async function docker(...args: string[]): Promise<string> {
+  return (await succeed("docker", args)).trim();
+}
