@@ -10,8 +10,18 @@ export interface Problem {
   readonly cure: string;
 }
 
-/** Every mistake at once, readable, without a stack trace. */
-export class SettingsError extends RunError {
+/** Something for the user to mend: Pulumi shows the message alone. */
+export class UserError extends RunError {
+  constructor(message: string) {
+    super(message);
+    // Pulumi formats the stack even of an error that it shows without. On a frame of `@pulumi/resource.ts` Node 20 does
+    // so in a loop that ends half a minute later, when the text has become too long for a string.
+    this.stack = message;
+  }
+}
+
+/** Every mistake at once. */
+export class SettingsError extends UserError {
   constructor(
     stack: string,
     readonly problems: readonly Problem[],

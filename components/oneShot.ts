@@ -1,6 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
+import { UserError } from "../problems";
 import { hardened } from "./hardening";
 
 export interface OneShotArgs {
@@ -57,7 +58,7 @@ export class OneShot extends pulumi.ComponentResource {
     const { exitCode, containerLogs, urn } = this.container;
     this.succeeded = pulumi.all([exitCode, containerLogs, urn]).apply(([code, logs, id]) => {
       if (code === 0) return this.container;
-      throw new pulumi.RunError(
+      throw new UserError(
         `${args.failure}:\n${logs.trim() || `exit code ${String(code)}`}\n` +
           `Mend that and run \`pulumi up\` again; to try the same once more: pulumi up --replace '${id}'`,
       );

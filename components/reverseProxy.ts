@@ -106,7 +106,7 @@ export class ReverseProxy extends pulumi.ComponentResource {
     new OneShot(
       `${name}-loader`,
       {
-        failure: "the new proxy configuration was refused, the old one goes on being served",
+        failure: "the proxy's new configuration did not go live",
         image: image.imageId,
         user,
         command: [loadScript.path],

@@ -23,5 +23,6 @@ try {
 } catch (error) {
   if (!(error instanceof EngineNotFound)) throw error;
   console.error(`${error.setting}: ${error.message}.\n    ${error.cure}`);
+  console.log("false"); // What is printed is eval'd: a failure is a command that fails.
   process.exitCode = 1;
 }

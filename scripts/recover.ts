@@ -1,8 +1,9 @@
-// Clears away what a run that was killed left behind, so that the next `up` of the stack can start:
-// a lock whose holder is gone, and containers and networks that were made but never written to the state.
+// Clears away what an `up` that was killed or failed left behind, so that the next one can start: a lock whose holder is
+// gone, and containers and networks that were made but never written to the state. Prints the options by which
+// `pulumi up` runs again what had run and failed.
 //   tsx scripts/recover.ts STACK       with the environment of scripts/env and scripts/engine-env.ts
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
@@ -12,8 +13,19 @@ import { pulumiJson } from "./pulumi";
 const project = "private-registry";
 const [stack = ""] = process.argv.slice(2);
 
+interface Resource {
+  readonly urn: string;
+  readonly id?: string;
+  readonly outputs?: { readonly exitCode?: number };
+}
+
 releaseStaleLocks();
-removeOrphans();
+
+const resources = resourcesInState();
+removeOrphans(new Set(resources.map(({ id }) => id)));
+for (const { urn, outputs } of resources) {
+  if ((outputs?.exitCode ?? 0) !== 0) console.log(`--replace=${urn}`);
+}
 
 /** Only in the state folder of this project: other backends keep locks in ways of their own. */
 function releaseStaleLocks(): void {
@@ -47,16 +59,24 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function removeOrphans(): void {
-  const known = idsInState();
+/** Only those of a run of this checkout: another one may have a stack of this name up on the same engine. */
+function removeOrphans(known: ReadonlySet<string | undefined>): void {
+  const ours = existsSync(`.state/${stack}.unfinished`);
   const label = `label=${ownerLabel}=${project}-${stack}`;
   for (const [kind, list, remove] of [
-    ["container", ["ps", "--all", "--quiet", "--no-trunc", "--filter", label], ["rm", "--force"]],
+    ["container", ["ps", "--all", "--quiet", "--no-trunc", "--filter", label], ["rm", "--force", "--volumes"]],
     ["network", ["network", "ls", "--quiet", "--no-trunc", "--filter", label], ["network", "rm"]],
   ] as const) {
     const orphans = docker(list)
       .split("\n")
       .filter((id) => id !== "" && !known.has(id));
+    if (orphans.length > 0 && !ours) {
+      console.error(
+        `A stack ${stack} is on this engine already, and not in the state of this checkout. Choose another name ` +
+          `(make up STACK=…), or, if a \`pulumi up\` by hand was killed here: touch .state/${stack}.unfinished`,
+      );
+      process.exit(1);
+    }
     for (const id of orphans) {
       console.error(`▸ A run was killed before it could note down a ${kind}: removing ${id.slice(0, 12)}`);
       docker([...remove, id]);
@@ -64,9 +84,9 @@ function removeOrphans(): void {
   }
 }
 
-function idsInState(): Set<string> {
-  const state = pulumiJson(["stack", "export", "--stack", stack]) as { deployment?: { resources?: { id?: string }[] } };
-  return new Set((state.deployment?.resources ?? []).flatMap(({ id }) => (id === undefined ? [] : [id])));
+function resourcesInState(): Resource[] {
+  const state = pulumiJson(["stack", "export", "--stack", stack]) as { deployment?: { resources?: Resource[] } };
+  return state.deployment?.resources ?? [];
 }
 
 function docker(args: readonly string[]): string {

@@ -53,7 +53,7 @@ function readJson(text: string): unknown {
 
 function open(engine: Engine, path: string): http.ClientRequest {
   const url = new URL(engine.host);
-  const headers = { Host: "docker", Connection: "close" };
+  const headers = { Connection: "close" };
   switch (url.protocol) {
     case "unix:":
       return http.request({ socketPath: url.pathname, path, headers });

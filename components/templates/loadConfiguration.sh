@@ -49,7 +49,10 @@ rm -rf "$folder/next" "$folder/new"
 if [ "$previous" != "$generation" ]; then
   cp -R "$incoming" "$folder/new"
   chmod -R go= "$folder/new"
-  nginx -t -q -c "$folder/new/nginx.conf"
+  nginx -t -q -c "$folder/new/nginx.conf" || {
+    echo "nginx refuses it; what was served before goes on being served"
+    exit 1
+  }
   rm -rf "${folder:?}/$generation"
   mv "$folder/new" "$folder/$generation"
   point_at "$generation"
@@ -60,11 +63,11 @@ kill -HUP 1
 
 if ! within 30 serves; then
   roll_back
-  echo "the proxy went on with the old configuration for 30 seconds after the reload; its own log says why"
+  echo "the proxy did not take it up within 30 seconds; what was served before goes on being served, and its log says why"
   exit 1
 fi
 if ! within 30 ready; then
-  echo "the proxy took the configuration but can't reach the registry"
+  echo "the proxy serves it, but can't reach the registry"
   exit 1
 fi
 

@@ -165,7 +165,7 @@ describe("a stack from nothing to nothing", function () {
   });
 
   it("shows by `git status` none of what a first `up` wrote, and lets `git pull` through", async () => {
-    const file = `Pulumi.${checkout.stack}.yaml`;
+    const file = checkout.stackFile;
     const salt = /^encryptionsalt: .*\n/m;
     const me = ["-c", "user.name=a", "-c", "user.email=a@example.invalid"];
     const git = (...args: string[]) => checkout.succeed("git", [...me, ...args]);
@@ -191,7 +191,7 @@ describe("a stack from nothing to nothing", function () {
   });
 
   it("goes on by the salt in the state when the stack file has lost its own, as that pull made it", async () => {
-    assert.doesNotMatch(checkout.read(`Pulumi.${checkout.stack}.yaml`), /^encryptionsalt:/m);
+    assert.doesNotMatch(checkout.read(checkout.stackFile), /^encryptionsalt:/m);
     const { code, output } = await checkout.pulumi("preview", "--expect-no-changes");
     assert.equal(code, 0, output);
   });
@@ -294,7 +294,7 @@ describe("a stack from nothing to nothing", function () {
   it("keeps every secret and hash out of state, history, backups, stack file and logs", async () => {
     const places: Record<string, string> = {
       "exported state": (await checkout.pulumi("stack", "export")).stdout,
-      "stack file": checkout.read(`Pulumi.${checkout.stack}.yaml`),
+      "stack file": checkout.read(checkout.stackFile),
       "make logs": (await checkout.make("logs")).output,
       "up, verbose": (await checkout.pulumi("up", "--yes", "--skip-preview", "--diff", "--show-sames")).output,
     };
@@ -313,9 +313,8 @@ describe("a stack from nothing to nothing", function () {
   it("takes new users and passwords without replacing the proxy, and forgets the old ones", async () => {
     const [before] = await inspect(container("proxy"));
     const old = outputs.passwords["admin"] ?? "";
-    await checkout.set("users[0].name", "admin");
-    await checkout.set("users[0].password", "another password: ünïcode", "--secret");
-    await checkout.set("users[1].name", "bob the builder");
+    checkout.set({ users: [{ name: "admin" }, { name: "bob the builder" }] });
+    await checkout.setSecret("users[0].password", "another password: ünïcode");
     const { code, output } = await checkout.pulumi("up", "--yes", "--skip-preview");
     assert.equal(code, 0, output);
 
@@ -377,7 +376,7 @@ describe("a stack from nothing to nothing", function () {
     writeFileSync(template, good.replace("server_tokens off;", "server_tokens perhaps;"));
     const refused = await checkout.pulumi("up", "--yes", "--skip-preview");
     assert.notEqual(refused.code, 0);
-    assert.match(refused.output, /the old one goes on being served/);
+    assert.match(refused.output, /what was served before goes on being served/);
     assert.match(refused.output, /invalid value "perhaps"/);
     assert.match(await curl("admin", "-I", `${outputs.url}/v2/`), / 200 /);
     writeFileSync(template, good);

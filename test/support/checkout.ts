@@ -1,9 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
+import { parse, stringify } from "yaml";
 
 import { docker, run, type Result, type RunOptions, succeed } from "./run";
 
@@ -25,6 +27,7 @@ export interface Outputs {
 export class Checkout {
   readonly folder = mkdtempSync(join(tmpdir(), "private-registry-"));
   readonly stack = `t${randomBytes(4).toString("hex")}`;
+  readonly stackFile = `Pulumi.${this.stack}.yaml`;
   /** What the names of its containers, networks and volumes begin with. */
   readonly name = `private-registry-${this.stack}`;
 
@@ -68,19 +71,25 @@ export class Checkout {
     return this.shell(`pulumi ${args.map(quoted).join(" ")} --stack ${this.stack} --non-interactive`);
   }
 
-  /** Makes the stack, on a free port, with settings; a value that isn't a text is set as JSON would be read. */
-  async configure(settings: Record<string, string> = {}): Promise<void> {
+  /** Makes the stack, on a free port, with settings. */
+  async configure(settings: Record<string, unknown> = {}): Promise<void> {
+    this.set({ port: await freePort(), ...settings });
     await this.succeed("scripts/stack", [this.stack]);
-    for (const [key, value] of Object.entries({ port: String(await freePort()), ...settings })) {
-      await this.set(key, value);
-    }
   }
 
-  async set(path: string, value: string, ...flags: string[]): Promise<void> {
-    const { code, output } = await this.shell(
-      `pulumi config set --stack ${this.stack} --path ${flags.join(" ")} ${quoted(`private-registry:${path}`)}`,
-      { input: value },
-    );
+  /** Writes settings into the stack file, as a person would with an editor. */
+  set(settings: Record<string, unknown>): void {
+    const path = join(this.folder, this.stackFile);
+    const file = (existsSync(path) ? parse(readFileSync(path, "utf8")) : {}) as { config?: Record<string, unknown> };
+    const own = Object.entries(settings).map(([key, value]) => [`private-registry:${key}`, value] as const);
+    writeFileSync(path, stringify({ ...file, config: { ...file.config, ...Object.fromEntries(own) } }));
+  }
+
+  async setSecret(path: string, value: string): Promise<void> {
+    const key = quoted(`private-registry:${path}`);
+    const { code, output } = await this.shell(`pulumi config set --stack ${this.stack} --path --secret ${key}`, {
+      input: value,
+    });
     if (code !== 0) throw new Error(output);
   }
 

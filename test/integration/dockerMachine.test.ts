@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+
+import { Checkout } from "../support/checkout";
+import { SecondEngine } from "../support/secondEngine";
+
+describe("a docker-machine, on a second engine with TLS", function () {
+  this.timeout(5 * 60_000);
+
+  const machine = new SecondEngine("dev1");
+  let checkout: Checkout;
+
+  before(async function () {
+    if (process.getuid?.() !== 0) return this.skip(); // An engine of one's own takes root.
+    await machine.start();
+    await machine.load("registry:3.1.1", "nginx:1.30.6-alpine");
+    checkout = new Checkout({ MACHINE_STORAGE_PATH: machine.storage }, machine.beside);
+    await checkout.configure({ dockerMachine: "dev1" });
+  });
+
+  after(async () => {
+    await checkout.make("purge", { env: { CONFIRM: checkout.stack } });
+    await machine.stop();
+    await checkout.dispose();
+  });
+
+  it("gets the registry, at the machine's own address, and the first engine gets nothing", async () => {
+    const { code, output } = await checkout.make("up");
+    assert.equal(code, 0, output);
+    assert.doesNotMatch(output, /✗/);
+    assert.match((await checkout.outputs()).endpoint, /^127\.0\.0\.1:\d+$/);
+
+    const { stdout } = await machine.docker("ps", "--format", "{{.Names}}");
+    assert.deepEqual(stdout.trim().split("\n").sort(), [`${checkout.name}-proxy`, `${checkout.name}-registry`]);
+    assert.deepEqual(await checkout.remains(), []);
+  });
+
+  it("has no changes on a second `pulumi up` by hand", async () => {
+    const { code, output } = await checkout.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes");
+    assert.equal(code, 0, output);
+  });
+});
