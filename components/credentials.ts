@@ -30,11 +30,16 @@ export class Credentials extends pulumi.ComponentResource {
 
     const entries = args.users.map((user) => {
       const password = user.password ?? this.generatePassword(`${name}-${user.name}`);
-      const salt = new random.RandomBytes(`${name}-${user.name}-salt`, { length: 16 }, { parent: this });
+      // A password, as the id of RandomBytes is its value in clear. 22 characters of bcrypt's alphabet are 16 bytes.
+      const salt = new random.RandomPassword(
+        `${name}-${user.name}-salt`,
+        { length: 22, special: false },
+        { parent: this },
+      );
       const line = pulumi
-        .all([password, salt.base64])
+        .all([password, salt.result])
         .apply(
-          ([clear, bytes]) => `${user.name}:${bcrypt.hashSync(clear, bcryptSalt(Buffer.from(bytes, "base64")))}\n`,
+          ([clear, characters]) => `${user.name}:${bcrypt.hashSync(clear, `$2y$${String(cost)}$${characters}`)}\n`,
         );
       return { user, password, line };
     });
@@ -51,8 +56,4 @@ export class Credentials extends pulumi.ComponentResource {
     // Letters and digits only: safe to paste into any shell, and 32 of them are 190 bits.
     return new random.RandomPassword(`${name}-password`, { length: 32, special: false }, { parent: this }).result;
   }
-}
-
-function bcryptSalt(bytes: Buffer): string {
-  return `$2y$${String(cost).padStart(2, "0")}$${bcrypt.encodeBase64(bytes, 16)}`;
 }

@@ -27,13 +27,13 @@ describe("Credentials", () => {
         ?.trim()
         .split("\n")
         .map((line) => line.slice(line.indexOf(":") + 1)) ?? [];
-    assert.ok(await bcrypt.compare("generated-password", hashes[0] ?? ""));
+    assert.ok(await bcrypt.compare("generatedpasswordgeneratedpasswo", hashes[0] ?? ""));
     assert.ok(await bcrypt.compare("given", hashes[1] ?? ""));
   });
 
   it("generates no password where one is given", async () => {
     const { resources } = await record(() => new Credentials("c", { users }), computed);
-    const generated = resources.filter(({ type }) => type === "random:index/randomPassword:RandomPassword");
+    const generated = resources.filter(({ name }) => name.endsWith("-password"));
     assert.deepEqual(
       generated.map(({ name }) => name),
       ["c-admin-password"],

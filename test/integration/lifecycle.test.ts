@@ -362,6 +362,21 @@ describe("a stack from nothing to nothing", function () {
     return deployment.resources.find(({ urn }) => urn.endsWith(suffix))?.urn ?? "";
   }
 
+  it("is left alone by another checkout that has a stack of this name", async () => {
+    const other = new Checkout({}, [], checkout.stack);
+    const before = await checkout.remains();
+    try {
+      await other.configure();
+      const { code, output } = await other.make("up");
+      assert.notEqual(code, 0);
+      assert.match(output, /is on this engine already, and not in the state of this checkout/);
+    } finally {
+      rmSync(other.folder, { recursive: true });
+    }
+    assert.deepEqual(await checkout.remains(), before);
+    assert.match(await curl("admin", "-I", `${outputs.url}/v2/`), / 200 /);
+  });
+
   it("heals a container that was killed, and one that was removed", async () => {
     await docker("kill", container("proxy"));
     await docker("rm", "--force", container("registry"));

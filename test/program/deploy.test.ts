@@ -36,7 +36,10 @@ describe("the program", () => {
     assert.deepEqual(await resolve(built.endpoint), { value: "localhost:5043", secret: false });
     assert.deepEqual(await resolve(built.url), { value: "https://localhost:5043", secret: false });
     assert.deepEqual(await resolve(built.usernames), { value: ["admin"], secret: false });
-    assert.deepEqual(await resolve(built.passwords), { value: { admin: "generated-password" }, secret: true });
+    assert.deepEqual(await resolve(built.passwords), {
+      value: { admin: "generatedpasswordgeneratedpasswo" },
+      secret: true,
+    });
     assert.match((await resolve(built.caCertificate)).value, /^-----BEGIN CERTIFICATE-----/);
     assert.match((await resolve(built.caFingerprint)).value, /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/);
     assert.equal((await resolve(built.loginCommand)).value, "docker login -u admin localhost:5043");

@@ -26,16 +26,18 @@ export interface Outputs {
  */
 export class Checkout {
   readonly folder = mkdtempSync(join(tmpdir(), "private-registry-"));
-  readonly stack = `t${randomBytes(4).toString("hex")}`;
-  readonly stackFile = `Pulumi.${this.stack}.yaml`;
   /** What the names of its containers, networks and volumes begin with. */
-  readonly name = `private-registry-${this.stack}`;
+  readonly name: string;
+  readonly stackFile: string;
 
   /** @param wrapper A command that every other one is run by, for another network namespace. */
   constructor(
     readonly env: NodeJS.ProcessEnv = {},
     private readonly wrapper: readonly string[] = [],
+    readonly stack = `t${randomBytes(4).toString("hex")}`,
   ) {
+    this.name = `private-registry-${stack}`;
+    this.stackFile = `Pulumi.${stack}.yaml`;
     const files = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
       encoding: "utf8",
     });

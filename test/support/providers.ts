@@ -9,9 +9,8 @@ const authority = issue({ commonName: "mock CA" });
 
 /** What the providers of tls, random and docker compute, as far as this program reads it. */
 export const computed: ProviderOutputs = {
-  "random:index/randomPassword:RandomPassword": () => ({ result: pulumi.secret("generated-password") }),
-  "random:index/randomBytes:RandomBytes": ({ length }) => ({
-    base64: pulumi.secret(Buffer.alloc(Number(length), 7).toString("base64")),
+  "random:index/randomPassword:RandomPassword": ({ length }) => ({
+    result: pulumi.secret("generatedpasswordgeneratedpassword".slice(0, Number(length))),
   }),
   "tls:index/privateKey:PrivateKey": () => ({ privateKeyPem: pulumi.secret(authority.key) }),
   "tls:index/selfSignedCert:SelfSignedCert": () => ({ certPem: authority.certificate }),

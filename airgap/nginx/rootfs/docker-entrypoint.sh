@@ -1,0 +1,3 @@
+#!/bin/sh
+# The official image prepares things here; nothing is needed.
+exec "$@"

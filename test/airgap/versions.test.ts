@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+
+import { parse } from "yaml";
+
+import { Sdk } from "./sdk";
+
+const read = (path: string): string => readFileSync(path, "utf8");
+
+/** The version of a Go module that a folder of airgap/ requires. */
+function required(folder: string, module: string): string {
+  const line = read(`airgap/${folder}/go.mod`)
+    .split("\n")
+    .find((line) => line.trim().startsWith(`${module} v`));
+  return line?.trim().split(/\s+v?/)[1] ?? "";
+}
+
+describe("what airgap/ builds", () => {
+  it("is the Pulumi CLI of the npm package", () => {
+    const { version } = JSON.parse(read("node_modules/pulumi/package.json")) as { version: string };
+    assert.equal(required("cli", "github.com/pulumi/pulumi/pkg/v3"), version);
+  });
+
+  it("is the plugins of the npm packages", () => {
+    const plugins = ["docker", "random", "tls"].map((name) => new Sdk(`@pulumi/${name}`).plugin);
+    assert.deepEqual(
+      read("airgap/plugins/versions").trim().split("\n"),
+      plugins.map(({ name, version }) => `${name} ${version}`),
+    );
+  });
+
+  it("is the images of the settings", () => {
+    const { config } = parse(read("Pulumi.yaml")) as { config: Record<string, { default?: string }> };
+    const registry = required("registry", "github.com/distribution/distribution/v3");
+    assert.equal(config["registryImage"]?.default, `registry:${registry}`);
+    // Debian decides the version of nginx, so its build takes any exact one.
+    assert.match(config["proxyImage"]?.default ?? "", /^nginx:\d+\.\d+\.\d+(-alpine)?$/);
+  });
+});
