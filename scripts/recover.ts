@@ -19,7 +19,13 @@ interface Resource {
   readonly outputs?: { readonly exitCode?: number };
 }
 
-releaseStaleLocks();
+/** What Pulumi writes into a lock. */
+interface Holder {
+  readonly pid: number;
+  readonly hostname: string;
+}
+
+releaseLock();
 
 const resources = resourcesInState();
 removeOrphans(new Set(resources.map(({ id }) => id)));
@@ -27,15 +33,22 @@ for (const { urn, outputs } of resources) {
   if ((outputs?.exitCode ?? 0) !== 0) console.log(`--replace=${urn}`);
 }
 
-/** Only in the state folder of this project: other backends keep locks in ways of their own. */
-function releaseStaleLocks(): void {
+/**
+ * Waits for a run that goes on although the `make` that began it is gone, and takes the lock from one that was killed.
+ * Only in the state folder of this project: other backends keep locks in ways of their own.
+ */
+function releaseLock(): void {
   const backend = process.env["PULUMI_BACKEND_URL"] ?? "";
   if (!backend.startsWith("file://")) return;
   const folder = join(backend.slice("file://".length), ".pulumi", "locks", "organization", project, stack);
-  const holders = lockFilesIn(folder).map(
-    (file) => JSON.parse(readFileSync(file, "utf8")) as { pid: number; hostname: string },
-  );
-  if (holders.length === 0 || holders.some((holder) => holder.hostname !== hostname() || isAlive(holder.pid))) return;
+  const holders = () => lockFilesIn(folder).map((file) => JSON.parse(readFileSync(file, "utf8")) as Holder);
+  const isHeld = () => holders().some((holder) => holder.hostname !== hostname() || isAlive(holder.pid));
+
+  if (isHeld()) console.error("▸ Another `pulumi` is at work on this stack: waiting for it to end");
+  for (const end = Date.now() + 15 * 60_000; isHeld() && Date.now() < end;) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  }
+  if (isHeld() || holders().length === 0) return;
   console.error("▸ A run was killed while it held the lock of this stack: releasing it");
   execFileSync("pulumi", ["cancel", "--yes", "--stack", stack], { stdio: ["ignore", "ignore", "inherit"] });
 }
