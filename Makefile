@@ -22,7 +22,7 @@ up: tools ## set everything up, then prove that the registry works
 .PHONY: preview
 preview: tools ## show what `make up` would change
 	@scripts/with-lock scripts/stack $(STACK)
-	@$(pulumi_env); pulumi preview --stack $(STACK) --diff
+	@$(pulumi_env); pulumi preview --stack $(STACK) --diff --policy-pack policy/pack
 
 .PHONY: destroy
 destroy: tools ## take the registry down; the pushed images stay

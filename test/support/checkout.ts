@@ -1,6 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -125,11 +134,25 @@ export class Checkout {
     await this.make("purge", { env: { CONFIRM: this.stack } });
     const left = await this.remains();
     if (left.length > 0) {
-      await run("docker", ["rm", "--force", ...left]);
+      await run("docker", ["rm", "--force", "--volumes", ...left]);
       await run("docker", ["network", "rm", ...left]);
       await run("docker", ["volume", "rm", "--force", ...left]);
     }
+    this.endLeftovers();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** What a killed run started and nobody ended: it is known by the state that its environment names. */
+  private endLeftovers(): void {
+    if (!existsSync("/proc/self/environ")) return;
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      try {
+        const mine = readFileSync(join("/proc", pid, "environ"), "utf8").includes(`file://${this.folder}/.state`);
+        if (mine) process.kill(Number(pid), "SIGKILL");
+      } catch {
+        // It has ended, or isn't ours.
+      }
+    }
   }
 }
 

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { Checkout } from "../support/checkout";
+
+/** The rules by themselves are tested without an engine; here, that Pulumi runs them. */
+describe("the policy pack", function () {
+  this.timeout(2 * 60_000);
+
+  let checkout: Checkout;
+  before(async () => {
+    checkout = new Checkout();
+    await checkout.configure();
+  });
+  after(() => checkout.dispose());
+
+  it("lets a sound preview through, having judged it by every rule", async () => {
+    const { code, output } = await checkout.make("preview");
+    assert.equal(code, 0, output);
+    assert.match(output, /Policies:\s+✅ private-registry@v[\d.]+ \(local: policy\)/);
+    assert.doesNotMatch(output, /can't run policy/);
+  });
+
+  it("refuses a preview of a component that breaks a rule, with the rule's own words, and an `up`", async () => {
+    const component = "components/hardening.ts";
+    const broken = checkout.read(component).replace('drops: ["ALL"]', "drops: []");
+    writeFileSync(join(checkout.folder, component), broken);
+    for (const target of ["preview", "up"]) {
+      const { code, output } = await checkout.make(target);
+      assert.notEqual(code, 0, output);
+      assert.match(output, /\[mandatory\].* capabilities/);
+      assert.ok(output.includes(`${checkout.name}-registry keeps capabilities: it must drop ALL`), output);
+    }
+    const made = (await checkout.remains()).filter((name) => name.endsWith("-registry") || name.endsWith("-proxy"));
+    assert.deepEqual(
+      made.filter((name) => !name.endsWith("-proxy")),
+      [],
+    );
+  });
+});
