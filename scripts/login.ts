@@ -2,14 +2,10 @@
 // The password goes to docker by its standard input: never into a command line, never onto the screen.
 import { spawnSync } from "node:child_process";
 
-import { pulumiJson } from "./pulumi";
+import { outputsOf } from "./pulumi";
 
 const [stack = ""] = process.argv.slice(2);
-const outputs = pulumiJson(["stack", "output", "--json", "--show-secrets", "--stack", stack]) as {
-  endpoint: string;
-  usernames: string[];
-  passwords: Record<string, string>;
-};
+const outputs = outputsOf(stack);
 const [user = ""] = outputs.usernames;
 const { status } = spawnSync("docker", ["login", "-u", user, "--password-stdin", outputs.endpoint], {
   input: outputs.passwords[user] ?? "",

@@ -9,3 +9,20 @@ export function pulumiJson(args: string[]): unknown {
   });
   return JSON.parse(output);
 }
+
+/** What the program exports. */
+export interface Outputs {
+  readonly endpoint: string;
+  readonly url: string;
+  readonly usernames: string[];
+  readonly passwords: Record<string, string>;
+  readonly caCertificate: string;
+  readonly caFingerprint: string;
+  readonly loginCommand: string;
+  readonly checkCommand: string;
+}
+
+/** The outputs of a stack, secrets in clear: for this process only. */
+export function outputsOf(stack: string): Outputs {
+  return pulumiJson(["stack", "output", "--json", "--show-secrets", "--stack", stack]) as Outputs;
+}

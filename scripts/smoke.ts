@@ -6,17 +6,7 @@ import { createHash } from "node:crypto";
 import * as https from "node:https";
 import { TLSSocket } from "node:tls";
 
-import { pulumiJson } from "./pulumi";
-
-interface Outputs {
-  readonly endpoint: string;
-  readonly url: string;
-  readonly usernames: string[];
-  readonly passwords: Record<string, string>;
-  readonly caCertificate: string;
-  readonly caFingerprint: string;
-  readonly loginCommand: string;
-}
+import { outputsOf } from "./pulumi";
 
 interface Answer {
   readonly status: number;
@@ -29,7 +19,7 @@ const repository = "private-registry/smoke-test";
 const versionHeader = "docker-distribution-api-version";
 
 const [stack = ""] = process.argv.slice(2);
-const outputs = pulumiJson(["stack", "output", "--json", "--show-secrets", "--stack", stack]) as Outputs;
+const outputs = outputsOf(stack);
 const user = outputs.usernames[0] ?? "";
 const agent = new https.Agent({ keepAlive: true, ...(outputs.caCertificate && { ca: outputs.caCertificate }) });
 

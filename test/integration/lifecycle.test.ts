@@ -6,7 +6,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { Checkout, type Outputs } from "../support/checkout";
+import type { Outputs } from "../../scripts/pulumi";
+import { Checkout } from "../support/checkout";
 import { docker, run, succeed } from "../support/run";
 
 interface Inspected {

@@ -18,24 +18,19 @@ describe("the policy pack", function () {
   it("lets a sound preview through, having judged it by every rule", async () => {
     const { code, output } = await checkout.make("preview");
     assert.equal(code, 0, output);
-    assert.match(output, /Policies:\s+✅ private-registry@v[\d.]+ \(local: policy\)/);
+    assert.match(output, /Policies:\s+✅ private-registry@v[\d.]+ \(local: policy\/pack\)/);
     assert.doesNotMatch(output, /can't run policy/);
   });
 
-  it("refuses a preview of a component that breaks a rule, with the rule's own words, and an `up`", async () => {
+  it("refuses a preview of a component that breaks a rule, in the rule's own words", async () => {
     const component = "components/hardening.ts";
-    const broken = checkout.read(component).replace('drops: ["ALL"]', "drops: []");
+    const sound = checkout.read(component);
+    const broken = sound.replace('drops: ["ALL"]', "drops: []");
+    assert.notEqual(broken, sound);
     writeFileSync(join(checkout.folder, component), broken);
-    for (const target of ["preview", "up"]) {
-      const { code, output } = await checkout.make(target);
-      assert.notEqual(code, 0, output);
-      assert.match(output, /\[mandatory\].* capabilities/);
-      assert.ok(output.includes(`${checkout.name}-registry keeps capabilities: it must drop ALL`), output);
-    }
-    const made = (await checkout.remains()).filter((name) => name.endsWith("-registry") || name.endsWith("-proxy"));
-    assert.deepEqual(
-      made.filter((name) => !name.endsWith("-proxy")),
-      [],
-    );
+    const { code, output } = await checkout.make("preview");
+    assert.notEqual(code, 0, output);
+    assert.match(output, /\[mandatory\] +capabilities/);
+    assert.ok(output.includes(`${checkout.name}-registry keeps capabilities: it must drop ALL`), output);
   });
 });

@@ -8,6 +8,7 @@ import { policies } from "../../policy/index";
 import { rules } from "../../policy/rules";
 import { record } from "../support/mocks";
 import { computed } from "../support/providers";
+import { settings } from "../support/settings";
 
 const server = {
   ...hardened({ memory: 64, processes: 64 }),
@@ -149,25 +150,7 @@ describe("the policy", () => {
   }
 
   it("is satisfied by every resource of the program, and judges resources of each type that it is about", async () => {
-    const { resources } = await record(
-      () =>
-        deploy({
-          host: {
-            target: "local",
-            engine: {
-              host: "unix:///var/run/docker.sock",
-              address: "localhost",
-              foundBy: "the local socket",
-              setting: "dockerHost",
-            },
-          },
-          port: 5043,
-          images: { registry: "registry:3.1.1", proxy: "nginx:1.30.6-alpine" },
-          users: [{ name: "admin" }],
-          certificate: { mode: "selfSigned" },
-        }),
-      computed,
-    );
+    const { resources } = await record(() => deploy(settings), computed);
     for (const { name, types } of rules) {
       assert.ok(
         resources.some(({ type }) => types.includes(type)),

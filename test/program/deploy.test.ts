@@ -3,25 +3,9 @@ import assert from "node:assert/strict";
 import * as pulumi from "@pulumi/pulumi";
 
 import { deploy } from "../../deploy";
-import type { Settings } from "../../settings";
 import { find, record, type Recorded, resolve } from "../support/mocks";
 import { computed } from "../support/providers";
-
-const settings: Settings = {
-  host: {
-    target: "local",
-    engine: {
-      host: "unix:///var/run/docker.sock",
-      address: "localhost",
-      foundBy: "the local socket",
-      setting: "dockerHost",
-    },
-  },
-  port: 5043,
-  images: { registry: "registry:3.1.1", proxy: "nginx:1.30.6-alpine" },
-  users: [{ name: "admin" }],
-  certificate: { mode: "selfSigned" },
-};
+import { settings } from "../support/settings";
 
 const name = "private-registry-test";
 const container = "docker:index/container:Container";

@@ -16,18 +16,8 @@ import { join } from "node:path";
 
 import { parse, stringify } from "yaml";
 
+import type { Outputs } from "../../scripts/pulumi";
 import { docker, run, type Result, type RunOptions, succeed } from "./run";
-
-export interface Outputs {
-  readonly endpoint: string;
-  readonly url: string;
-  readonly usernames: string[];
-  readonly passwords: Record<string, string>;
-  readonly caCertificate: string;
-  readonly caFingerprint: string;
-  readonly loginCommand: string;
-  readonly checkCommand: string;
-}
 
 /**
  * A checkout of this project as a user would have it, in a folder of its own, with a state, a stack name and a port of
