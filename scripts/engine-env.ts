@@ -1,11 +1,10 @@
 // Prints the environment in which the `docker` client talks to the engine that a stack's settings name.
 //   eval "$(tsx scripts/engine-env.ts STACK)"
 import { EngineNotFound, findEngine } from "../components/hosts/engine";
-import { pulumiJson } from "./pulumi";
+import { settingsOf } from "./pulumi";
 
 const [stack = ""] = process.argv.slice(2);
-const config = pulumiJson(["config", "--json", "--stack", stack]) as Record<string, { value?: string }>;
-const setting = (name: string) => config[`private-registry:${name}`]?.value ?? "";
+const setting = settingsOf(stack);
 
 try {
   const { host, certPath } = findEngine({

@@ -10,6 +10,12 @@ export function pulumiJson(args: string[]): unknown {
   return JSON.parse(output);
 }
 
+/** A setting of a stack by its name, as text: what the stack sets, or the default of Pulumi.yaml. Secrets stay hidden. */
+export function settingsOf(stack: string): (name: string) => string {
+  const config = pulumiJson(["config", "--json", "--stack", stack]) as Record<string, { value?: string }>;
+  return (name) => config[`private-registry:${name}`]?.value ?? "";
+}
+
 /** What the program exports. */
 export interface Outputs {
   readonly endpoint: string;
