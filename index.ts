@@ -4,6 +4,10 @@ import { loadSettings } from "./settings";
 // Settings describe a registry; a host runs containers; the registry is the same everywhere.
 export = async () => {
   const registry = deploy(await loadSettings());
-  const { endpoint, url, usernames, passwords, caCertificate, caFingerprint, loginCommand, checkCommand } = registry;
-  return { endpoint, url, usernames, passwords, caCertificate, caFingerprint, loginCommand, checkCommand };
+  const { endpoint, url, anonymousEndpoint, usernames, passwords } = registry;
+  const { caCertificate, caFingerprint, loginCommand, checkCommand } = registry;
+  return {
+    ...{ endpoint, url, anonymousEndpoint, usernames, passwords },
+    ...{ caCertificate, caFingerprint, loginCommand, checkCommand },
+  };
 };

@@ -32,6 +32,12 @@ export class SettingsError extends UserError {
   }
 }
 
+/** The command that changes a setting, by its path. */
+export function configCommand(verb: "set" | "set --secret" | "rm", path: string, value = ""): string {
+  const key = /[.[]/.test(path) ? `--path '${path}'` : path;
+  return `pulumi config ${verb} ${key}${value === "" ? "" : ` ${value}`}`;
+}
+
 /** The candidate with the fewest edits to it; undefined when none is near. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates

@@ -1,15 +1,18 @@
-import { readFileSync } from "node:fs";
-
 import * as pulumi from "@pulumi/pulumi";
 
+import type { AnonymousPull, Rule } from "./components/access";
 import type { CertificateSource } from "./components/certificate";
-import { validateBundle } from "./components/certificateBundle";
 import type { User } from "./components/credentials";
-import { type Engine, EngineNotFound, type EngineSettings, findEngine } from "./components/hosts/engine";
+import { type Engine, EngineNotFound, findEngine } from "./components/hosts/engine";
 import { checkEngine } from "./components/hosts/engineCheck";
 import { connectTo } from "./components/hosts/engineClient";
 import { publishedOn } from "./components/reverseProxy";
-import { nearest, type Problem, SettingsError } from "./problems";
+import type { ProxyLimits } from "./components/templates/nginxConf";
+import { configCommand, type Problem, SettingsError } from "./problems";
+import { parseAnonymous, parsePort, parseRules } from "./settings/access";
+import { parseCertificate } from "./settings/certificate";
+import { Problems } from "./settings/problems";
+import { parseUsers } from "./settings/users";
 
 /** Where the registry runs. A change of target starts an empty registry elsewhere; nothing is moved. */
 export interface HostSettings {
@@ -26,6 +29,10 @@ export interface Settings {
   readonly port: number;
   readonly images: { readonly registry: string; readonly proxy: string };
   readonly users: readonly User[];
+  readonly rules: readonly Rule[];
+  readonly anonymous?: AnonymousPull | undefined;
+  readonly deletion: boolean;
+  readonly limits: ProxyLimits;
   readonly certificate: CertificateSource;
 }
 
@@ -33,11 +40,17 @@ export interface Settings {
 export type RawSettings = Readonly<Record<string, string>>;
 
 /**
- * The settings that Pulumi.yaml declares have their defaults there. These two can't be declared, as they hold objects
+ * The settings that Pulumi.yaml declares have their defaults there. These can't be declared, as they hold objects
  * and optional secrets; documented alike:
  *
- * `users` (list; default one user `admin` with a generated password): who may use the registry. Each has a `name` and,
- * optionally, a secret `password` of 1 to 72 bytes.
+ * `users` (list; default one user `admin`, role `admin`, generated password): who may use the registry. Each has a
+ * `name` and, optionally, a `role` (`reader`, `writer` or `admin`; default `writer`) and a secret `password` of 1 to 72
+ * bytes.
+ *
+ * `rules` (list; default none): who may use the repositories under a `prefix`, by lists of user names: `pull`, `push`
+ * or both.
+ *
+ * `anonymous` (object; default none): `prefixes` of the repositories that anybody may pull at the TCP port `port`.
  *
  * `certificate` (object; default `mode: selfSigned`): `mode: provided` takes the bundle (PEM, the server's certificate
  * first, then its issuers) from `bundleFile` or `bundle`, the private key from `keyFile` or the secret `key`.
@@ -52,7 +65,12 @@ const keys = [
   "dataPath",
   "registryImage",
   "proxyImage",
+  "deletion",
+  "guessesPerMinute",
+  "maxUploadSize",
   "users",
+  "rules",
+  "anonymous",
   "certificate",
 ] as const;
 
@@ -85,77 +103,72 @@ export async function loadSettings(): Promise<Settings> {
 /** What could be understood: complete when there are no problems. */
 type Parsed = { readonly [K in keyof Settings]?: Settings[K] | undefined };
 
+/** What settings are read in the light of: where engines are named, and the time that certificates end. */
+interface Environment {
+  readonly env: NodeJS.ProcessEnv;
+  /** Default: the user's. */
+  readonly home?: string;
+  readonly now: Date;
+}
+
 /** Checks the settings by themselves, with what files they name. Reports every problem, not the first. */
 export function parseSettings(
   raw: RawSettings,
-  environment: { env: NodeJS.ProcessEnv; home?: string; now: Date } = { env: process.env, now: new Date() },
+  environment: Environment = { env: process.env, now: new Date() },
 ): { settings: Parsed; problems: Problem[] } {
   const problems = new Problems();
   for (const key of Object.keys(raw)) problems.addUnknownKey("", key, keys);
 
   const text = (key: Key) => raw[key] ?? "";
   const target = parseTarget(text("target"), problems);
-  const engine = problems.collect(() => findEngine(engineSettings(raw), environment.env, environment.home));
+  const engine = parseEngine(raw, environment, problems);
   const hostname = parseHostname(text("hostname"), problems);
+  const port = parsePort(text("port"), "port", 5043, problems);
+  const users = parseUsers(raw["users"], problems);
   const settings = {
     host: target && engine && { target, engine, dataPath: parseDataPath(text("dataPath"), problems) },
     hostname,
-    port: parsePort(text("port"), problems),
+    port,
     images: {
       registry: parseImage("registryImage", text("registryImage"), problems),
       proxy: parseImage("proxyImage", text("proxyImage"), problems),
     },
-    users: parseUsers(raw["users"], problems),
+    users,
+    rules: parseRules(raw["rules"], users, problems),
+    anonymous: parseAnonymous(raw["anonymous"], port, problems),
+    deletion: parseDeletion(text("deletion"), problems),
+    limits: {
+      guessesPerMinute: parseGuesses(text("guessesPerMinute"), problems),
+      maxUploadSize: parseSize(text("maxUploadSize"), problems),
+    },
     certificate: parseCertificate(raw["certificate"], hostname ?? engine?.address, environment.now, problems),
   };
   return { settings, problems: problems.all };
 }
 
-function engineSettings(raw: RawSettings): EngineSettings {
-  const { dockerHost = "", dockerContext = "", dockerMachine = "" } = raw;
-  return { dockerHost, dockerContext, dockerMachine };
+function parseEngine(
+  { dockerHost = "", dockerContext = "", dockerMachine = "" }: RawSettings,
+  { env, home }: Environment,
+  problems: Problems,
+): Engine | undefined {
+  try {
+    return findEngine({ dockerHost, dockerContext, dockerMachine }, env, home);
+  } catch (error) {
+    if (!(error instanceof EngineNotFound)) throw error;
+    return problems.add(error.setting, error.message, error.cure);
+  }
 }
 
 /** The engine is asked even when other settings are wrong, so that its problems are told with theirs. */
-async function askEngine({ host, hostname, port, images }: Parsed, proxyName: string) {
+async function askEngine({ host, hostname, port, anonymous, images }: Parsed, proxyName: string) {
   if (host === undefined) return { reachable: true, problems: [] };
   return checkEngine(host.engine, connectTo(host.engine), {
     engineSetting: host.engine.setting,
-    port: port ?? 0,
+    ports: { port: port ?? 0, ...(anonymous && { "anonymous.port": anonymous.port }) },
     publishedOn: publishedOn(hostname ?? host.engine.address),
     proxyName,
     images: { registryImage: images?.registry ?? "", proxyImage: images?.proxy ?? "" },
   });
-}
-
-class Problems {
-  readonly all: Problem[] = [];
-
-  add(setting: string, wrong: string, cure: string): undefined {
-    this.all.push({ setting, wrong, cure });
-  }
-
-  addUnknownKey(parent: string, key: string, known: readonly string[]): void {
-    if (known.includes(key)) return;
-    const path = parent + key;
-    const near = nearest(key, known);
-    const cure = `${near === undefined ? `known here: ${known.join(", ")}` : `did you mean ${parent}${near}?`} To remove it: ${configCommand("rm", path)}`;
-    this.add(path, "there is no such setting", cure);
-  }
-
-  collect(find: () => Engine): Engine | undefined {
-    try {
-      return find();
-    } catch (error) {
-      if (!(error instanceof EngineNotFound)) throw error;
-      return this.add(error.setting, error.message, error.cure);
-    }
-  }
-}
-
-function configCommand(verb: "set" | "set --secret" | "rm", path: string, value = ""): string {
-  const key = /[.[]/.test(path) ? `--path '${path}'` : path;
-  return `pulumi config ${verb} ${key}${value === "" ? "" : ` ${value}`}`;
 }
 
 function parseTarget(text: string, problems: Problems): HostSettings["target"] | undefined {
@@ -177,16 +190,6 @@ function parseHostname(text: string, problems: Problems): string | undefined {
     "hostname",
     `${JSON.stringify(text)} is neither a DNS name nor an IPv4 address`,
     configCommand("set", "hostname", "registry.example.com"),
-  );
-}
-
-function parsePort(text: string, problems: Problems): number | undefined {
-  const port = Number(text);
-  if (/^\d+$/.test(text) && port >= 1 && port <= 65535) return port;
-  return problems.add(
-    "port",
-    `${JSON.stringify(text)} is not a whole number from 1 to 65535`,
-    configCommand("set", "port", "5043"),
   );
 }
 
@@ -214,150 +217,31 @@ function parseImage(setting: Key, text: string, problems: Problems): string {
   return text;
 }
 
-function parseUsers(json: string | undefined, problems: Problems): User[] {
-  const list = json === undefined ? [{ name: "admin" }] : readJson(json);
-  if (!Array.isArray(list) || list.length === 0) {
-    problems.add("users", "is not a list of at least one user", configCommand("set", "users[0].name", "admin"));
-    return [];
-  }
-  const users = list.map((entry: unknown, i) => parseUser(entry, `users[${String(i)}]`, problems));
-  for (const [i, { name }] of users.entries()) {
-    const first = users.findIndex((user) => user.name === name);
-    if (first < i && name !== "") {
-      const path = `users[${String(i)}]`;
-      problems.add(
-        `${path}.name`,
-        `"${name}" is the name of users[${String(first)}] already`,
-        configCommand("rm", path),
-      );
-    }
-  }
-  return users;
-}
-
-function parseUser(entry: unknown, path: string, problems: Problems): User {
-  if (!isRecord(entry)) {
-    problems.add(path, "is not an object with a name", configCommand("set", `${path}.name`, "NAME"));
-    return { name: "" };
-  }
-  for (const key of Object.keys(entry)) problems.addUnknownKey(`${path}.`, key, ["name", "password"]);
-  const name = parseUserName(entry["name"], `${path}.name`, problems);
-  return "password" in entry
-    ? { name, password: parsePassword(entry["password"], `${path}.password`, problems) }
-    : { name };
-}
-
-function parseUserName(value: unknown, path: string, problems: Problems): string {
-  const name = typeof value === "string" ? value : "";
-  const cure = configCommand("set", path, "NAME");
-  if (name === "") problems.add(path, "is missing or not a text", cure);
-  else if (hasControlCharacter(name)) problems.add(path, `${JSON.stringify(name)} has a control character`, cure);
-  else if (name.includes(":"))
-    problems.add(path, `"${name}" has a colon, which ends the name in HTTP's basic authentication`, cure);
-  else if (name.startsWith("#"))
-    problems.add(path, `"${name}" begins with #, which makes its line in the password file a comment`, cure);
-  else if (Buffer.byteLength(name) > 255) problems.add(path, "is longer than 255 bytes", cure);
-  return name;
-}
-
-/** Never quoted in a problem: it is a secret. */
-function parsePassword(value: unknown, path: string, problems: Problems): pulumi.Output<string> {
-  // Pulumi reads a number out of unquoted digits.
-  const password = typeof value === "number" ? String(value) : value;
-  const cure = configCommand("set --secret", path);
-  if (typeof password !== "string" || password === "") {
+function parseDeletion(text: string, problems: Problems): boolean {
+  if (text !== "true" && text !== "false") {
     problems.add(
-      path,
-      "is empty or not a text",
-      `${cure}, or leave it out to have one generated: ${configCommand("rm", path)}`,
-    );
-  } else if (hasControlCharacter(password)) {
-    problems.add(path, "has a control character, which HTTP's basic authentication can't carry", cure);
-  } else if (Buffer.byteLength(password) > 72) {
-    problems.add(path, `has ${String(Buffer.byteLength(password))} bytes; bcrypt reads the first 72 only`, cure);
-  }
-  return pulumi.secret(String(password));
-}
-
-function hasControlCharacter(text: string): boolean {
-  return /\p{Cc}/u.test(text);
-}
-
-const certificateKeys = {
-  selfSigned: ["mode"],
-  provided: ["mode", "bundle", "bundleFile", "key", "keyFile"],
-} as const;
-
-function parseCertificate(
-  json: string | undefined,
-  hostname: string | undefined,
-  now: Date,
-  problems: Problems,
-): CertificateSource | undefined {
-  const value = json === undefined ? { mode: "selfSigned" } : readJson(json);
-  const mode = isRecord(value) ? value["mode"] : undefined;
-  if (!isRecord(value) || (mode !== "selfSigned" && mode !== "provided")) {
-    return problems.add(
-      "certificate.mode",
-      `${mode === undefined ? "nothing" : JSON.stringify(mode)} is not a mode; there are: selfSigned, provided`,
-      configCommand("set", "certificate.mode", "selfSigned"),
+      "deletion",
+      `${JSON.stringify(text)} is neither true nor false`,
+      configCommand("set", "deletion", "false"),
     );
   }
-  for (const key of Object.keys(value)) problems.addUnknownKey("certificate.", key, certificateKeys[mode]);
-  if (mode === "selfSigned") return { mode };
-
-  const bundle = parsePem(value, "bundle", problems);
-  const key = parsePem(value, "key", problems);
-  if (bundle === undefined || key === undefined) return undefined;
-  for (const { about, wrong } of validateBundle(bundle.pem, key.pem, hostname ?? "", now)) {
-    switch (about) {
-      case "bundle":
-        problems.add(bundle.path, wrong, configCommand("set", "certificate.bundleFile", "CHAIN.pem"));
-        break;
-      case "key":
-        problems.add(key.path, wrong, configCommand("set", "certificate.keyFile", "SERVER.key"));
-        break;
-      case "hostname":
-        problems.add("hostname", wrong, configCommand("set", "hostname", "NAME"));
-        break;
-      default:
-        about satisfies never;
-    }
-  }
-  return { mode, bundle: bundle.pem, key: pulumi.secret(key.pem) };
+  return text === "true";
 }
 
-/** PEM given as a setting of its own or in a file; one of the two. */
-function parsePem(
-  certificate: Record<string, unknown>,
-  name: "bundle" | "key",
-  problems: Problems,
-): { path: string; pem: string } | undefined {
-  const inline = certificate[name];
-  const file = certificate[`${name}File`];
-  const path = `certificate.${name}${file === undefined ? "" : "File"}`;
-  const cure = configCommand("set", `certificate.${name}File`, name === "key" ? "SERVER.key" : "CHAIN.pem");
-  if ((inline === undefined) === (file === undefined)) {
-    return problems.add(`certificate.${name}`, `give one of ${name} and ${name}File`, cure);
+function parseGuesses(text: string, problems: Problems): number {
+  const guesses = Number(text);
+  if (!/^\d+$/.test(text) || guesses < 1 || guesses > 600) {
+    const cure = configCommand("set", "guessesPerMinute", "30");
+    problems.add("guessesPerMinute", `${JSON.stringify(text)} is not a whole number from 1 to 600`, cure);
   }
-  if (file === undefined)
-    return typeof inline === "string" ? { path, pem: inline } : problems.add(path, "is not a text", cure);
-  if (typeof file !== "string") return problems.add(path, "is not the path of a file", cure);
-  try {
-    return { path, pem: readFileSync(file, "utf8") };
-  } catch (error) {
-    return problems.add(path, `can't be read: ${error instanceof Error ? error.message : String(error)}`, cure);
-  }
+  return guesses;
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+/** As nginx writes sizes, up to a pebibyte, which it can still count. */
+function parseSize(text: string, problems: Problems): string | undefined {
+  if (text === "") return undefined;
+  const [, digits = "", unit = ""] = /^([1-9]\d{0,9})([kmg])$/.exec(text) ?? [];
+  if (Number(digits) * { k: 1, m: 1024, g: 1024 ** 2 }[unit as "k" | "m" | "g"] <= 1024 ** 4) return text;
+  const wrong = `${JSON.stringify(text)} is not a size: a number and k, m or g for KiB, MiB or GiB, up to 1048576g`;
+  return problems.add("maxUploadSize", wrong, configCommand("set", "maxUploadSize", "10g"));
 }

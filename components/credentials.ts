@@ -2,10 +2,14 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import bcrypt from "bcryptjs";
 
+import type { Role } from "./access";
+
 /** Somebody who may use the registry. */
 export interface User {
   /** What they type as user name, exactly so: no colon, no control character, no leading `#`. */
   readonly name: string;
+  /** What they may do, as far as no rule narrows it down. */
+  readonly role: Role;
   /** Secret, 1 to 72 bytes of UTF-8. Default: a generated one, kept in the state. */
   readonly password?: pulumi.Output<string> | undefined;
 }
@@ -18,12 +22,12 @@ export interface CredentialsArgs {
 /** The cost of bcrypt: 2^10 rounds, about 60 ms of a core for each guess. */
 const cost = 10;
 
-/** The users, their passwords and the htpasswd file that proves them. */
+/** The users, their passwords and the hashes that prove them. */
 export class Credentials extends pulumi.ComponentResource {
   /** Secret: the password of each user, by name. */
   readonly passwords: pulumi.Output<Record<string, string>>;
-  /** Secret: one line `name:bcrypt hash` for each user. The same on every run, as the salts are in the state. */
-  readonly htpasswd: pulumi.Output<string>;
+  /** Secret: the bcrypt hash of each password, by name. The same on every run, as the salts are in the state. */
+  readonly hashes: pulumi.Output<Record<string, string>>;
 
   constructor(name: string, args: CredentialsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("privateregistry:index:Credentials", name, {}, opts);
@@ -36,18 +40,14 @@ export class Credentials extends pulumi.ComponentResource {
         { length: 22, special: false },
         { parent: this },
       );
-      const line = pulumi
+      const hash = pulumi
         .all([password, salt.result])
-        .apply(
-          ([clear, characters]) => `${user.name}:${bcrypt.hashSync(clear, `$2y$${String(cost)}$${characters}`)}\n`,
-        );
-      return { user, password, line };
+        .apply(([clear, characters]) => bcrypt.hashSync(clear, `$2y$${String(cost)}$${characters}`));
+      return { name: user.name, password, hash };
     });
 
-    this.passwords = pulumi.secret(
-      pulumi.output(Object.fromEntries(entries.map(({ user, password }) => [user.name, password]))),
-    );
-    this.htpasswd = pulumi.secret(pulumi.all(entries.map(({ line }) => line)).apply((lines) => lines.join("")));
+    this.passwords = pulumi.secret(Object.fromEntries(entries.map(({ name, password }) => [name, password])));
+    this.hashes = pulumi.secret(Object.fromEntries(entries.map(({ name, hash }) => [name, hash])));
 
     this.registerOutputs({});
   }

@@ -1,11 +1,13 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
+import type { AnonymousPull, Rule } from "./access";
 import { Certificate, type CertificateArgs } from "./certificate";
 import { Credentials, type User } from "./credentials";
 import type { DockerHost } from "./hosts/dockerHost";
 import { Registry } from "./registry";
 import { isLoopback, ReverseProxy } from "./reverseProxy";
+import type { ProxyLimits } from "./templates/nginxConf";
 
 export interface PrivateRegistryArgs {
   /** The machine that runs the containers. */
@@ -18,6 +20,14 @@ export interface PrivateRegistryArgs {
   readonly images: { readonly registry: string; readonly proxy: string };
   /** Who may use the registry; at least one. A change goes live by a reload. */
   readonly users: readonly User[];
+  /** Who may use which repositories, beyond roles. A change goes live by a reload. */
+  readonly rules: readonly Rule[];
+  /** Pulling without a password. Default: nowhere. A change goes live by a reload; one of its port replaces the proxy. */
+  readonly anonymous?: AnonymousPull | undefined;
+  /** Whether an admin may delete manifests and blobs. A change replaces the registry container. */
+  readonly deletion: boolean;
+  /** How much a client may ask for. A change goes live by a reload. */
+  readonly limits: ProxyLimits;
   /** Which certificate the proxy shows. A change goes live by a reload. */
   readonly certificate: CertificateArgs["source"];
 }
@@ -32,6 +42,8 @@ export class PrivateRegistry extends pulumi.ComponentResource {
   readonly endpoint: pulumi.Output<string>;
   /** The endpoint as a URL: `https://host:port`. */
   readonly url: pulumi.Output<string>;
+  /** The same for pulling without a password; empty where there is no such endpoint. */
+  readonly anonymousEndpoint: pulumi.Output<string>;
   /** The names of the users, in the order of the settings. */
   readonly usernames: pulumi.Output<string[]>;
   /** Secret: the password of each user, by name. */
@@ -73,6 +85,7 @@ export class PrivateRegistry extends pulumi.ComponentResource {
         network: network.name,
         dataPath: args.host.dataPath,
         dataVolumeName: `${name}-data`,
+        deletion: args.deletion,
       },
       { parent: this },
     );
@@ -84,15 +97,22 @@ export class PrivateRegistry extends pulumi.ComponentResource {
         hostname,
         port: args.port,
         network: network.name,
+        data: registry.data,
+        anonymous: args.anonymous,
         registry: registry.address,
-        htpasswd: credentials.htpasswd,
+        users: args.users,
+        hashes: credentials.hashes,
+        rules: args.rules,
+        limits: args.limits,
         certificateChain: certificate.chain,
         privateKey: certificate.privateKey,
       },
       { parent: this },
     );
 
-    this.endpoint = hostname.apply((host) => (args.port === 443 ? host : `${host}:${String(args.port)}`));
+    const endpointAt = (port: number) => hostname.apply((host) => (port === 443 ? host : `${host}:${String(port)}`));
+    this.endpoint = endpointAt(args.port);
+    this.anonymousEndpoint = args.anonymous === undefined ? pulumi.output("") : endpointAt(args.anonymous.port);
     this.url = pulumi.interpolate`https://${this.endpoint}`;
     this.usernames = pulumi.output(args.users.map((user) => user.name));
     this.passwords = credentials.passwords;

@@ -15,7 +15,12 @@ export interface RegistryArgs {
   readonly dataPath?: string | undefined;
   /** The name of the data volume, where no `dataPath` is set. */
   readonly dataVolumeName: string;
+  /** Whether manifests and blobs can be deleted. A change replaces the container. */
+  readonly deletion: boolean;
 }
+
+/** Where the data is on the machine, for a container to mount. */
+export type DataVolume = { readonly volumeName: pulumi.Output<string> } | { readonly hostPath: string };
 
 const port = 5000;
 
@@ -26,15 +31,24 @@ const configFolder = "/etc/registry";
 /** An unprivileged id that no account of the usual systems has. */
 const user = "65532:65532";
 
-/** The data's folder itself changes its owner last, so that a run cut short is taken up again. */
+/** Whoever is in this group may read the data; nobody else of the machine may. */
+export const dataGroup = "65532";
+
+/** The data's folder itself gets its owner last, so that a run cut short is taken up again. */
 const giveToUser = `set -e
 chown ${user} ${configFolder}/config.yml
-[ "$(stat -c %u:%g ${dataFolder})" = ${user} ] || find ${dataFolder} -depth -exec chown -h ${user} {} +`;
+if [ "$(stat -c %u:%g ${dataFolder})" != ${user} ]; then
+  chown 0:0 ${dataFolder}
+  chmod 0750 ${dataFolder}
+  find ${dataFolder} -depth -exec chown -h ${user} {} +
+fi`;
 
 /** The registry container, its data volume and its configuration. It publishes no port. */
 export class Registry extends pulumi.ComponentResource {
   /** Where the proxy reaches it on the private network: `host:port`. */
   readonly address: pulumi.Output<string>;
+  /** The registry's data, for the proxy to read blobs from. */
+  readonly data: DataVolume;
 
   constructor(name: string, args: RegistryArgs, opts?: pulumi.ComponentResourceOptions) {
     super("privateregistry:index:Registry", name, {}, opts);
@@ -42,12 +56,12 @@ export class Registry extends pulumi.ComponentResource {
 
     // Other containers of the machine may use the same image: taking it down isn't ours.
     const image = new docker.RemoteImage(`${name}-image`, { name: args.image, keepLocally: true }, parent);
-    const data =
+    this.data =
       args.dataPath === undefined ? this.createVolume(name, args.dataVolumeName) : { hostPath: args.dataPath };
 
     const config = new docker.Volume(`${name}-config`, { name: `${name}-config` }, parent);
     const configVolume = { volumeName: config.name, containerPath: configFolder, readOnly: false };
-    const dataVolume = { ...data, containerPath: dataFolder, readOnly: false };
+    const dataVolume = { ...this.data, containerPath: dataFolder, readOnly: false };
     const httpSecret = new random.RandomPassword(`${name}-http-secret`, { length: 48, special: false }, parent);
 
     // A container with a read-only root file system takes no upload, not even into a volume: another one does it.
@@ -64,7 +78,7 @@ export class Registry extends pulumi.ComponentResource {
           {
             file: `${configFolder}/config.yml`,
             content: httpSecret.result.apply((secret) =>
-              renderRegistryConfig({ port, rootDirectory: dataFolder, httpSecret: secret }),
+              renderRegistryConfig({ port, rootDirectory: dataFolder, deletion: args.deletion, httpSecret: secret }),
             ),
             permissions: "0400",
           },
@@ -83,7 +97,8 @@ export class Registry extends pulumi.ComponentResource {
         readOnly: true,
         entrypoints: ["registry"],
         command: ["serve", `${configFolder}/config.yml`],
-        envs: ["OTEL_TRACES_EXPORTER=none"],
+        // Nothing is traced; memory within the limit is spent rather than the time to collect it.
+        envs: ["OTEL_TRACES_EXPORTER=none", "OTEL_TRACES_SAMPLER=always_off", "GOGC=400", "GOMEMLIMIT=768MiB"],
         volumes: [{ ...configVolume, readOnly: true }, dataVolume],
         networkMode: args.network,
         restart: "unless-stopped",

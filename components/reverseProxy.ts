@@ -5,9 +5,12 @@ import { join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
+import type { AnonymousPull, Rule } from "./access";
+import type { User } from "./credentials";
 import { hardened } from "./hardening";
 import { OneShot } from "./oneShot";
-import { configFiles, renderNginxConf } from "./templates/nginxConf";
+import { dataGroup, type DataVolume } from "./registry";
+import { configFiles, type ProxyLimits, renderNginxConf } from "./templates/nginxConf";
 
 export interface ReverseProxyArgs {
   /** The image reference, with an exact version or a digest. A change replaces the container. */
@@ -18,10 +21,19 @@ export interface ReverseProxyArgs {
   readonly port: number;
   /** The private network that the registry is on. */
   readonly network: pulumi.Input<string>;
+  /** The registry's data volume or folder, to read blobs from. A change replaces the container. */
+  readonly data: DataVolume;
+  /** Pulling without a password. Default: nowhere. A change of its port replaces the container. */
+  readonly anonymous?: AnonymousPull | undefined;
   /** Where the registry is on that network: `host:port`. A change goes live by a reload, as all below. */
   readonly registry: pulumi.Input<string>;
-  /** Secret: lines `name:bcrypt hash`. */
-  readonly htpasswd: pulumi.Input<string>;
+  /** Who may use the registry. */
+  readonly users: readonly User[];
+  /** Secret: the bcrypt hash of each user's password, by name. */
+  readonly hashes: pulumi.Input<Record<string, string>>;
+  /** Who may use which repositories, beyond roles. */
+  readonly rules: readonly Rule[];
+  readonly limits: ProxyLimits;
   /** PEM: the server's certificate, then its issuers. */
   readonly certificateChain: pulumi.Input<string>;
   /** Secret: the certificate's private key, PEM. */
@@ -29,8 +41,10 @@ export interface ReverseProxyArgs {
 }
 
 const port = 8443;
+const anonymousPort = 8444;
 const statusPort = 8081;
 const configFolder = "/etc/proxy";
+const dataFolder = "/data";
 
 /** The ids of `nginx` in the official image. */
 const user = "101:101";
@@ -72,6 +86,7 @@ export class ReverseProxy extends pulumi.ComponentResource {
       parent,
     );
 
+    const ip = pulumi.output(args.hostname).apply(publishedOn);
     const container = new docker.Container(
       `${name}-container`,
       {
@@ -83,10 +98,17 @@ export class ReverseProxy extends pulumi.ComponentResource {
         tmpfs: { "/tmp": "mode=1777,size=64m" },
         entrypoints: ["/bin/sh"],
         command: ["-c", start],
-        volumes: [{ ...configVolume, readOnly: true }],
+        groupAdds: [dataGroup],
+        volumes: [
+          { ...configVolume, readOnly: true },
+          { ...args.data, containerPath: dataFolder, readOnly: true },
+        ],
         networkMode: frontNetwork.name,
         networksAdvanced: [{ name: args.network }],
-        ports: [{ internal: port, external: args.port, ip: pulumi.output(args.hostname).apply(publishedOn) }],
+        ports: [
+          { internal: port, external: args.port, ip },
+          ...(args.anonymous ? [{ internal: anonymousPort, external: args.anonymous.port, ip }] : []),
+        ],
         restart: "unless-stopped",
         healthcheck: {
           tests: ["CMD", "wget", "-q", "-O", "/dev/null", `http://127.0.0.1:${String(statusPort)}/generation`],
@@ -123,18 +145,28 @@ export class ReverseProxy extends pulumi.ComponentResource {
   /** The configuration as files for the loader. The generation that names it changes when any of them does. */
   private renderFiles(args: ReverseProxyArgs) {
     return pulumi
-      .all([args.hostname, args.registry, args.certificateChain, args.privateKey, args.htpasswd])
-      .apply(([serverName, registry, certificate, key, htpasswd]) => {
+      .all([args.hostname, args.registry, args.certificateChain, args.privateKey, args.hashes])
+      .apply(([serverName, registry, certificate, key, hashes]) => {
+        const conf = {
+          serverName,
+          port,
+          anonymousPort: args.anonymous && anonymousPort,
+          statusPort,
+          registry,
+          dataFolder,
+          users: args.users,
+          passwordGenerations: Object.fromEntries(Object.entries(hashes).map(([name, hash]) => [name, digestOf(hash)])),
+          rules: args.rules,
+          anonymousPrefixes: args.anonymous?.prefixes ?? [],
+          ...args.limits,
+        };
         const render = (generation: string) => ({
-          [configFiles.conf]: renderNginxConf({ serverName, port, statusPort, registry, generation }),
+          [configFiles.conf]: renderNginxConf({ ...conf, generation }),
           [configFiles.certificate]: certificate,
           [configFiles.key]: key,
-          [configFiles.htpasswd]: htpasswd,
+          [configFiles.htpasswd]: renderHtpasswd(hashes),
         });
-        const generation = createHash("sha256")
-          .update(JSON.stringify(render("")))
-          .digest("hex")
-          .slice(0, 16);
+        const generation = digestOf(JSON.stringify(render("")));
         const files = { ...render(generation), generation };
         return [
           { file: loadScript.path, content: loadScript.content },
@@ -142,6 +174,18 @@ export class ReverseProxy extends pulumi.ComponentResource {
         ];
       });
   }
+}
+
+/** One line for each user. */
+function renderHtpasswd(hashes: Record<string, string>): string {
+  return Object.entries(hashes)
+    .map(([name, hash]) => `${name}:${hash}\n`)
+    .join("");
+}
+
+/** A short name for a content: the same for the same, and for no other. */
+function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
 
 /** The address of the machine that the proxy's port is published on. */

@@ -20,6 +20,7 @@ export function settingsOf(stack: string): (name: string) => string {
 export interface Outputs {
   readonly endpoint: string;
   readonly url: string;
+  readonly anonymousEndpoint: string;
   readonly usernames: string[];
   readonly passwords: Record<string, string>;
   readonly caCertificate: string;

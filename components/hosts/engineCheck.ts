@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 
-import type { Problem } from "../../problems";
+import { configCommand, type Problem } from "../../problems";
 import type { Engine } from "./engine";
 import type { EngineClient } from "./engineClient";
 
@@ -8,10 +8,10 @@ import type { EngineClient } from "./engineClient";
 export interface Wanted {
   /** The setting that named the engine. */
   readonly engineSetting: string;
-  /** The TCP port to publish, and the address to publish it on. */
-  readonly port: number;
+  /** The TCP ports to publish, by the path of their setting, and the address to publish them on. */
+  readonly ports: Readonly<Record<string, number>>;
   readonly publishedOn: string;
-  /** The container that may have that port already: our own. */
+  /** The container that may have those ports already: our own. */
   readonly proxyName: string;
   /** Image references by the name of their setting. */
   readonly images: Readonly<Record<string, string>>;
@@ -31,7 +31,7 @@ export async function checkEngine(engine: Engine, client: EngineClient, wanted: 
   const unusable = await versionProblem(engine, client, wanted);
   if (unusable !== undefined) return unusable;
   const problems = [
-    await portProblem(engine, client, wanted),
+    ...(await portProblems(engine, client, wanted)),
     ...(await Promise.all(
       Object.entries(wanted.images).map(([setting, image]) => imageProblem(client, setting, image)),
     )),
@@ -68,21 +68,23 @@ interface RunningContainer {
   readonly Ports: { readonly PublicPort?: number }[];
 }
 
-async function portProblem(engine: Engine, client: EngineClient, wanted: Wanted): Promise<Problem | undefined> {
-  const { body } = await client.get("/containers/json");
-  const holder = (body as RunningContainer[]).find(({ Ports }) =>
-    Ports.some(({ PublicPort }) => PublicPort === wanted.port),
+async function portProblems(engine: Engine, client: EngineClient, wanted: Wanted): Promise<(Problem | undefined)[]> {
+  const containers = (await client.get("/containers/json")).body as RunningContainer[];
+  const holderOf = (port: number) =>
+    containers.find(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port))?.Names[0]?.replace(/^\//, "");
+  return Promise.all(
+    Object.entries(wanted.ports).map(async ([setting, port]) => {
+      const holder = holderOf(port);
+      if (holder === wanted.proxyName) return undefined;
+      if (holder === undefined && (!isLocal(engine) || (await canListen(port, wanted.publishedOn)))) return undefined;
+      const by = holder === undefined ? "another program" : `container ${holder}`;
+      return {
+        setting,
+        wrong: `port ${String(port)} of ${wanted.publishedOn} is taken by ${by}`,
+        cure: `choose another: ${configCommand("set", setting, String(port === 65535 ? 5043 : port + 1))}`,
+      };
+    }),
   );
-  const name = holder?.Names[0]?.replace(/^\//, "");
-  if (name === wanted.proxyName) return undefined;
-  const taken =
-    name === undefined ? isLocal(engine) && !(await canListen(wanted.port, wanted.publishedOn)) : `container ${name}`;
-  if (taken === false) return undefined;
-  return {
-    setting: "port",
-    wrong: `port ${String(wanted.port)} of ${wanted.publishedOn} is taken by ${taken === true ? "another program" : taken}`,
-    cure: `choose another: pulumi config set port ${String(wanted.port === 65535 ? 5043 : wanted.port + 1)}`,
-  };
 }
 
 function isLocal(engine: Engine): boolean {

@@ -5,12 +5,23 @@ set -eu
 incoming=/incoming
 folder=/etc/proxy
 status=http://127.0.0.1:8081
+# The proxy's own memory: both have one user.
+refused=/proc/1/root/tmp/refused.log
 
 generation=$(cat "$incoming/generation")
 previous=$(readlink "$folder/current" || true)
 
 serves() {
   [ "$(wget -q -O - "$status/generation" 2>/dev/null)" = "$generation" ]
+}
+
+# What nginx said since, about a configuration that it can't take up while it runs: a check by itself doesn't tell.
+refusal() {
+  tail -c "+$((heard + 1))" "$refused" 2>/dev/null
+}
+
+settled() {
+  serves || [ -n "$(refusal)" ]
 }
 
 within() { # SECONDS COMMAND: tries it ten times a second
@@ -58,12 +69,16 @@ if [ "$previous" != "$generation" ]; then
   point_at "$generation"
 fi
 
+heard=$(wc -c 2>/dev/null <"$refused" || echo 0)
 # A proxy that is just starting takes the configuration by itself.
 kill -HUP 1
 
-if ! within 30 serves; then
+within 30 settled || true
+if ! serves; then
+  why=$(refusal)
   roll_back
-  echo "the proxy did not take it up within 30 seconds; what was served before goes on being served, and its log says why"
+  echo "${why:-nothing happened within 30 seconds}"
+  echo "the proxy did not take it up; what was served before goes on being served"
   exit 1
 fi
 if ! within 30 ready; then

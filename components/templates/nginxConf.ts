@@ -1,12 +1,29 @@
-export interface NginxConf {
-  /** The names that clients type. */
+import { type Access, exactKeys, renderAccess } from "./nginxAccess";
+import { plainKey, quoted, renderMap } from "./nginxText";
+
+/** How much a client may ask of the proxy. */
+export interface ProxyLimits {
+  /** How many wrong passwords an address may try per minute, 1 to 600. */
+  readonly guessesPerMinute: number;
+  /** The largest body of one request, as nginx writes sizes: `10g`. Default: any. */
+  readonly maxUploadSize?: string | undefined;
+}
+
+export interface NginxConf extends Access, ProxyLimits {
+  /** The name that clients type. */
   readonly serverName: string;
   /** The TCP port inside the container; unprivileged. */
   readonly port: number;
+  /** The TCP port inside the container where nobody has to sign in. Default: there is no such endpoint. */
+  readonly anonymousPort?: number | undefined;
   /** The TCP port, on the container's own loopback, that tells which generation is served and whether the registry answers. */
   readonly statusPort: number;
   /** The registry on the private network: `host:port`. */
   readonly registry: string;
+  /** Where the registry's files can be read, for blobs. Default: nowhere, and blobs come from the registry too. */
+  readonly dataFolder?: string | undefined;
+  /** By user, a word that changes with the password. */
+  readonly passwordGenerations: Readonly<Record<string, string>>;
   /** Names this configuration, so that a reload can be seen to have happened. Letters and digits. */
   readonly generation: string;
 }
@@ -19,6 +36,23 @@ export const configFiles = {
   htpasswd: ".htpasswd",
 } as const;
 
+/** The statuses that nginx itself may answer with; each in the words of the registry's API. */
+const refusals = {
+  400: ["UNSUPPORTED", "the request is malformed"],
+  401: ["UNAUTHORIZED", "a user name and its password are needed"],
+  403: ["DENIED", "as $role you may not $deed $repository"],
+  404: ["NAME_INVALID", "not a path of the registry API, or not in its canonical spelling"],
+  405: ["UNSUPPORTED", "$request_method is not supported here"],
+  413: ["SIZE_INVALID", "larger than this registry takes in one request"],
+  414: ["UNSUPPORTED", "the request line is too long"],
+  416: ["RANGE_INVALID", "the range is not within the blob"],
+  429: ["TOOMANYREQUESTS", "too many wrong passwords; try again later"],
+  500: ["UNKNOWN", "the proxy failed; its log says why"],
+  502: ["UNAVAILABLE", "the registry does not answer; try again"],
+  503: ["UNAVAILABLE", "the registry does not answer; try again"],
+  504: ["UNAVAILABLE", "the registry does not answer in time; try again"],
+} as const;
+
 /**
  * The proxy's configuration. Relative paths are those of the folder that it lies in, so that the same text can be
  * checked in one place and served from another. The root file system is read-only; /tmp is memory.
@@ -27,10 +61,13 @@ export function renderNginxConf(conf: NginxConf): string {
   return `\
 worker_processes auto;
 pid /tmp/nginx.pid;
+pcre_jit on;
 error_log stderr warn;
+# Why a configuration was not taken up, for whoever loaded it.
+error_log /tmp/refused.log emerg;
 
 events {
-  worker_connections 1024;
+  worker_connections 4096;
 }
 
 http {
@@ -42,25 +79,15 @@ http {
 
   server_tokens off;
   default_type application/octet-stream;
+  map_hash_bucket_size 1024;
+  map_hash_max_size 16384;
 
-  log_format requests escape=json
-    '{"time":"$time_iso8601","client":"$remote_addr","user":"$remote_user","method":"$request_method",'
-    '"path":"$uri","status":$status,"bytes":$bytes_sent,"seconds":$request_time}';
-  access_log /dev/stdout requests;
-
-  # The registry may come back under another address: its name is asked for again.
-  resolver 127.0.0.11 valid=5s ipv6=off;
-  upstream registry {
-    zone registry 64k;
-    server ${conf.registry} resolve;
-    keepalive 32;
-  }
-  proxy_http_version 1.1;
-
-  # The registry sends this too; clients are to see it once.
-  proxy_hide_header Docker-Distribution-Api-Version;
-  add_header Docker-Distribution-Api-Version registry/2.0 always;
-
+${renderLog()}
+${renderPasswords(conf)}
+${renderAccess(conf)}
+${renderRefusals()}
+${renderUpstream(conf)}
+${renderConnections(conf)}
   # For the container's own health check and for whoever loads a configuration.
   server {
     listen 127.0.0.1:${String(conf.statusPort)};
@@ -70,7 +97,6 @@ http {
       return 200 ${conf.generation};
     }
     location = /ready {
-      proxy_set_header Connection "";
       proxy_pass http://registry/;
     }
   }
@@ -79,42 +105,285 @@ http {
     listen ${String(conf.port)} ssl;
     server_name ${conf.serverName};
 
-    ssl_certificate ${configFiles.certificate};
-    ssl_certificate_key ${configFiles.key};
-    ssl_protocols TLSv1.2 TLSv1.3;
-    ssl_session_cache shared:tls:4m;
-    ssl_session_timeout 1h;
+    location /v2/ {
+      auth_request /_sign_in;
+      auth_request_set $signed_in $upstream_http_signed_in;
+      error_page 403 = @throttled;
+      ${errorPage(403)}
+      # No file has this name: $route answers, now that $user is known, which \`if\` or \`return\` would not wait for.
+      try_files /- $route;
+    }
 
-    # Images are as large as they are, and pass through as they come.
-    client_max_body_size 0;
-    proxy_request_buffering off;
-    proxy_buffering off;
-    proxy_read_timeout 900s;
-    proxy_send_timeout 900s;
+    # Asked about every request, it asks on about those only that it has not seen to be right.
+    location = /_sign_in {
+      internal;
+      proxy_pass http://passwords;
+      proxy_pass_request_body off;
+      proxy_pass_request_headers off;
+      proxy_set_header Authorization $http_authorization;
+      proxy_set_header Client $remote_addr;
+      proxy_buffering on;
+      proxy_cache passwords;
+      # What was right stays right until the password changes, and then the key is another.
+      proxy_cache_key "$password_generation $http_authorization";
+      proxy_cache_valid 204 365d;
+      proxy_cache_bypass $no_password;
+      # Many requests that begin with the same password have it checked once.
+      proxy_cache_lock on;
+      open_file_cache max=1024 inactive=10m;
+      open_file_cache_valid 10m;
+    }
 
-    auth_basic "private registry";
-    auth_basic_user_file ${configFiles.htpasswd};
-    error_page 401 @unauthorized;
+    location @throttled {
+      return 429;
+    }
+
+${renderRoutes(conf)}  }
+${conf.anonymousPort === undefined ? "" : renderAnonymousServer(conf, conf.anonymousPort)}}
+`;
+}
+
+function renderLog(): string {
+  return `\
+${renderMap("$signed_in", "$user", [[plainKey("yes"), "$remote_user"]])}
+  # As it was sent; a query may hold the state of an upload.
+${renderMap("$request_uri", "$path", [[quoted("~^(?<before_query>[^?]*)"), "$before_query"]])}
+  log_format requests escape=json
+    '{"time":"$time_iso8601","client":"$remote_addr","user":"$user","action":"$action","repository":"$repository",'
+    '"method":"$request_method","path":"$path","status":$status,"sent":$bytes_sent,"received":$request_length,'
+    '"seconds":$request_time}';
+  # What is written at once by one process stays whole up to 4 KiB.
+  access_log /dev/stdout requests buffer=4k flush=1s;
+`;
+}
+
+/**
+ * The server that checks passwords, at about 60 ms of a core each. The cache before it is in memory only, as its keys
+ * hold passwords. It answers a throttled guess with 403, as everything but 401 and 403 becomes 500 on its way.
+ */
+function renderPasswords({ users, passwordGenerations, guessesPerMinute }: NginxConf): string {
+  const keyOf = exactKeys(users.map(({ name }) => name));
+  return `\
+${renderMap(
+  "$remote_user",
+  "$password_generation",
+  users.map(({ name }) => [keyOf("", name), passwordGenerations[name] ?? ""]),
+)}
+${renderMap("$http_authorization", "$no_password", [[quoted(""), "1"]])}
+${renderMap("$http_authorization", "$guess", [
+  [quoted(""), quoted("")],
+  ["default", "guess"],
+])}
+${renderMap("$http_authorization", "$guesser", [
+  [quoted(""), quoted("")],
+  ["default", "$http_client"],
+])}
+  proxy_cache_path /tmp/passwords keys_zone=passwords:1m max_size=16m inactive=12h use_temp_path=off;
+  limit_req_zone $guesser zone=guesser:4m rate=${String(guessesPerMinute)}r/m;
+  limit_req_zone $guess zone=guesses:32k rate=60r/m;
+  limit_req_log_level info;
+
+  upstream passwords {
+    server unix:/tmp/passwords.sock;
+    keepalive 8;
+  }
+
+  server {
+    listen unix:/tmp/passwords.sock;
+    access_log off;
+    # The lower levels name whom a wrong password was for, or the password, where somebody took one field for the other.
+    error_log stderr crit;
+
+    location / {
+      limit_req zone=guesser burst=${String(guessesPerMinute)} nodelay;
+      limit_req zone=guesses burst=45 delay=30;
+      limit_req_status 403;
+      auth_basic "private registry";
+      auth_basic_user_file ${configFiles.htpasswd};
+      try_files /- @right;
+    }
+
+    location @right {
+      add_header Signed-In yes;
+      return 204;
+    }
+  }
+`;
+}
+
+function renderRefusals(): string {
+  const json = ([code, message]: readonly [string, string]) =>
+    `'{"errors":[{"code":"${code}","message":"${message}","detail":null}]}'`;
+  return `\
+${renderMap(
+  "$status",
+  "$refusal",
+  Object.entries(refusals).map(([status, refusal]) => [status, json(refusal)]),
+)}
+${renderMap("$action", "$deed", [
+  ["pull", quoted("pull from")],
+  ["push", quoted("push to")],
+  ["delete", quoted("delete from")],
+  ["catalog", quoted("list the catalog")],
+])}
+${renderMap("$status", "$retry_after", [["429", "10"]])}
+  recursive_error_pages on;
+`;
+}
+
+/** @param except A status that is dealt with otherwise in this place. */
+function errorPage(except?: number): string {
+  const statuses = Object.keys(refusals).filter((status) => status !== String(except));
+  return `error_page ${statuses.join(" ")} @refusal;`;
+}
+
+function renderUpstream({ registry }: NginxConf): string {
+  return `\
+  # The registry may come back under another address: its name is asked for again.
+  resolver 127.0.0.11 valid=5s ipv6=off;
+  upstream registry {
+    zone registry 64k;
+    server ${registry} resolve;
+    keepalive 32;
+  }
+  # The registry would take a mount out of a form.
+${renderMap("$content_type", "$forwarded_type", [
+  [quoted("~*^\\s*(?:application/x-www-form-urlencoded|multipart/)"), quoted("")],
+  ["default", "$content_type"],
+])}
+  proxy_http_version 1.1;
+  proxy_set_header Connection "";
+  # With its port, or the registry sends uploads to a wrong place.
+  proxy_set_header Host $http_host;
+  proxy_set_header X-Forwarded-Proto $scheme;
+  proxy_set_header X-Forwarded-Host "";
+  proxy_set_header Forwarded "";
+  proxy_set_header Authorization "";
+  proxy_set_header Content-Type $forwarded_type;
+  proxy_socket_keepalive on;
+  # Images are as large as they are, and pass through as they come.
+  proxy_request_buffering off;
+  proxy_buffering off;
+  proxy_read_timeout 900s;
+  proxy_send_timeout 900s;
+
+  # The registry sends this too; clients are to see it once.
+  proxy_hide_header Docker-Distribution-Api-Version;
+  add_header Docker-Distribution-Api-Version registry/2.0 always;
+`;
+}
+
+/** HTTP/2 stays off: registry clients do without it, and nginx reads an upload from a distance far slower by it. */
+function renderConnections({ maxUploadSize = "0" }: NginxConf): string {
+  return `\
+  ssl_certificate ${configFiles.certificate};
+  ssl_certificate_key ${configFiles.key};
+  ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;
+  ssl_session_cache shared:tls:4m;
+  ssl_session_timeout 1h;
+  ssl_conf_command Options KTLS;
+
+  # A client has to ask at once; once it is signed in, it may be slow, and stall for some minutes.
+  client_header_timeout 15s;
+  client_body_timeout 300s;
+  send_timeout 300s;
+  reset_timedout_connection on;
+  large_client_header_buffers 4 8k;
+  client_max_body_size ${maxUploadSize};
+  client_body_buffer_size 256k;
+  # A connection that is idle when another configuration comes is not closed under the client that just begins to ask.
+  keepalive_timeout 75s;
+  keepalive_min_timeout 5s;
+
+  sendfile on;
+  sendfile_max_chunk 2m;
+  tcp_nopush on;
+`;
+}
+
+function renderAnonymousServer(conf: NginxConf, port: number): string {
+  return `
+  # Nobody is asked who they are, so that $user is nobody.
+  server {
+    listen ${String(port)} ssl;
+    server_name ${conf.serverName};
 
     location /v2/ {
-      proxy_set_header Connection "";
-      # With its port, or the registry sends uploads to a wrong place.
-      proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_set_header Authorization "";
-      proxy_pass http://registry;
+      try_files /- $route;
     }
+
+${renderRoutes(conf)}  }
+`;
+}
+
+/** Where a request may end. What is outside /v2/ is unknown. */
+function renderRoutes(conf: NginxConf): string {
+  return `\
+    ${errorPage()}
 
     location / {
       return 404;
     }
 
-    location @unauthorized {
-      auth_basic off;
-      default_type application/json;
-      return 401 '{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}';
+    location @registry {
+      proxy_pass http://registry;
     }
-  }
+
+    location @upload {
+      set $args "";
+      proxy_pass http://registry;
+    }
+
+${conf.dataFolder === undefined ? renderBlobProxy() : renderBlobFiles(conf.dataFolder)}
+    location @denied {
+      return 403;
+    }
+
+    location @unsupported {
+      return 405;
+    }
+
+    location @unknown {
+      return 404;
+    }
+
+    location @refusal {
+      default_type application/json;
+      add_header_inherit merge;
+      add_header Retry-After $retry_after always;
+      add_header Allow $allowed_methods always;
+      return 200 $refusal;
+    }
+`;
 }
+
+function renderBlobProxy(): string {
+  return `\
+    location @blob {
+      proxy_pass http://registry;
+    }
+`;
+}
+
+/** A repository has a blob when the registry has linked it there. What isn't here, the registry says what it is. */
+function renderBlobFiles(dataFolder: string): string {
+  return `\
+    location @blob {
+      root ${dataFolder}/docker/registry/v2;
+      disable_symlinks on from=${dataFolder};
+      if (!-f $document_root/repositories/$repository/_layers/sha256/$shard$hex/link) {
+        return 418;
+      }
+      error_page 418 = @registry;
+      ${errorPage()}
+      try_files /blobs/sha256/$shard/$shard$hex/data @registry;
+      etag off;
+      add_header_inherit merge;
+      add_header Docker-Content-Digest sha256:$shard$hex;
+      add_header ETag '"sha256:$shard$hex"';
+      add_header Cache-Control max-age=31536000;
+      add_header X-Content-Type-Options nosniff;
+    }
 `;
 }

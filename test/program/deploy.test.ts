@@ -42,7 +42,10 @@ describe("the program", () => {
   });
 
   it("quotes a user name that a shell would read otherwise", async () => {
-    const { built } = await record(() => deploy({ ...settings, users: [{ name: "o'neil $HOME" }] }), computed);
+    const { built } = await record(
+      () => deploy({ ...settings, users: [{ name: "o'neil $HOME", role: "writer" }] }),
+      computed,
+    );
     assert.equal((await resolve(built.loginCommand)).value, `docker login -u 'o'\\''neil $HOME' localhost:5043`);
   });
 
@@ -139,7 +142,14 @@ describe("the program", () => {
   it("hands secrets on as secret uploads only: no environment, no command line, no label", async () => {
     const password = pulumi.secret("given-password");
     const { resources } = await record(
-      () => deploy({ ...settings, users: [{ name: "a", password }, { name: "b" }] }),
+      () =>
+        deploy({
+          ...settings,
+          users: [
+            { name: "a", role: "writer", password },
+            { name: "b", role: "reader" },
+          ],
+        }),
       computed,
     );
     for (const { name: logicalName, inputs, secrets } of containers(resources)) {

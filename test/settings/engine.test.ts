@@ -116,7 +116,7 @@ describe("the engine, asked before anything is made", () => {
       const engine = findEngine({ ...unset, dockerHost: `unix://${socket}` }, {});
       const { problems } = await checkEngine(engine, connectTo(engine), {
         engineSetting: engine.setting,
-        port: 1,
+        ports: { port: 1 },
         publishedOn: "127.0.0.1",
         proxyName: "ours",
         images: {},
@@ -140,7 +140,13 @@ describe("the engine, asked before anything is made", () => {
 
   it("is reported when it doesn't answer, which a preview can do without", async () => {
     const engine = findEngine({ ...unset, dockerHost: "unix:///nowhere/docker.sock" }, {});
-    const wanted = { engineSetting: "dockerHost", port: 1, publishedOn: "127.0.0.1", proxyName: "ours", images: {} };
+    const wanted = {
+      engineSetting: "dockerHost",
+      ports: { port: 1 },
+      publishedOn: "127.0.0.1",
+      proxyName: "ours",
+      images: {},
+    };
     const { reachable, problems } = await checkEngine(engine, connectTo(engine), wanted);
     assert.equal(reachable, false);
     assert.match(
@@ -155,10 +161,10 @@ describe("the engine, asked before anything is made", () => {
       "/containers/json": [{ Names: [`/${name}`], Ports: [{ PublicPort: 5043 }] }],
     });
     assert.match(
-      (await problemsOf(running("web"), { port: 5043 })).join(),
+      (await problemsOf(running("web"), { ports: { port: 5043 } })).join(),
       /^port: port 5043 of 127\.0\.0\.1 is taken by container web\. .*config set port 5044/,
     );
-    assert.deepEqual(await problemsOf(running("ours"), { port: 5043 }), []);
+    assert.deepEqual(await problemsOf(running("ours"), { ports: { port: 5043 } }), []);
   });
 
   it("notices a port that another program of this machine has", async () => {
@@ -167,13 +173,13 @@ describe("the engine, asked before anything is made", () => {
     const { port } = other.address() as AddressInfo;
     try {
       assert.match(
-        (await problemsOf(current, { port })).join(),
+        (await problemsOf(current, { ports: { port } })).join(),
         /^port: port \d+ of 127\.0\.0\.1 is taken by another program\./,
       );
     } finally {
       other.close();
     }
-    assert.deepEqual(await problemsOf(current, { port }), []);
+    assert.deepEqual(await problemsOf(current, { ports: { port } }), []);
   });
 
   it("names the setting of an image that is neither there nor to be had, with the engine's reason", async () => {

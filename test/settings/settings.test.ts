@@ -46,7 +46,8 @@ describe("settings", () => {
     assert.deepEqual(problems, []);
     assert.equal(settings.host?.engine.address, "localhost");
     assert.equal(settings.port, 5043);
-    assert.deepEqual(settings.users, [{ name: "admin" }]);
+    assert.deepEqual(settings.users, [{ name: "admin", role: "admin" }]);
+    assert.deepEqual([settings.rules, settings.anonymous, settings.deletion], [[], undefined, false]);
     assert.deepEqual(settings.certificate, { mode: "selfSigned" });
     assert.deepEqual(settings.images, { registry: "registry:3.1.1", proxy: "nginx:1.30.6-alpine" });
   });
@@ -66,7 +67,7 @@ describe("settings", () => {
       );
       const unknown = problemsOf(raw).filter((problem) => problem.includes("no such setting"));
       assert.deepEqual(unknown, []);
-      assert.equal(Object.keys(raw).length, source === alive ? Object.keys(declared).length + 2 : 1);
+      assert.equal(Object.keys(raw).length, source === alive ? Object.keys(declared).length + 4 : 1);
     }
   });
 

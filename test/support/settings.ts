@@ -13,6 +13,9 @@ export const settings: Settings = {
   },
   port: 5043,
   images: { registry: "registry:3.1.1", proxy: "nginx:1.30.6-alpine" },
-  users: [{ name: "admin" }],
+  users: [{ name: "admin", role: "admin" }],
+  rules: [],
+  deletion: false,
+  limits: { guessesPerMinute: 30 },
   certificate: { mode: "selfSigned" },
 };

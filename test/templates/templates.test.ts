@@ -8,12 +8,15 @@ import { renderRegistryConfig } from "../../components/templates/registryConfig"
 
 describe("the registry's configuration", () => {
   const render = (httpSecret = "s3cret") =>
-    parse(renderRegistryConfig({ port: 5000, rootDirectory: "/data", httpSecret })) as Record<string, unknown>;
+    parse(renderRegistryConfig({ port: 5000, rootDirectory: "/data", deletion: false, httpSecret })) as Record<
+      string,
+      unknown
+    >;
 
   it("leaves nothing to the image's defaults, which are made for development", () => {
     assert.deepEqual(render(), {
       version: 0.1,
-      log: { level: "info", formatter: "json", accesslog: { disabled: true } },
+      log: { level: "warn", formatter: "json", accesslog: { disabled: true } },
       storage: {
         filesystem: { rootdirectory: "/data" },
         delete: { enabled: false },
@@ -40,13 +43,16 @@ describe("the proxy's configuration", () => {
     port: 8443,
     statusPort: 8081,
     registry: "stack-registry:5000",
+    users: [],
+    passwordGenerations: {},
+    rules: [],
+    anonymousPrefixes: [],
+    guessesPerMinute: 30,
     generation: "0123456789abcdef",
   });
 
-  it("speaks TLS 1.2 and 1.3 only, and asks every client who it is", () => {
+  it("speaks TLS 1.2 and 1.3 only", () => {
     assert.match(conf, /ssl_protocols TLSv1\.2 TLSv1\.3;/);
-    assert.match(conf, /^ {4}auth_basic "private registry";$/m);
-    assert.match(conf, /^ {4}auth_basic_user_file \.htpasswd;$/m);
   });
 
   it("streams what passes through, of any size", () => {
@@ -60,6 +66,10 @@ describe("the proxy's configuration", () => {
   });
 
   it("opens the status to the container itself only", () => {
-    assert.deepEqual(conf.match(/listen .*;/g), ["listen 127.0.0.1:8081;", "listen 8443 ssl;"]);
+    assert.deepEqual(conf.match(/listen .*;/g), [
+      "listen unix:/tmp/passwords.sock;",
+      "listen 127.0.0.1:8081;",
+      "listen 8443 ssl;",
+    ]);
   });
 });

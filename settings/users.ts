@@ -1,0 +1,89 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import { type Role, roles } from "../components/access";
+import type { User } from "../components/credentials";
+import { configCommand } from "../problems";
+import { isRecord, readJson } from "./json";
+import type { Problems } from "./problems";
+
+const defaultRole: Role = "writer";
+
+/** At least one user, no name twice. */
+export function parseUsers(json: string | undefined, problems: Problems): User[] {
+  const list = json === undefined ? [{ name: "admin", role: "admin" }] : readJson(json);
+  if (!Array.isArray(list) || list.length === 0) {
+    problems.add("users", "is not a list of at least one user", configCommand("set", "users[0].name", "admin"));
+    return [];
+  }
+  const users = list.map((entry: unknown, i) => parseUser(entry, `users[${String(i)}]`, problems));
+  for (const [i, { name }] of users.entries()) {
+    const first = users.findIndex((user) => user.name === name);
+    if (first < i && name !== "") {
+      const path = `users[${String(i)}]`;
+      problems.add(
+        `${path}.name`,
+        `"${name}" is the name of users[${String(first)}] already`,
+        configCommand("rm", path),
+      );
+    }
+  }
+  return users;
+}
+
+function parseUser(entry: unknown, path: string, problems: Problems): User {
+  if (!isRecord(entry)) {
+    problems.add(path, "is not an object with a name", configCommand("set", `${path}.name`, "NAME"));
+    return { name: "", role: defaultRole };
+  }
+  for (const key of Object.keys(entry)) problems.addUnknownKey(`${path}.`, key, ["name", "role", "password"]);
+  const name = parseUserName(entry["name"], `${path}.name`, problems);
+  const role = parseRole(entry["role"], `${path}.role`, problems);
+  return "password" in entry
+    ? { name, role, password: parsePassword(entry["password"], `${path}.password`, problems) }
+    : { name, role };
+}
+
+function parseRole(value: unknown, path: string, problems: Problems): Role {
+  const role = value === undefined ? defaultRole : roles.find((known) => known === value);
+  if (role === undefined) {
+    const wrong = `${JSON.stringify(value)} is not a role; there are: ${roles.join(", ")}`;
+    problems.add(path, wrong, configCommand("set", path, defaultRole));
+  }
+  return role ?? defaultRole;
+}
+
+function parseUserName(value: unknown, path: string, problems: Problems): string {
+  const name = typeof value === "string" ? value : "";
+  const cure = configCommand("set", path, "NAME");
+  if (name === "") problems.add(path, "is missing or not a text", cure);
+  else if (hasControlCharacter(name)) problems.add(path, `${JSON.stringify(name)} has a control character`, cure);
+  else if (name.includes(":"))
+    problems.add(path, `"${name}" has a colon, which ends the name in HTTP's basic authentication`, cure);
+  else if (name.startsWith("#"))
+    problems.add(path, `"${name}" begins with #, which makes its line in the password file a comment`, cure);
+  else if (Buffer.byteLength(name) > 255) problems.add(path, "is longer than 255 bytes", cure);
+  return name;
+}
+
+/** Never quoted in a problem: it is a secret. */
+function parsePassword(value: unknown, path: string, problems: Problems): pulumi.Output<string> {
+  // Pulumi reads a number out of unquoted digits.
+  const password = typeof value === "number" ? String(value) : value;
+  const cure = configCommand("set --secret", path);
+  if (typeof password !== "string" || password === "") {
+    problems.add(
+      path,
+      "is empty or not a text",
+      `${cure}, or leave it out to have one generated: ${configCommand("rm", path)}`,
+    );
+  } else if (hasControlCharacter(password)) {
+    problems.add(path, "has a control character, which HTTP's basic authentication can't carry", cure);
+  } else if (Buffer.byteLength(password) > 72) {
+    problems.add(path, `has ${String(Buffer.byteLength(password))} bytes; bcrypt reads the first 72 only`, cure);
+  }
+  return pulumi.secret(String(password));
+}
+
+function hasControlCharacter(text: string): boolean {
+  return /\p{Cc}/u.test(text);
+}
