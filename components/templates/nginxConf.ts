@@ -36,21 +36,27 @@ export const configFiles = {
   htpasswd: ".htpasswd",
 } as const;
 
-/** The statuses that nginx itself may answer with; each in the words of the registry's API. */
+/** The statuses that the proxy itself answers with; each in the words of the registry's API. */
 const refusals = {
-  400: ["UNSUPPORTED", "the request is malformed"],
   401: ["UNAUTHORIZED", "a user name and its password are needed"],
-  403: ["DENIED", "as $role you may not $deed $repository"],
+  403: ["DENIED", "as $role you may not $deed $repository$by_rule"],
   404: ["NAME_INVALID", "not a path of the registry API, or not in its canonical spelling"],
   405: ["UNSUPPORTED", "$request_method is not supported here"],
   413: ["SIZE_INVALID", "larger than this registry takes in one request"],
-  414: ["UNSUPPORTED", "the request line is too long"],
   416: ["RANGE_INVALID", "the range is not within the blob"],
   429: ["TOOMANYREQUESTS", "too many wrong passwords; try again later"],
   500: ["UNKNOWN", "the proxy failed; its log says why"],
   502: ["UNAVAILABLE", "the registry does not answer; try again"],
   503: ["UNAVAILABLE", "the registry does not answer; try again"],
   504: ["UNAVAILABLE", "the registry does not answer in time; try again"],
+} as const;
+
+/** The same for what could not be read as a request. */
+const malformed = {
+  400: ["UNSUPPORTED", "the request is malformed, or was meant for a port without TLS"],
+  414: ["UNSUPPORTED", "the request line is too long"],
+  431: ["UNSUPPORTED", "the headers are too long"],
+  501: ["UNSUPPORTED", "the request is encoded in a way that is not supported"],
 } as const;
 
 /**
@@ -218,7 +224,7 @@ function renderRefusals(): string {
 ${renderMap(
   "$status",
   "$refusal",
-  Object.entries(refusals).map(([status, refusal]) => [status, json(refusal)]),
+  Object.entries({ ...malformed, ...refusals }).map(([status, refusal]) => [status, json(refusal)]),
 )}
 ${renderMap("$action", "$deed", [
   ["pull", quoted("pull from")],
@@ -226,6 +232,7 @@ ${renderMap("$action", "$deed", [
   ["delete", quoted("delete from")],
   ["catalog", quoted("list the catalog")],
 ])}
+${renderMap("$listed", "$by_rule", [["unlisted", quoted(", by the rule for $rule")]])}
 ${renderMap("$status", "$retry_after", [["429", "10"]])}
   recursive_error_pages on;
 `;
@@ -321,9 +328,18 @@ ${renderRoutes(conf)}  }
 function renderRoutes(conf: NginxConf): string {
   return `\
     ${errorPage()}
+    # These have no URI that a named location could go on with.
+    error_page 400 414 501 /_malformed;
+    error_page 494 =431 /_malformed;
+    error_page 497 =400 /_malformed;
 
     location / {
       return 404;
+    }
+
+    location = /_malformed {
+      internal;
+      ${renderAnswer()}
     }
 
     location @registry {
@@ -349,13 +365,18 @@ ${conf.dataFolder === undefined ? renderBlobProxy() : renderBlobFiles(conf.dataF
     }
 
     location @refusal {
-      default_type application/json;
+      ${renderAnswer()}
+    }
+`;
+}
+
+/** What a refusal says. The status is that of the error whose page it is. */
+function renderAnswer(): string {
+  return `default_type application/json;
       add_header_inherit merge;
       add_header Retry-After $retry_after always;
       add_header Allow $allowed_methods always;
-      return 200 $refusal;
-    }
-`;
+      return 200 $refusal;`;
 }
 
 function renderBlobProxy(): string {

@@ -81,6 +81,37 @@ describe("the program", () => {
     }
   });
 
+  it("publishes a second port where anybody may pull, and tells both endpoints", async () => {
+    const anonymous = { port: 5044, prefixes: ["public"] };
+    const { built, resources } = await record(() => deploy({ ...settings, anonymous }), computed);
+    const ports = find(resources, container, `${name}-proxy-container`).inputs["ports"];
+    const ip = "127.0.0.1";
+    assert.deepEqual(ports, [
+      { internal: 8443, external: 5043, ip },
+      { internal: 8444, external: 5044, ip },
+    ]);
+    assert.equal((await resolve(built.anonymousEndpoint)).value, "localhost:5044");
+    const without = await record(() => deploy(settings), computed);
+    assert.equal((await resolve(without.built.anonymousEndpoint)).value, "");
+  });
+
+  it("shows the proxy the data read-only, wherever it is, and lets only the registry write", async () => {
+    for (const dataPath of [undefined, "/srv/registry"]) {
+      const { resources } = await record(() => deploy({ ...settings, host: { ...settings.host, dataPath } }), computed);
+      const mounts = containers(resources).flatMap(({ inputs }) =>
+        (inputs["volumes"] as { containerPath: string; readOnly: boolean; volumeName?: string; hostPath?: string }[])
+          .filter(({ containerPath }) => containerPath === "/data")
+          .map(({ readOnly, volumeName, hostPath }) => [inputs["name"], readOnly, volumeName ?? hostPath]),
+      );
+      const data = dataPath ?? `${name}-data`;
+      assert.deepEqual(mounts.sort(), [
+        [`${name}-proxy`, true, data],
+        [`${name}-registry`, false, data],
+        [`${name}-registry-setup`, false, data],
+      ]);
+    }
+  });
+
   it("puts the registry on the internal network only", async () => {
     const { resources } = await record(() => deploy(settings), computed);
     const network = find(resources, "docker:index/network:Network", `${name}-network`);

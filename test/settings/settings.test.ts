@@ -175,6 +175,90 @@ describe("settings", () => {
     assert.deepEqual(problemsOf({ users: '[{"name":"admin"},{"name":"Admin"}]' }), []);
   });
 
+  it("makes a user a writer who is given no role, and admin an admin where nobody is named", () => {
+    const { settings, problems } = parseWith({ users: '[{"name":"a"},{"name":"b","role":"reader"}]' });
+    assert.deepEqual(problems, []);
+    assert.deepEqual(
+      settings.users?.map(({ role }) => role),
+      ["writer", "reader"],
+    );
+    assert.match(
+      only(problemsOf({ users: '[{"name":"a","role":"Admin"}]' })),
+      /^users\[0\]\.role: "Admin" is not a role; there are: reader, writer, admin/,
+    );
+  });
+
+  it("takes rules about users that there are, and about prefixes that are whole components", () => {
+    const users = '[{"name":"a"},{"name":"A"},{"name":"r","role":"reader"}]';
+    const rules = [
+      { prefix: "team/app", pull: ["a", "r"], push: ["a"] },
+      { prefix: "team", push: [] },
+    ];
+    const { settings, problems } = parseWith({ users, rules: JSON.stringify(rules) });
+    assert.deepEqual(problems, []);
+    assert.deepEqual(settings.rules, [rules[0], { prefix: "team", pull: undefined, push: [] }]);
+  });
+
+  for (const [what, rules, wrong] of [
+    ["no list", "team", /^rules: is not a list/],
+    [
+      "a prefix with a slash at its end",
+      '[{"prefix":"team/","pull":[]}]',
+      /^rules\[0\]\.prefix: "team\/" is not the name/,
+    ],
+    ["a prefix in upper case", '[{"prefix":"Team","pull":[]}]', /^rules\[0\]\.prefix: /],
+    [
+      "a prefix twice",
+      '[{"prefix":"a","pull":[]},{"prefix":"a","push":[]}]',
+      /^rules\[1\]\.prefix: .*rules\[0\] already/,
+    ],
+    ["no list of users", '[{"prefix":"a"}]', /^rules\[0\]: says neither/],
+    ["a user that there isn't", '[{"prefix":"a","pull":["admn"]}]', /^rules\[0\]\.pull\[0\]: "admn" .*admin/],
+    ["a user in another case", '[{"prefix":"a","pull":["Admin"]}]', /^rules\[0\]\.pull\[0\]: "Admin" is not/],
+    ["a key that it doesn't know", '[{"prefix":"a","pul":[],"push":[]}]', /^rules\[0\]\.pul: .*rules\[0\]\.pull\?/],
+  ] as const) {
+    it(`refuses a rule with ${what}`, () => assert.match(only(problemsOf({ rules })), wrong));
+  }
+
+  it("refuses a rule that would let a reader push", () => {
+    const users = '[{"name":"r","role":"reader"}]';
+    assert.match(
+      only(problemsOf({ users, rules: '[{"prefix":"a","push":["r"]}]' })),
+      /^rules\[0\]\.push\[0\]: "r" is a reader/,
+    );
+  });
+
+  for (const [what, anonymous, wrong] of [
+    ["no object", "5044", /^anonymous: is not an object/],
+    ["no prefix", '{"port":5044,"prefixes":[]}', /^anonymous\.prefixes: is not a list of at least one/],
+    ["no port", '{"prefixes":["public"]}', /^anonymous\.port: nothing is not a whole number/],
+    [
+      "the port of the others",
+      '{"port":5043,"prefixes":["public"]}',
+      /^anonymous\.port: 5043 is the port of those who sign in/,
+    ],
+    ["a prefix that is none", '{"port":5044,"prefixes":["*"]}', /^anonymous\.prefixes\[0\]: /],
+  ] as const) {
+    it(`refuses anonymous pull with ${what}`, () => assert.match(only(problemsOf({ anonymous })), wrong));
+  }
+
+  for (const maxUploadSize of ["10", "0g", "10t", "-1g", "1048577g", "1.5g", "10G"]) {
+    it(`refuses a maximal upload of ${maxUploadSize}`, () => {
+      assert.match(only(problemsOf({ maxUploadSize })), /^maxUploadSize: .*pulumi config set maxUploadSize 10g/);
+    });
+  }
+
+  it("takes limits as they are meant, and no others", () => {
+    const { settings, problems } = parseWith({ maxUploadSize: "1048576g", guessesPerMinute: "600", deletion: "true" });
+    assert.deepEqual(problems, []);
+    assert.deepEqual(settings.limits, { guessesPerMinute: 600, maxUploadSize: "1048576g" });
+    assert.equal(settings.deletion, true);
+    for (const guessesPerMinute of ["0", "601", "1.5", ""]) {
+      assert.match(only(problemsOf({ guessesPerMinute })), /^guessesPerMinute: .*1 to 600/);
+    }
+    assert.match(only(problemsOf({ deletion: "yes" })), /^deletion: "yes" is neither true nor false/);
+  });
+
   for (const dataPath of ["~/Sites/docker/registry/data", "data", "/", "/a/../b", "/a:b"]) {
     it(`refuses data path ${dataPath}`, () => {
       assert.match(only(problemsOf({ dataPath })), /^dataPath: .*pulumi config set dataPath \/srv\/registry/);

@@ -1,0 +1,121 @@
+import { createHash } from "node:crypto";
+import * as https from "node:https";
+import { TLSSocket } from "node:tls";
+
+export interface Answer {
+  readonly status: number;
+  /** Every value of a header, named in lower case. */
+  readonly header: (name: string) => string[];
+  readonly body: Buffer;
+  /** The version of TLS that was spoken. */
+  readonly tls: string;
+}
+
+export interface Question {
+  /** The user who asks. Default: nobody. */
+  readonly as?: string | undefined;
+  readonly body?: Buffer | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Speaks the registry's API, with one connection kept alive for each question under way. */
+export class RegistryClient {
+  private readonly agent: https.Agent;
+
+  /**
+   * @param url `https://host:port`
+   * @param ca The authority to check the certificate against, PEM; empty: the public ones.
+   * @param passwords By user.
+   */
+  constructor(
+    readonly url: string,
+    ca: string,
+    readonly passwords: Readonly<Record<string, string>>,
+  ) {
+    this.agent = new https.Agent({ keepAlive: true, ...(ca !== "" && { ca }) });
+  }
+
+  /** @param path The request target, sent as it is. */
+  ask(method: string, path: string, { as, body, headers }: Question = {}): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const credentials = as !== undefined && Buffer.from(`${as}:${this.passwords[as] ?? ""}`).toString("base64");
+      const request = https.request(this.url, {
+        path,
+        agent: this.agent,
+        method,
+        timeout: 30_000,
+        headers: {
+          Accept: "application/vnd.oci.image.manifest.v1+json, */*",
+          ...(credentials !== false && { Authorization: `Basic ${credentials}` }),
+          "Content-Length": body?.length ?? 0,
+          ...headers,
+        },
+      });
+      request.on("timeout", () => request.destroy(new Error("no answer within 30 seconds")));
+      request.on("error", reject);
+      request.on("response", (response) => {
+        const tls = response.socket instanceof TLSSocket ? response.socket.getProtocol() : null;
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("error", reject);
+        response.on("end", () => {
+          const header = (name: string) => response.headersDistinct[name] ?? [];
+          resolve({ status: response.statusCode ?? 0, header, body: Buffer.concat(chunks), tls: tls ?? "no TLS" });
+        });
+      });
+      request.end(body);
+    });
+  }
+
+  /** Uploads a blob, and gives the answer to that or the one that refused it: 201 when it is there. */
+  async pushBlob(as: string, repository: string, blob: Buffer): Promise<Answer> {
+    const begun = await this.ask("POST", `/v2/${repository}/blobs/uploads/`, { as });
+    if (begun.status !== 202) return begun;
+    return this.ask("PUT", this.uploadTarget(begun, digestOf(blob)), {
+      as,
+      body: blob,
+      headers: { "Content-Type": "application/octet-stream" },
+    });
+  }
+
+  /** Where an upload that has begun goes on; with a digest, where it ends. */
+  uploadTarget(begun: Answer, digest?: string): string {
+    const [location = ""] = begun.header("location");
+    const target = new URL(location, this.url);
+    if (target.origin !== new URL(this.url).origin) throw new Error(`an upload was sent to ${target.origin}`);
+    if (digest !== undefined) target.searchParams.set("digest", digest);
+    return target.pathname + target.search;
+  }
+
+  /** 201 when it is there. */
+  pushManifest(as: string, repository: string, reference: string, manifest: Buffer): Promise<Answer> {
+    return this.ask("PUT", `/v2/${repository}/manifests/${reference}`, {
+      as,
+      body: manifest,
+      headers: { "Content-Type": "application/vnd.oci.image.manifest.v1+json" },
+    });
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+}
+
+/** The empty configuration that a manifest of no program has. */
+export const emptyConfig = Buffer.from("{}");
+
+/** An OCI manifest of one layer, with the empty configuration. */
+export function manifestOf(layer: Buffer): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: "application/vnd.oci.image.manifest.v1+json",
+      config: { mediaType: "application/vnd.oci.empty.v1+json", digest: digestOf(emptyConfig), size: 2 },
+      layers: [{ mediaType: "text/plain", digest: digestOf(layer), size: layer.length }],
+    }),
+  );
+}
+
+export function digestOf(bytes: Buffer): string {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}

@@ -1,0 +1,451 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { digestOf, emptyConfig, manifestOf, RegistryClient } from "../../scripts/client";
+import type { Outputs } from "../../scripts/pulumi";
+import { Checkout } from "../support/checkout";
+import { docker, run, type Result, succeed } from "../support/run";
+
+/** Who is who. The names that differ in case only are two people. */
+const users = [
+  { name: "admin", role: "admin" },
+  { name: "writer", role: "writer" },
+  { name: "Writer", role: "reader" },
+  { name: "reader", role: "reader" },
+  { name: 'member "the\\ $1', role: "writer" },
+] as const;
+type User = (typeof users)[number]["name"];
+const member = users[4].name;
+
+const rules = [
+  { prefix: "team", pull: [member, "reader"], push: [member] },
+  { prefix: "team/open", push: ["writer"] },
+  { prefix: "closed", pull: [], push: [] },
+];
+
+type Action = "pull" | "push" | "delete";
+
+/** What must hold, written down by hand: who may do what in a repository of each kind. An admin may do everything. */
+const may: Record<string, Record<Action, readonly User[]>> = {
+  app: { pull: ["writer", "Writer", "reader", member], push: ["writer", member], delete: [] },
+  "public/app": { pull: ["writer", "Writer", "reader", member], push: ["writer", member], delete: [] },
+  team: { pull: ["reader", member], push: [member], delete: [] },
+  "team/app": { pull: ["reader", member], push: [member], delete: [] },
+  "team/open/app": { pull: ["writer", "Writer", "reader", member], push: ["writer"], delete: [] },
+  teamwork: { pull: ["writer", "Writer", "reader", member], push: ["writer", member], delete: [] },
+  "closed/app": { pull: [], push: [], delete: [] },
+};
+const repositories = Object.keys(may);
+
+function mayDo(user: User, action: Action, repository: string): boolean {
+  return user === "admin" || may[repository]?.[action].includes(user) === true;
+}
+
+describe("roles and rules", function () {
+  this.timeout(10 * 60_000);
+
+  let checkout: Checkout;
+  let outputs: Outputs;
+  let client: RegistryClient;
+  let anonymous: RegistryClient;
+  /** What every repository holds. */
+  const layer = randomBytes(100_000);
+  const blob = digestOf(layer);
+  const manifest = manifestOf(layer);
+  /** What only the repository `closed/secret` holds. */
+  const secret = randomBytes(1000);
+
+  before(async () => {
+    checkout = new Checkout();
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    await checkout.configure({ users, rules, deletion: true, anonymous: { port, prefixes: ["public"] } });
+    const { code, output } = await checkout.make("up");
+    assert.equal(code, 0, output);
+    outputs = await checkout.outputs();
+    client = new RegistryClient(outputs.url, outputs.caCertificate, outputs.passwords);
+    anonymous = new RegistryClient(`https://${outputs.anonymousEndpoint}`, outputs.caCertificate, outputs.passwords);
+    for (const repository of repositories) await fill(repository);
+    assert.equal((await client.pushBlob("admin", "closed/secret", secret)).status, 201);
+  });
+
+  after(async () => {
+    client.close();
+    anonymous.close();
+    await checkout.dispose();
+  });
+
+  async function fill(repository: string): Promise<void> {
+    assert.equal((await client.pushBlob("admin", repository, layer)).status, 201);
+    assert.equal((await client.pushBlob("admin", repository, emptyConfig)).status, 201);
+    assert.equal((await client.pushManifest("admin", repository, "1", manifest)).status, 201);
+  }
+
+  function codeOf(body: Buffer): string | undefined {
+    return (JSON.parse(body.toString()) as { errors?: { code: string }[] }).errors?.[0]?.code;
+  }
+
+  /** Every request of an action. Gives how each was answered. */
+  async function attempts(as: User, action: Action, repository: string) {
+    const base = `/v2/${repository}`;
+    switch (action) {
+      case "pull":
+        return [
+          await client.ask("GET", `${base}/manifests/1`, { as }),
+          await client.ask("GET", `${base}/manifests/${digestOf(manifest)}`, { as }),
+          await client.ask("GET", `${base}/tags/list`, { as }),
+          await client.ask("GET", `${base}/blobs/${blob}`, { as }),
+          await client.ask("GET", `${base}/blobs/${blob}`, { as, headers: { Range: "bytes=5-9" } }),
+        ];
+      case "push": {
+        const begun = await client.ask("POST", `${base}/blobs/uploads/`, { as });
+        const upload = begun.status === 202 ? client.uploadTarget(begun) : `${base}/blobs/uploads/none`;
+        const patched = await client.ask("PATCH", upload, { as, body: layer });
+        const cancelled = await client.ask("DELETE", patched.status === 202 ? client.uploadTarget(patched) : upload, {
+          as,
+        });
+        return [
+          ...[begun, patched, cancelled],
+          await client.pushBlob(as, repository, layer),
+          await client.pushManifest(as, repository, "2", manifest),
+        ];
+      }
+      case "delete": {
+        const answers = [
+          await client.ask("DELETE", `${base}/blobs/${digestOf(emptyConfig)}`, { as }),
+          await client.ask("DELETE", `${base}/manifests/${digestOf(manifest)}`, { as }),
+        ];
+        if (answers.some(({ status }) => status === 202)) await fill(repository);
+        return answers;
+      }
+    }
+  }
+
+  for (const { name: user } of users) {
+    for (const repository of repositories) {
+      it(`let ${JSON.stringify(user)} do in ${repository} what they may, and refuse the rest as DENIED`, async () => {
+        for (const action of ["pull", "push", "delete"] as const) {
+          for (const { status, body } of await attempts(user, action, repository)) {
+            if (mayDo(user, action, repository))
+              assert.ok(status >= 200 && status < 300, `${action}: ${String(status)}`);
+            else assert.deepEqual([status, codeOf(body)], [403, "DENIED"], action);
+          }
+          const { status } = await client.ask("HEAD", `/v2/${repository}/blobs/${blob}`, { as: user });
+          assert.equal(status, mayDo(user, "pull", repository) ? 200 : 403);
+        }
+      });
+    }
+  }
+
+  it("show the catalog to an admin only, and tell everybody that they are signed in", async () => {
+    for (const { name: as, role } of users) {
+      assert.equal((await client.ask("GET", "/v2/_catalog", { as })).status, role === "admin" ? 200 : 403);
+      assert.equal((await client.ask("GET", "/v2/", { as })).status, 200);
+    }
+  });
+
+  it("take a user name exactly as it is written", async () => {
+    const { passwords } = outputs;
+    const spelled = (name: string, of: User) =>
+      new RegistryClient(outputs.url, outputs.caCertificate, { [name]: passwords[of] ?? "" });
+    for (const [name, of] of [
+      ["Admin", "admin"],
+      ["ADMIN", "admin"],
+      ["Writer", "writer"],
+      ["writer", "Writer"],
+      ["reader ", "reader"],
+    ] as const) {
+      const other = spelled(name, of);
+      assert.equal((await other.ask("GET", "/v2/", { as: name })).status, 401, name);
+      other.close();
+    }
+  });
+
+  it("mount a blob from a repository that the user may pull, in the spellings of clients", async () => {
+    const mount = async (as: User, query: string) => {
+      const { status } = await client.ask("POST", `/v2/app/blobs/uploads/?${query}`, { as });
+      return status;
+    };
+    const digest = digestOf(secret);
+    await client.pushBlob("admin", "team/secret", secret);
+    for (const query of [
+      `mount=${digest}&from=team/secret`,
+      `from=team/secret&mount=${digest}`,
+      `mount=${encodeURIComponent(digest)}&from=team%2Fsecret`,
+      `from=team%2fsecret&mount=${encodeURIComponent(digest)}`,
+    ]) {
+      // An upload like any other begins where a mount is not to be had: nothing is told by that.
+      assert.equal(await mount("writer", query), 202, query);
+      assert.equal(await mount(member, query), 201, query);
+      assert.equal((await client.ask("DELETE", `/v2/app/blobs/${digest}`, { as: "admin" })).status, 202);
+    }
+  });
+
+  it("never mount what the user may not pull, however it is asked for", async () => {
+    const digest = digestOf(secret);
+    const from = "closed/secret";
+    for (const query of [
+      `mount=${digest}&from=${from}`,
+      `mount=${digest}&from=closed%2Fsecret`,
+      `mount=${digest}&From=app&from=${from}`,
+      `mount=${digest}&from=app&from=${from}`,
+      `mount=${digest}&from=${from}&from=app`,
+      `mount=${digest}&fr%6Fm=${from}`,
+      `mount=${digest}&from=%63losed/secret`,
+      `mount=${digest}&from=closed//secret`,
+      `mount=${digest}&from=app/../${from}`,
+      `mount=${digest}&from=Closed/secret`,
+      `mount=${digest}&from=localhost:5000/${from}`,
+      `mount=${digest};from=${from}`,
+      `mount=${digest}&from=+${from}`,
+      `mount=${digest}&from=${from}&digest=${digest}`,
+      `digest=${digest}&mount=${digest}&from=${from}`,
+      `mount=${digest}&from=${from}%00`,
+      `mount=${digest}&&from=${from}`,
+      `?mount=${digest}&from=${from}`,
+    ]) {
+      const { status } = await client.ask("POST", `/v2/app/blobs/uploads/?${query}`, { as: "writer" });
+      assert.ok([202, 404].includes(status), `${query}: ${String(status)}`);
+    }
+    const form = Buffer.from(`mount=${digest}&from=${from}`);
+    const boundary = Buffer.from(
+      `--b\r\nContent-Disposition: form-data; name="mount"\r\n\r\n${digest}\r\n` +
+        `--b\r\nContent-Disposition: form-data; name="from"\r\n\r\n${from}\r\n--b--\r\n`,
+    );
+    for (const [type, body] of [
+      ["application/x-www-form-urlencoded", form],
+      [" Application/X-WWW-Form-Urlencoded; charset=utf-8", form],
+      ["application/x-www-form-urlencoded ;", form],
+      ["multipart/form-data; boundary=b", boundary],
+    ] as const) {
+      for (const target of ["/v2/app/blobs/uploads/", `/v2/app/blobs/uploads/?mount=${digest}`]) {
+        const { status } = await client.ask("POST", target, { as: "writer", body, headers: { "Content-Type": type } });
+        assert.equal(status, 202, `${type} to ${target}`);
+      }
+    }
+    assert.equal((await client.ask("GET", `/v2/app/blobs/${digest}`, { as: "writer" })).status, 404);
+    // By somebody who may, it would have been there.
+    const { status } = await client.ask("POST", `/v2/app/blobs/uploads/?mount=${digest}&from=${from}`, { as: "admin" });
+    assert.equal(status, 201);
+  });
+
+  it("answer canonical paths only, to whomever", async () => {
+    const foreign = `
+      / /v2 /v1/ /V2/ //v2/ /v2// /v2/. /v2/.. /%762/ /v2/%5fcatalog /v2/_catalog/ /v2/../data/docker
+      /v2/App/tags/list /v2/APP/tags/list /v2//app/tags/list /v2/app//tags/list /v2/app/tags//list /v2/app/tags/list/
+      /v2/./app/tags/list /v2/closed/../app/tags/list /v2/app/../closed/app/tags/list /v2/app/%2e%2e/tags/list
+      /v2/%61pp/tags/list /v2/closed%2Fapp/tags/list /v2/app%2Ftags/list /v2/app/tags%2flist /v2/app/manifests/..%2f1
+      /v2/localhost:5000/app/tags/list /v2/[::1]/app/tags/list /v2/-app/tags/list /v2/a..b/tags/list
+      /v2/app/blobs/../../closed/secret/blobs/${digestOf(secret)} /v2/app/blobs/${blob}/ /v2/app/blobs/${blob}%20`;
+    const unreadable =
+      "/../v2/ /v2/%zz/tags/list /v2/app%00/tags/list /v2/app/blobs/sha256:../../../../../../etc/passwd";
+    for (const [paths, refusal] of [
+      [foreign, [404, "NAME_INVALID"]],
+      [unreadable, [400, "UNSUPPORTED"]],
+    ] as const) {
+      for (const path of paths.trim().split(/\s+/)) {
+        for (const as of ["admin", "writer"]) {
+          const { status, body } = await client.ask("GET", path, { as });
+          assert.deepEqual([status, codeOf(body)], refusal, path);
+        }
+      }
+    }
+  });
+
+  it("refuse each method that a path doesn't have, and say which it has", async () => {
+    const has: Record<string, readonly string[]> = {
+      "/v2/": ["GET", "HEAD"],
+      "/v2/_catalog": ["GET"],
+      "/v2/app/tags/list": ["GET"],
+      "/v2/app/manifests/none": ["GET", "HEAD", "PUT", "DELETE"],
+      [`/v2/app/blobs/sha256:${"0".repeat(64)}`]: ["GET", "HEAD", "DELETE"],
+      "/v2/app/blobs/uploads/": ["POST"],
+      "/v2/app/blobs/uploads/none": ["GET", "HEAD", "PATCH", "PUT", "DELETE"],
+      [`/v2/app/referrers/sha256:${"0".repeat(64)}`]: ["GET"],
+    };
+    for (const [path, methods] of Object.entries(has)) {
+      for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]) {
+        const { status, header } = await client.ask(method, path, { as: "admin" });
+        assert.equal(status === 405, !methods.includes(method), `${method} ${path}: ${String(status)}`);
+        if (status === 405) assert.deepEqual(header("allow"), [methods.join(", ")]);
+      }
+    }
+  });
+
+  it("let anybody pull what is public, at its own endpoint, and nothing else", async () => {
+    for (const target of ["/v2/", "/v2/public/app/manifests/1", `/v2/public/app/blobs/${blob}`]) {
+      assert.equal((await anonymous.ask("GET", target)).status, 200, target);
+      assert.equal((await client.ask("GET", target)).status, 401, target);
+    }
+    for (const [method, target] of [
+      ...repositories
+        .filter((name) => !name.startsWith("public"))
+        .map((name) => ["GET", `/v2/${name}/manifests/1`] as const),
+      ["GET", `/v2/app/blobs/${blob}`],
+      ["GET", "/v2/_catalog"],
+      ["POST", "/v2/public/app/blobs/uploads/"],
+      ["PUT", "/v2/public/app/manifests/1"],
+      ["DELETE", `/v2/public/app/manifests/${digestOf(manifest)}`],
+    ] as const) {
+      for (const as of [undefined, "admin"]) {
+        const { status, body } = await anonymous.ask(method, target, { as });
+        assert.deepEqual([status, codeOf(body)], [403, "DENIED"], target);
+      }
+    }
+  });
+
+  it("serve a blob from the volume as the registry would, and no more once it is deleted", async () => {
+    const target = `/v2/app/blobs/${blob}`;
+    const whole = await client.ask("GET", target, { as: "reader" });
+    assert.ok(whole.body.equals(layer));
+    for (const [name, value] of [
+      ["content-type", "application/octet-stream"],
+      ["content-length", String(layer.length)],
+      ["docker-content-digest", blob],
+      ["etag", `"${blob}"`],
+      ["cache-control", "max-age=31536000"],
+      ["accept-ranges", "bytes"],
+      ["docker-distribution-api-version", "registry/2.0"],
+    ] as const) {
+      assert.deepEqual(whole.header(name), [value], name);
+    }
+    // The registry's own answers bear no date of a file: this one came from the volume.
+    assert.equal(whole.header("last-modified").length, 1);
+    const part = await client.ask("GET", target, { as: "reader", headers: { Range: "bytes=-10" } });
+    assert.equal(part.status, 206);
+    assert.ok(part.body.equals(layer.subarray(-10)));
+    const beyond = await client.ask("GET", target, { as: "reader", headers: { Range: "bytes=100000-" } });
+    assert.deepEqual([beyond.status, codeOf(beyond.body)], [416, "RANGE_INVALID"]);
+
+    assert.equal((await client.ask("DELETE", target, { as: "admin" })).status, 202);
+    const gone = await client.ask("GET", target, { as: "reader" });
+    assert.deepEqual([gone.status, codeOf(gone.body)], [404, "BLOB_UNKNOWN"]);
+    await fill("app");
+    // Another repository has it, and this one never had.
+    const never = await client.ask("GET", `/v2/app/blobs/${digestOf(Buffer.from("never"))}`, { as: "admin" });
+    assert.equal(never.status, 404);
+    assert.equal((await client.ask("GET", `/v2/unlinked/blobs/${blob}`, { as: "admin" })).status, 404);
+  });
+
+  describe("by the clients that people use", () => {
+    let folder: string;
+    const image = () => `${checkout.name}-image`;
+    const clients = ["docker", "podman", "skopeo"] as const;
+    const podman = (...args: string[]) => [
+      ...["--root", join(folder, "podman"), "--runroot", join(folder, "podman-run")],
+      ...["--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", ...args],
+    ];
+
+    before(async () => {
+      folder = mkdtempSync(join(tmpdir(), "clients-"));
+      mkdirSync(join(folder, "certs"));
+      writeFileSync(join(folder, "certs", "ca.crt"), outputs.caCertificate);
+      writeFileSync(join(folder, "hello"), checkout.name);
+      await succeed("tar", ["-C", folder, "-cf", join(folder, "image.tar"), "hello"]);
+      await docker("import", join(folder, "image.tar"), image());
+      await succeed("podman", podman("import", join(folder, "image.tar"), image()));
+      await succeed("skopeo", ["--insecure-policy", "copy", `docker-daemon:${image()}:latest`, `dir:${folder}/image`]);
+      for (const [i, { name }] of users.entries()) {
+        const login = ["login", "-u", name, "--password-stdin"];
+        const input = outputs.passwords[name] ?? "";
+        await succeed("docker", ["--config", join(folder, `docker-${String(i)}`), ...login, outputs.endpoint], {
+          input,
+        });
+        const certificates = ["--cert-dir", join(folder, "certs")];
+        const authfile = ["--authfile", join(folder, `auth-${String(i)}.json`)];
+        await succeed("skopeo", [...login, ...certificates, ...authfile, outputs.endpoint], { input });
+      }
+    });
+
+    after(async () => {
+      await run("podman", podman("system", "reset", "--force"));
+      await run("docker", ["rmi", image()]);
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    async function pushes(by: (typeof clients)[number], user: number, reference: string): Promise<Result> {
+      const auth = join(folder, `auth-${String(user)}.json`);
+      const certs = join(folder, "certs");
+      switch (by) {
+        case "docker": {
+          await docker("tag", image(), reference);
+          const result = await run("docker", ["--config", join(folder, `docker-${String(user)}`), "push", reference]);
+          await docker("rmi", reference);
+          return result;
+        }
+        case "podman":
+          return run("podman", podman("push", "--authfile", auth, "--cert-dir", certs, image(), reference));
+        case "skopeo":
+          return run("skopeo", [
+            ...["--insecure-policy", "copy", "--authfile", auth, "--dest-cert-dir", certs],
+            ...[`dir:${folder}/image`, `docker://${reference}`],
+          ]);
+      }
+    }
+
+    async function pulls(by: (typeof clients)[number], user: number, reference: string): Promise<Result> {
+      const auth = join(folder, `auth-${String(user)}.json`);
+      const certs = join(folder, "certs");
+      switch (by) {
+        case "docker": {
+          const result = await run("docker", ["--config", join(folder, `docker-${String(user)}`), "pull", reference]);
+          await run("docker", ["rmi", reference]);
+          return result;
+        }
+        case "podman": {
+          const result = await run("podman", podman("pull", "--authfile", auth, "--cert-dir", certs, reference));
+          await run("podman", podman("rmi", reference));
+          return result;
+        }
+        case "skopeo": {
+          const copy = join(folder, "copy");
+          const result = await run("skopeo", [
+            ...["--insecure-policy", "copy", "--authfile", auth, "--src-cert-dir", certs],
+            ...[`docker://${reference}`, `dir:${copy}`],
+          ]);
+          rmSync(copy, { recursive: true, force: true });
+          return result;
+        }
+      }
+    }
+
+    for (const by of clients) {
+      it(`let each user push and pull with ${by} where they may, and say clearly where not`, async () => {
+        for (const repository of repositories) {
+          const reference = `${outputs.endpoint}/${repository}:${by}`;
+          for (const [i, { name }] of users.entries()) {
+            const pushed = await pushes(by, i, reference);
+            const where = `${name} ${repository}: ${pushed.output}`;
+            if (mayDo(name, "push", repository)) assert.equal(pushed.code, 0, where);
+            else {
+              assert.notEqual(pushed.code, 0, where);
+              // podman and skopeo ask first, by a HEAD, whose answer has no words.
+              const words =
+                by === "docker" || mayDo(name, "pull", repository)
+                  ? /denied: as \w+ you may not push to/
+                  : /403 \(Forbidden\)/;
+              assert.match(pushed.output, words, where);
+            }
+          }
+          for (const [i, { name }] of users.entries()) {
+            const pulled = await pulls(by, i, reference);
+            const where = `${name} ${repository}: ${pulled.output}`;
+            if (mayDo(name, "pull", repository)) assert.equal(pulled.code, 0, where);
+            else {
+              assert.notEqual(pulled.code, 0, where);
+              assert.match(pulled.output, /denied: as \w+ you may not pull from/, where);
+            }
+          }
+        }
+      });
+    }
+
+    it("pull what is public without signing in", async () => {
+      const reference = `${outputs.anonymousEndpoint}/public/app:docker`;
+      await succeed("docker", ["--config", join(folder, "nobody"), "pull", reference]);
+      await docker("rmi", reference);
+    });
+  });
+});
