@@ -397,7 +397,8 @@ function renderBlobFiles(dataFolder: string): string {
         return 418;
       }
       error_page 418 = @registry;
-      ${errorPage()}
+      error_page 416 @out_of_range;
+      ${errorPage(416)}
       try_files /blobs/sha256/$shard/$shard$hex/data @registry;
       etag off;
       add_header_inherit merge;
@@ -405,6 +406,13 @@ function renderBlobFiles(dataFolder: string): string {
       add_header ETag '"sha256:$shard$hex"';
       add_header Cache-Control max-age=31536000;
       add_header X-Content-Type-Options nosniff;
+    }
+
+    # By the time that a range turns out to be beyond the end, the headers have been added already.
+    location @out_of_range {
+      default_type application/json;
+      add_header_inherit off;
+      return 200 $refusal;
     }
 `;
 }

@@ -318,6 +318,7 @@ describe("roles and rules", function () {
     assert.ok(part.body.equals(layer.subarray(-10)));
     const beyond = await client.ask("GET", target, { as: "reader", headers: { Range: "bytes=100000-" } });
     assert.deepEqual([beyond.status, codeOf(beyond.body)], [416, "RANGE_INVALID"]);
+    assert.deepEqual(beyond.header("docker-distribution-api-version"), ["registry/2.0"]);
 
     assert.equal((await client.ask("DELETE", target, { as: "admin" })).status, 202);
     const gone = await client.ask("GET", target, { as: "reader" });

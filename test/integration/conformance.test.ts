@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { Checkout } from "../support/checkout";
+import { docker, run } from "../support/run";
+
+/** So many of the 843 tests must pass at the registry, or too little was compared: 660 do; 470 without deletion. */
+const enough = 640;
+
+/**
+ * The conformance program of the Open Container Initiative, run twice: at the registry itself and through the proxy.
+ * The registry fails some of its tests, so what is asked for is that the proxy changes nothing.
+ */
+describe("the OCI conformance tests", function () {
+  this.timeout(10 * 60_000);
+
+  const folder = mkdtempSync(join(tmpdir(), "conformance-"));
+  let checkout: Checkout;
+
+  before(async () => {
+    checkout = new Checkout();
+    await checkout.configure({ deletion: true });
+  });
+
+  after(async () => {
+    await checkout.dispose();
+    rmSync(folder, { recursive: true });
+  });
+
+  /** Runs all tests in repositories of their own, named after the run; gives what came of each. */
+  async function test(program: string, name: string, target: Record<string, string>): Promise<string[]> {
+    const config = {
+      ...target,
+      version: "1.1+dev", // The tests of 1.1, and those of what comes after it.
+      data: { sparse: true }, // All other kinds of data are tested unless one says otherwise.
+      repo1: `${name}/one`,
+      repo2: `${name}/two`,
+      resultsDir: name,
+    };
+    // JSON is YAML; the mode, because there is a password in it.
+    writeFileSync(join(folder, `${name}.yaml`), JSON.stringify(config), { mode: 0o600 });
+    // That is its whole environment: a variable for it would win over the file, and one that names an HTTP proxy would
+    // lead it away from the container.
+    const env = { OCI_CONFIGURATION: `${name}.yaml`, SSL_CERT_FILE: "ca.pem" };
+    const { output } = await run(program, [], { cwd: folder, env });
+    const report = join(folder, name, "junit.xml");
+    assert.ok(existsSync(report), output);
+    return outcomes(readFileSync(report, "utf8"));
+  }
+
+  it("come out the same through the proxy as at the registry itself", async () => {
+    const program = await build();
+    const { code, output } = await checkout.make("up");
+    assert.equal(code, 0, output);
+    const { url, passwords, caCertificate } = await checkout.outputs();
+    writeFileSync(join(folder, "ca.pem"), caCertificate);
+
+    const address = `{{(index .NetworkSettings.Networks "${checkout.name}").IPAddress}}`;
+    const registry = await docker("inspect", "--format", address, `${checkout.name}-registry`);
+    const direct = await test(program, "direct", { registry: `${registry}:5000`, tls: "disabled" });
+    const proxied = await test(program, "proxied", {
+      registry: new URL(url).host,
+      tls: "enabled",
+      username: "admin",
+      password: passwords["admin"] ?? "",
+    });
+
+    const counts = `- registry: ${counted(direct)}\n+ proxy:    ${counted(proxied)}`;
+    const differences = [
+      ...without(direct, proxied).map((outcome) => `- ${outcome}`),
+      ...without(proxied, direct).map((outcome) => `+ ${outcome}`),
+    ].sort((one, other) => nameOf(one.slice(2)).localeCompare(nameOf(other.slice(2))));
+    if (differences.length > 0) assert.fail(`The proxy makes a difference.\n${counts}\n\n${differences.join("\n")}`);
+    assert.ok(having("passed", direct).length >= enough, counts);
+  });
+});
+
+/** Builds the program from the Go modules of test/conformance, unless the cache has it from just these. */
+async function build(): Promise<string> {
+  const module = join(process.cwd(), "test/conformance");
+  const hash = createHash("sha256");
+  for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(module, file)));
+  const { XDG_CACHE_HOME: own = "" } = process.env;
+  const cache = join(own === "" ? join(homedir(), ".cache") : own, "private-registry");
+  const made = join(cache, `conformance-${hash.digest("hex").slice(0, 12)}`);
+  if (existsSync(made)) return made;
+
+  mkdirSync(cache, { recursive: true });
+  // Under another name until it is whole: a run may be cut short, or another one build it at the same time.
+  const part = `${made}.part${String(process.pid)}`;
+  const args = ["-trimpath", "-buildvcs=false", "-o", part, "github.com/opencontainers/distribution-spec/conformance"];
+  const env = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=readonly", GOWORK: "off" };
+  const { code, output } = await run("go", ["build", ...args], { cwd: module, env }).catch(() =>
+    assert.fail("The OCI conformance program is built with Go 1.21 or later: install Go and try again."),
+  );
+  assert.equal(code, 0, `The OCI conformance program can't be built.\n${output}`);
+  renameSync(part, made);
+  return made;
+}
+
+/**
+ * What came of each test, with every answer that it got, sorted: some tests share a name, and their order is random.
+ * The 401 that a client's first request gets is no answer of the registry.
+ */
+function outcomes(junit: string): string[] {
+  const tests = junit.matchAll(/<testcase name="([^"]*)"[^>]* status="(\w+)">([^]*?)<\/testcase>/g);
+  return Array.from(tests, ([, name = "", status = "", log = ""]) => {
+    const answers = log.matchAll(/Method: (\w+)&#xA;[^]*?~~~ RESPONSE ~~~&#xA;Status: (\d+)&#xA;/g);
+    const said = Array.from(answers, ([, method = "", answer = ""]) => `${method} ${answer}`);
+    return `${name}: ${[status, ...said.filter((answer) => !answer.endsWith(" 401"))].join(", ")}`;
+  }).sort();
+}
+
+/** What is left of a list when the other one's are taken out of it, each once. */
+function without(list: readonly string[], other: readonly string[]): string[] {
+  const rest = [...other];
+  return list.filter((item) => {
+    const index = rest.indexOf(item);
+    if (index >= 0) rest.splice(index, 1);
+    return index < 0;
+  });
+}
+
+function nameOf(outcome: string): string {
+  return outcome.replace(/: .*/, "");
+}
+
+function having(status: string, list: readonly string[]): string[] {
+  return list.filter((outcome) => outcome.includes(`: ${status}`));
+}
+
+/** `470 passed, 158 failure, 0 error, 215 skipped` */
+function counted(list: readonly string[]): string {
+  return ["passed", "failure", "error", "skipped"]
+    .map((status) => `${String(having(status, list).length)} ${status}`)
+    .join(", ");
+}

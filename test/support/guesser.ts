@@ -1,0 +1,37 @@
+// Tries wrong passwords for a user, each another one, evenly over the time, and prints how they were answered, as JSON.
+//   tsx test/support/guesser.ts URL USER RATE SECONDS
+// A program of its own, so that it can be run where another address is.
+import * as https from "node:https";
+
+const [url = "", user = "", rate = "", seconds = ""] = process.argv.slice(2);
+const agent = new https.Agent({ keepAlive: true, maxSockets: 16, rejectUnauthorized: false });
+const answers: Record<string, number> = {};
+const total = Number(rate) * Number(seconds);
+const began = Date.now();
+let asked = 0;
+let answered = 0;
+
+function note(answer: string): void {
+  answers[answer] = (answers[answer] ?? 0) + 1;
+  answered++;
+}
+
+function guess(): void {
+  const credentials = Buffer.from(`${user}:wrong-${String(process.pid)}-${String(asked++)}`).toString("base64");
+  https
+    .get(`${url}/v2/`, { agent, headers: { Authorization: `Basic ${credentials}` } }, (response) => {
+      response.resume();
+      response.once("end", () => note(String(response.statusCode)));
+    })
+    .once("error", (error) => note(error.message));
+}
+
+const timer = setInterval(() => {
+  const due = Math.min(total, Math.round(((Date.now() - began) / 1000) * Number(rate)));
+  while (asked < due) guess();
+  if (answered === total) {
+    clearInterval(timer);
+    agent.destroy();
+    console.log(JSON.stringify(answers));
+  }
+}, 10);
