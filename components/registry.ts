@@ -90,15 +90,16 @@ export class Registry extends pulumi.ComponentResource {
     const container = new docker.Container(
       `${name}-container`,
       {
-        ...hardened({ memory: 1024, processes: 1024 }),
+        // Twice what the program may take: what it writes is kept in memory for a while, within the same limit.
+        ...hardened({ memory: 2048, processes: 1024 }),
         name,
         image: image.imageId,
         user,
         readOnly: true,
         entrypoints: ["registry"],
         command: ["serve", `${configFolder}/config.yml`],
-        // Nothing is traced; memory within the limit is spent rather than the time to collect it.
-        envs: ["OTEL_TRACES_EXPORTER=none", "OTEL_TRACES_SAMPLER=always_off", "GOGC=400", "GOMEMLIMIT=768MiB"],
+        // Nothing is traced; memory is spent rather than the time to collect it.
+        envs: ["OTEL_TRACES_EXPORTER=none", "OTEL_TRACES_SAMPLER=always_off", "GOGC=400", "GOMEMLIMIT=1GiB"],
         volumes: [{ ...configVolume, readOnly: true }, dataVolume],
         networkMode: args.network,
         restart: "unless-stopped",

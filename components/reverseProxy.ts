@@ -90,7 +90,8 @@ export class ReverseProxy extends pulumi.ComponentResource {
     const container = new docker.Container(
       `${name}-container`,
       {
-        ...hardened({ memory: 512, processes: 256 }),
+        // It needs some tens; the rest is for the blobs that it has read, which the kernel keeps within the same limit.
+        ...hardened({ memory: 4096, processes: 256 }),
         name,
         image: image.imageId,
         user,

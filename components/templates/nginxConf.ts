@@ -240,7 +240,7 @@ ${renderMap("$status", "$retry_after", [["429", "10"]])}
 
 /** @param except A status that is dealt with otherwise in this place. */
 function errorPage(except?: number): string {
-  const statuses = Object.keys(refusals).filter((status) => status !== String(except));
+  const statuses = Object.keys({ ...refusals, 400: malformed[400] }).filter((status) => status !== String(except));
   return `error_page ${statuses.join(" ")} @refusal;`;
 }
 
@@ -327,7 +327,7 @@ ${renderRoutes(conf)}  }
 /** Where a request may end. What is outside /v2/ is unknown. */
 function renderRoutes(conf: NginxConf): string {
   return `\
-    ${errorPage()}
+    ${errorPage(400)}
     # These have no URI that a named location could go on with.
     error_page 400 414 501 /_malformed;
     error_page 494 =431 /_malformed;
