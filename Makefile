@@ -75,3 +75,7 @@ check: node_modules/.package-lock.json ## type-check, lint, format, check the wo
 .PHONY: test
 test: check tools ## everything: quick tests, then the real engine, Docker and clients
 	@scripts/test
+
+.PHONY: bench
+bench: tools ## measure this stack beside the usual ones, as root on Linux (15 minutes)
+	@bench/run

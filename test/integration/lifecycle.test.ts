@@ -88,6 +88,7 @@ describe("a stack from nothing to nothing", function () {
 
   it("exports exactly the contract", () => {
     assert.deepEqual(Object.keys(outputs).sort(), [
+      "anonymousEndpoint",
       "caCertificate",
       "caFingerprint",
       "checkCommand",

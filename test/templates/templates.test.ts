@@ -3,8 +3,14 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parse } from "yaml";
 
+import type { Role, Rule } from "../../components/access";
+import { renderAccess } from "../../components/templates/nginxAccess";
 import { renderNginxConf } from "../../components/templates/nginxConf";
+import { resources } from "../../components/templates/registryApi";
 import { renderRegistryConfig } from "../../components/templates/registryConfig";
+import { accepted, anySettings } from "../support/anySettings";
+import { NginxMaps } from "../support/nginxMaps";
+import { anyRequest, expectedRoute } from "../support/requests";
 
 describe("the registry's configuration", () => {
   const render = (httpSecret = "s3cret") =>
@@ -72,4 +78,243 @@ describe("the proxy's configuration", () => {
       "listen 8443 ssl;",
     ]);
   });
+});
+
+describe("a request target", () => {
+  const digits = "0123456789abcdef".repeat(4);
+  const digest = `sha256:${digits}`;
+  const blob = { shard: "01", hex: digits.slice(2) };
+
+  /** The resources that a target is of, each with what it names. */
+  const read = (target: string) =>
+    resources.flatMap(({ name, target: pattern }) => {
+      const match = new RegExp(`^(?:${pattern})$`).exec(target);
+      const named = Object.entries(match?.groups ?? {}).filter(([, text]) => text as string | undefined);
+      return match ? [{ is: name, ...Object.fromEntries(named) }] : [];
+    });
+
+  const a = { repository: "a" };
+  for (const [target, is] of [
+    ["/v2/", { is: "base" }],
+    ["/v2/?n=1", { is: "base" }],
+    ["/v2/_catalog", { is: "catalog" }],
+    ["/v2/_catalog?n=100&last=a", { is: "catalog" }],
+    ["/v2/a/tags/list", { is: "tags", ...a }],
+    ["/v2/a/tags/list?n=1", { is: "tags", ...a }],
+    ["/v2/tags/list/tags/list", { is: "tags", repository: "tags/list" }],
+    ["/v2/a.b/c_d/e__f/g---h/0/manifests/latest", { is: "manifest", repository: "a.b/c_d/e__f/g---h/0" }],
+    [`/v2/a/manifests/${digest}`, { is: "manifest", ...a }],
+    [`/v2/a/blobs/${digest}`, { is: "blob", ...a, ...blob }],
+    [`/v2/a/blobs/${digest}?ns=b`, { is: "blob", ...a, ...blob }],
+    [`/v2/a/blobs/${digest.replace("a", "A")}`, { is: "blob", ...a }],
+    ["/v2/a/blobs/sha512:abc", { is: "blob", ...a }],
+    ["/v2/a/blobs/uploads/", { is: "uploads", ...a }],
+    ["/v2/a/blobs/uploads/?", { is: "uploads", ...a }],
+    [`/v2/a/blobs/uploads/?digest=${digest}`, { is: "uploads", ...a }],
+    [`/v2/a/blobs/uploads/?mount=${digest}`, { is: "uploads", ...a }],
+    [`/v2/a/blobs/uploads/?from=b/c&mount=${digest}`, { is: "uploads", ...a, mount_from: "b/c" }],
+    [`/v2/a/blobs/uploads/?mount=sha256%3A${digits}&from=b%2Fc`, { is: "uploads", ...a, mount_from: "b%2Fc" }],
+    ["/v2/a/blobs/uploads/3f-_=.A?_state=x%2Fy", { is: "upload", ...a }],
+    ["/v2/a/blobs/uploads/manifests/latest", { is: "manifest", repository: "a/blobs/uploads" }],
+    [`/v2/a/referrers/${digest}?artifactType=b`, { is: "referrers", ...a }],
+  ] as const) {
+    it(`is known: ${target}`, () => assert.deepEqual(read(target), [is]));
+  }
+
+  for (const target of [
+    ...["", "/", "/v2", "/v1/", "/V2/", "//v2/", "/v2//", "/v2/./", "/v2/_catalog/", "/v2/%5Fcatalog", "/v2/_Catalog"],
+    ...["/v2/A/tags/list", "/v2/%61/tags/list", "/v2/a%2Fb/tags/list", "/v2//a/tags/list", "/v2/a//b/tags/list"],
+    ...[
+      "/v2/a/tags/list/",
+      "/v2/a/tags//list",
+      "/v2/a/tags/LIST",
+      "/v2/a/tags/list;",
+      "/v2/a/tags/list#",
+      "/v2/tags/list",
+    ],
+    ...["/v2/a/./tags/list", "/v2/a/../b/tags/list", "/v2/../v2/a/tags/list", "/v2/a/%2e%2e/b/tags/list"],
+    ...["/v2/.a/tags/list", "/v2/a./tags/list", "/v2/a..b/tags/list", "/v2/a___b/tags/list", "/v2/-a/tags/list"],
+    ...[
+      "/v2/registry.example:5043/a/tags/list",
+      "http://registry/v2/a/tags/list",
+      "/v2/a;b/tags/list",
+      "/v2/é/tags/list",
+    ],
+    ...["/v2/a/tags/list\n", "/v2/a/manifests/", "/v2/a/manifests/b/", "/v2/a/manifests/b%2Fc", "/v2/a/manifests/b;c"],
+    ...["/v2/a/blobs/b", "/v2/a/blobs/sha256:", `/v2/a/blobs/${digest}/`, `/v2/a/blobs/sha256%3A${digits}`],
+    ...["/v2/a/blobs/uploads", "/v2/a/blobs//uploads/", "/v2/a/blobs/uploads//", "/v2/a/blobs/uploads/b/"],
+    ...[
+      "?From=b",
+      "?fr%6Fm=b",
+      "?from=b&from=c",
+      "?from=b;from=c",
+      `?mount=${digest};from=b`,
+      "?from=B",
+      "?from=b%2e",
+      "?from=",
+    ]
+      .concat([
+        "?from=b&",
+        "?&from=b",
+        "?from=b&x=y",
+        "?from=b//c",
+        "?from=%62",
+        "?from=b%252Fc",
+        "?from=b+c",
+        "?from=b#c",
+      ])
+      .concat([
+        `?digest=${digest}&from=b`,
+        `?digest=${digest};from=b`,
+        "?digest-algorithm=a&from=b",
+        "?x=y",
+        "?mount=b",
+      ])
+      .map((query) => `/v2/a/blobs/uploads/${query}`),
+  ]) {
+    it(`is unknown: ${JSON.stringify(target)}`, () => assert.deepEqual(read(target), []));
+  }
+});
+
+describe("who may do what, as the proxy is told", () => {
+  const users = [
+    { name: "reader", role: "reader" },
+    { name: "writer", role: "writer" },
+    { name: "Writer", role: "writer" },
+    { name: "admin", role: "admin" },
+  ] as const satisfies { name: string; role: Role }[];
+  type Name = (typeof users)[number]["name"] | "nobody";
+
+  const digest = `sha256:${"0".repeat(64)}`;
+  const requests = {
+    "check sign-in": () => ["GET", "/v2/"],
+    "list the catalog": () => ["GET", "/v2/_catalog"],
+    "pull from": (repository: string) => ["GET", `/v2/${repository}/manifests/latest`],
+    "push to": (repository: string) => ["PUT", `/v2/${repository}/manifests/latest`],
+    "delete from": (repository: string) => ["DELETE", `/v2/${repository}/manifests/latest`],
+  } as const satisfies Record<string, (repository: string) => [string, string]>;
+
+  const routeOf = (maps: NginxMaps, user: string | undefined, method: string, target: string) =>
+    maps.lookUp("route", { request_method: method, request_uri: target, user: user ?? "" });
+
+  /** Who of all may do something, by rules and anonymous prefixes. */
+  function allowed(
+    what: keyof typeof requests,
+    repository: string,
+    rules: readonly Rule[] = [],
+    anonymousPrefixes: readonly string[] = [],
+  ): Name[] {
+    const maps = new NginxMaps(renderAccess({ users, rules, anonymousPrefixes }));
+    const everybody: Name[] = ["nobody", ...users.map(({ name }) => name)];
+    const [method, target] = requests[what](repository);
+    return everybody.filter((name) => {
+      const route = routeOf(maps, name === "nobody" ? undefined : name, method, target);
+      assert.ok(["@registry", "@denied"].includes(route), route);
+      return route === "@registry";
+    });
+  }
+
+  it("lets readers pull, writers push too, and admins also list and delete", () => {
+    assert.deepEqual(allowed("check sign-in", ""), ["nobody", "reader", "writer", "Writer", "admin"]);
+    assert.deepEqual(allowed("pull from", "a"), ["reader", "writer", "Writer", "admin"]);
+    assert.deepEqual(allowed("push to", "a"), ["writer", "Writer", "admin"]);
+    assert.deepEqual(allowed("list the catalog", ""), ["admin"]);
+    assert.deepEqual(allowed("delete from", "a"), ["admin"]);
+  });
+
+  it("lets a rule narrow down who pulls and pushes, but no admin, and nobody beyond their role", () => {
+    const rules = [{ prefix: "a", pull: ["reader"], push: ["writer"] }];
+    assert.deepEqual(allowed("pull from", "a", rules), ["reader", "writer", "admin"]);
+    assert.deepEqual(allowed("push to", "a", rules), ["writer", "admin"]);
+    assert.deepEqual(allowed("delete from", "a", rules), ["admin"]);
+    assert.deepEqual(allowed("push to", "a", [{ prefix: "a", push: ["reader", "writer"] }]), ["writer", "admin"]);
+    assert.deepEqual(allowed("pull from", "a", [{ prefix: "a", pull: [] }]), ["admin"]);
+  });
+
+  it("leaves to roles what a rule doesn't say", () => {
+    assert.deepEqual(allowed("pull from", "a", [{ prefix: "a", push: [] }]), ["reader", "writer", "Writer", "admin"]);
+    assert.deepEqual(allowed("push to", "a", [{ prefix: "a", pull: [] }]), ["writer", "Writer", "admin"]);
+  });
+
+  it("has a rule be about whole components of a name", () => {
+    const rules = [{ prefix: "team/app", pull: [] }];
+    for (const repository of ["team/app", "team/app/web"]) {
+      assert.deepEqual(allowed("pull from", repository, rules), ["admin"], repository);
+    }
+    for (const repository of ["team", "team/apple", "team/app-2", "team/app.x", "x/team/app", "teamxapp"]) {
+      assert.equal(allowed("pull from", repository, rules).length, 4, repository);
+    }
+  });
+
+  it("has the rule with the longest prefix hold alone, in whatever order they are given", () => {
+    const rules = [
+      { prefix: "a", pull: ["reader"] },
+      { prefix: "a/b", push: ["writer"] },
+      { prefix: "a/b/c", pull: ["Writer"], push: [] },
+    ];
+    for (const given of [rules, [...rules].reverse()]) {
+      assert.deepEqual(allowed("pull from", "a/x", given), ["reader", "admin"]);
+      assert.deepEqual(allowed("pull from", "a/b/x", given), ["reader", "writer", "Writer", "admin"]);
+      assert.deepEqual(allowed("push to", "a/b/x", given), ["writer", "admin"]);
+      assert.deepEqual(allowed("pull from", "a/b/c", given), ["Writer", "admin"]);
+      assert.deepEqual(allowed("push to", "a/b/c/x", given), ["admin"]);
+    }
+  });
+
+  it("lets anybody pull from an open prefix, and do no more", () => {
+    assert.deepEqual(allowed("pull from", "public/a", [], ["public"])[0], "nobody");
+    for (const [what, repository] of [
+      ["push to", "public"],
+      ["delete from", "public"],
+      ["list the catalog", ""],
+      ["pull from", "publicity"],
+      ["pull from", "a/public"],
+    ] as const) {
+      assert.ok(!allowed(what, repository, [], ["public"]).includes("nobody"), `${what} ${repository}`);
+    }
+  });
+
+  it("opens a prefix to nobody in particular: who signs in is bound by the rules", () => {
+    assert.deepEqual(allowed("pull from", "a", [{ prefix: "a", pull: [] }], ["a"]), ["nobody", "admin"]);
+  });
+
+  it("makes an upload like any other of a mount from where the user may not pull", () => {
+    const maps = new NginxMaps(
+      renderAccess({ users, rules: [{ prefix: "secret/b", pull: ["Writer"] }], anonymousPrefixes: [] }),
+    );
+    const mount = (user: string, from: string) =>
+      routeOf(maps, user, "POST", `/v2/a/blobs/uploads/?mount=${digest}&from=${from}`);
+    for (const from of ["secret/b", "secret%2Fb", "secret%2fb/c"]) {
+      const routes = ["reader", "writer", "Writer", "admin"].map((user) => mount(user, from));
+      assert.deepEqual(routes, ["@denied", "@upload", "@registry", "@registry"], from);
+    }
+    assert.equal(mount("writer", "secret"), "@registry");
+  });
+
+  it("tells a method that there isn't from a path that there isn't", () => {
+    const maps = new NginxMaps(renderAccess({ users, rules: [], anonymousPrefixes: [] }));
+    assert.equal(routeOf(maps, "admin", "POST", "/v2/a/tags/list"), "@unsupported");
+    assert.equal(routeOf(maps, "admin", "GET", "/v2/a/tags"), "@unknown");
+    const given = { status: "405", request_uri: "/v2/a/manifests/b" };
+    assert.equal(maps.lookUp("allowed_methods", given), "GET, HEAD, PUT, DELETE");
+  });
+
+  it("is what roles and rules say, whatever the settings accept and clients send", () => {
+    const anything = anySettings.chain((raw) => {
+      const settings = accepted(raw);
+      assert.ok(settings);
+      return fc.tuple(fc.constant(settings), fc.array(anyRequest(settings), { minLength: 1, maxLength: 20 }));
+    });
+    fc.assert(
+      fc.property(anything, ([settings, requests]) => {
+        const { users, rules, anonymous } = settings;
+        const maps = new NginxMaps(renderAccess({ users, rules, anonymousPrefixes: anonymous?.prefixes ?? [] }));
+        for (const request of requests) {
+          const route = routeOf(maps, request.user, request.method, request.target);
+          assert.equal(route, expectedRoute(settings, request), JSON.stringify(request));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  }).timeout(30_000);
 });

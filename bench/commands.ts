@@ -1,0 +1,51 @@
+import { run, type RunOptions, succeed } from "../test/support/run";
+
+let interrupted = false;
+let group: number | undefined;
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    if (!interrupted) say("ending, and cleaning up…");
+    interrupted = true;
+    try {
+      if (group !== undefined) process.kill(-group, "SIGTERM");
+    } catch {
+      // It has just ended.
+    }
+  });
+}
+
+/** Runs `task`, whose commands are ended by Ctrl-C; after one nothing more is begun, and what was begun is undone. */
+export async function interruptible<T>(task: (options: RunOptions) => Promise<T>): Promise<T> {
+  try {
+    refuseWhenInterrupted();
+    return await task({ onStart: (started) => (group = started) });
+  } finally {
+    group = undefined;
+    // Whatever became of a command that was ended is of no interest.
+    refuseWhenInterrupted();
+  }
+}
+
+function refuseWhenInterrupted(): void {
+  if (interrupted) throw new Error("interrupted");
+}
+
+/** Runs a command that must succeed; gives what it printed on its standard output. */
+export function command(name: string, args: readonly string[], input = ""): Promise<string> {
+  return interruptible((options) => succeed(name, args, { ...options, input }));
+}
+
+/** Docker's own client. */
+export async function docker(...args: string[]): Promise<string> {
+  return (await command("docker", args)).trim();
+}
+
+/** Removes containers, if they are there: also after an interruption. */
+export async function removeContainers(names: readonly string[]): Promise<void> {
+  if (names.length > 0) await run("docker", ["rm", "--force", "--volumes", ...names]);
+}
+
+export function say(text: string): void {
+  process.stderr.write(`▸ ${text}\n`);
+}

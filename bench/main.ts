@@ -1,0 +1,173 @@
+// Measures this stack beside what else one would run, on this machine: `make bench`, see bench/run.
+// The table of ratios goes to standard output, the whole report to bench/results.md and bench/results.svg.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, release, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+
+import { Checkout } from "../test/support/checkout";
+import { command, docker, interruptible, say } from "./commands";
+import { writeBlob } from "./data";
+import { usageOf } from "./engine";
+import { Load, type Transfer } from "./load";
+import { plot } from "./plot";
+import { idsOf, type Measured, number, ratioTable, report, subjects, targetTable, type Values } from "./report";
+import { putStaticFile, readImages, type Subject, Subjects } from "./subjects";
+
+const rounds = Number(process.env["ROUNDS"] ?? 5);
+const megabytes = Number(process.env["BLOB_MB"] ?? 500);
+/** How long manifests are asked for: at 15 requests per second, the slowest, 150 times. */
+const seconds = 10;
+/** How often the large blob is pulled in a row. */
+const pulls = 3;
+
+void main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(`✗ ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(1);
+  },
+);
+
+async function main(): Promise<void> {
+  if (!(rounds >= 1 && megabytes >= 1)) throw new Error("ROUNDS and BLOB_MB are numbers from 1 on.");
+  const images = readImages();
+  // What clients send is read from memory: their files are to cost the disk nothing.
+  const folder = mkdtempSync("/dev/shm/private-registry-bench-");
+  const configs = mkdtempSync(join(tmpdir(), "private-registry-bench-"));
+  const checkout = new Checkout();
+  const all = new Subjects(checkout, configs);
+  try {
+    say("starting what is measured…");
+    const started = await all.start();
+    const load = new Load(await authorizationOf(checkout), configs);
+    const bench = new Bench(load, join(folder, "blob"));
+    for (const subject of started) await bench.prepare(subject);
+
+    const measured = Object.fromEntries(idsOf(subjects).map((id) => [id, [] as Values[]])) as Record<
+      keyof Measured,
+      Values[]
+    >;
+    for (let round = 1; round <= rounds; round++) {
+      for (const subject of started) {
+        const values = await bench.measure(subject, `round ${String(round)}`);
+        measured[subject.id].push(values);
+        say(`round ${String(round)} of ${String(rounds)}, ${subjects[subject.id]}: ${textOf(values)}`);
+      }
+    }
+    const date = new Date().toISOString().slice(0, 10);
+    const circumstances = {
+      date,
+      machine: await describeMachine(Object.values(images)),
+      rounds,
+      megabytes,
+      seconds,
+      pulls,
+    };
+    writeFileSync("bench/results.md", report(measured, circumstances));
+    writeFileSync("bench/results.svg", plot(measured));
+    console.log(`\n${ratioTable(measured)}\n\n${targetTable(measured)}`);
+  } finally {
+    await all.dispose();
+    rmSync(folder, { recursive: true });
+    rmSync(configs, { recursive: true });
+  }
+}
+
+/** What is done to each subject, with one file of memory that is the blob to be sent. */
+class Bench {
+  constructor(
+    private readonly load: Load,
+    private readonly blob: string,
+  ) {}
+
+  /** The blob that all pull. */
+  private pulled = "";
+
+  /** Puts into it what is pulled later, and warms it up. */
+  async prepare(subject: Subject): Promise<void> {
+    say(`warming up: ${subjects[subject.id]}`);
+    this.pulled = writeBlob(this.blob, "pull", megabytes);
+    if (subject.id === "f") putStaticFile(subject, this.blob);
+    await this.wait(subject);
+    if (subject.id !== "f") {
+      await this.load.pushBlob(subject, this.blob, this.pulled);
+      await this.load.pushImages(subject, "latest", "pull");
+      await this.load.request(subject, 4);
+      await this.load.pullImages(subject, "latest");
+    }
+    await this.load.pullBlob(subject, this.pulled, 1);
+  }
+
+  async measure(subject: Subject, round: string): Promise<Values> {
+    const { load } = this;
+    const pull = await this.transfer(subject, () => load.pullBlob(subject, this.pulled, pulls));
+    if (subject.id === "f") return { pull: pull.speed, pullCpu: pull.cpu, memory: pull.memory };
+
+    const requests = await load.request(subject, seconds);
+    const pullImages = await this.transfer(subject, () => load.pullImages(subject, "latest"));
+    const pushImages = await this.transfer(subject, () => load.pushImages(subject, "pushed", `${subject.id} ${round}`));
+    const hex = writeBlob(this.blob, `${subject.id} ${round}`, megabytes);
+    const push = await this.transfer(subject, () => load.pushBlob(subject, this.blob, hex));
+    // Nobody asks for it again, and the disk is not to fill.
+    rmSync(join(subject.data, "docker/registry/v2/blobs/sha256", hex.slice(0, 2), hex), { recursive: true });
+    return {
+      requests: requests.perSecond,
+      p99: requests.p99,
+      pull: pull.speed,
+      pullCpu: pull.cpu,
+      pullImages: pullImages.speed,
+      push: push.speed,
+      pushCpu: push.cpu,
+      pushImages: pushImages.speed,
+      written: push.written,
+      memory: Math.max(pull.memory, pullImages.memory, pushImages.memory, push.memory),
+    };
+  }
+
+  /** Megabytes per second; CPU seconds per gigabyte; bytes written per byte; MiB of memory afterwards. */
+  private async transfer({ containers }: Subject, transfer: () => Promise<Transfer>) {
+    // What the one before left for the disk is not to be written now.
+    await command("sync", []);
+    const before = await interruptible(() => usageOf(containers));
+    const { bytes, seconds } = await transfer();
+    const after = await interruptible(() => usageOf(containers));
+    return {
+      speed: bytes / 1e6 / seconds,
+      cpu: (after.cpu - before.cpu) / (bytes / 1e9),
+      written: (after.written - before.written) / bytes,
+      memory: after.memory / 2 ** 20,
+    };
+  }
+
+  private async wait(subject: Subject): Promise<void> {
+    for (let tries = 0; tries < 50; tries++) {
+      if (await this.load.answers(subject)) return;
+      await setTimeout(200);
+    }
+    throw new Error(`${subjects[subject.id]} doesn't answer:\n${await docker("logs", subject.containers[0] ?? "")}`);
+  }
+}
+
+async function authorizationOf(checkout: Checkout): Promise<string> {
+  const { usernames, passwords } = await interruptible(() => checkout.outputs());
+  const [user = ""] = usernames;
+  return `Basic ${Buffer.from(`${user}:${passwords[user] ?? ""}`).toString("base64")}`;
+}
+
+function textOf(values: Values): string {
+  return Object.entries(values)
+    .map(([metric, value]) => `${metric} ${number(value)}`)
+    .join(", ");
+}
+
+async function describeMachine(images: readonly string[]): Promise<string[]> {
+  const [cpu] = cpus();
+  const engine = await docker("version", "--format", "{{.Server.Version}}");
+  const curl = (await command("curl", ["--version"])).split(" ").slice(0, 2).join(" ");
+  return [
+    `${String(cpus().length)} cores of ${cpu?.model ?? "an unknown processor"}, ${number(totalmem() / 2 ** 30)} GiB of memory, Linux ${release()}`,
+    `Docker engine ${engine}; ${images.join(", ")}`,
+    `clients: wrk, ${curl}, Node.js ${process.versions.node}`,
+  ];
+}

@@ -1,0 +1,233 @@
+import { chownSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+import { parse } from "yaml";
+
+import { configFiles } from "../components/templates/nginxConf";
+import type { Checkout } from "../test/support/checkout";
+import { docker, interruptible, removeContainers } from "./commands";
+import {
+  caddyfile,
+  files,
+  folder,
+  ownTlsAndHtpasswd,
+  recipe,
+  registryConfig,
+  staticFile,
+  tlsPort,
+  withoutAuthentication,
+} from "./configs";
+import { askEngine } from "./engine";
+import type { SubjectId } from "./report";
+
+export interface Subject {
+  readonly id: SubjectId;
+  /** Where its front answers on its own loopback. */
+  readonly url: string;
+  /** Its containers, the front first. */
+  readonly containers: readonly string[];
+  /** The engine machine's folder of the registry's files. */
+  readonly data: string;
+}
+
+/** The images of every subject: those that this project's settings name by default, and the Caddy that airgap/ builds. */
+export function readImages(): { readonly registry: string; readonly proxy: string; readonly caddy: string } {
+  const { config } = parse(readFileSync("Pulumi.yaml", "utf8")) as { config: Record<string, { default: string }> };
+  return {
+    registry: config["registryImage"]?.default ?? "",
+    proxy: config["proxyImage"]?.default ?? "",
+    caddy: process.env["CADDY_IMAGE"] ?? "",
+  };
+}
+
+/** Everything that is measured. Its names begin with the checkout's, so that disposing of that one finds the rest. */
+export class Subjects {
+  private readonly images = readImages();
+  private readonly containers: string[] = [];
+  /** The stack's own files, which the others are given too: the same certificate, the same hash of the same password. */
+  private stack: Record<keyof typeof configFiles, string> = { conf: "", certificate: "", key: "", htpasswd: "" };
+
+  /** @param folder For configuration files; nobody else may look into it. */
+  constructor(
+    private readonly checkout: Checkout,
+    private readonly folder: string,
+  ) {}
+
+  async start(): Promise<Subject[]> {
+    const stack = await this.startStack();
+    const open = await this.startWithoutAuthentication(stack);
+    return [
+      stack,
+      open,
+      await this.startBehind("b", this.images.proxy, ["-g", "daemon off; user nginx;"], {
+        "/etc/nginx/nginx.conf": recipe,
+      }),
+      await this.startAlone("c", ownTlsAndHtpasswd, `https://127.0.0.1:${String(tlsPort)}`),
+      await this.startBehind("d", this.images.caddy, [], { "/etc/caddy/Caddyfile": caddyfile(this.stack.htpasswd) }),
+      await this.startAlone("e", registryConfig(), "http://127.0.0.1:5000"),
+      await this.startStaticFile(),
+    ];
+  }
+
+  async dispose(): Promise<void> {
+    await removeContainers(this.containers);
+    await this.checkout.dispose();
+  }
+
+  /** (a) This stack as `make up` makes it. */
+  private async startStack(): Promise<Subject> {
+    const { checkout } = this;
+    await interruptible(() => checkout.configure());
+    const { code, output } = await interruptible((options) => checkout.make("up", options));
+    if (code !== 0) throw new Error(output);
+
+    const proxy = `${checkout.name}-proxy`;
+    for (const [key, file] of Object.entries(configFiles))
+      this.stack[key as keyof typeof configFiles] = await docker("exec", proxy, "cat", `/etc/proxy/current/${file}`);
+    if (!/:\$2[aby]\$10\$/.test(this.stack.htpasswd)) throw new Error("The stack's hashes are not bcrypt of cost 10.");
+    return {
+      id: "a",
+      url: "https://127.0.0.1:8443",
+      containers: [proxy, `${checkout.name}-registry`],
+      data: await folderOf(`${checkout.name}-data`),
+    };
+  }
+
+  /** (a0) The same proxy container once more, before the same registry, with another configuration. */
+  private async startWithoutAuthentication(stack: Subject): Promise<Subject> {
+    const [proxy = "", registry = ""] = stack.containers;
+    const name = this.nameOf("a0", "proxy");
+    const current = join(this.folder, "a0", "current");
+    const conf = withoutAuthentication(this.stack.conf);
+    for (const [key, file] of Object.entries(configFiles)) {
+      const path = join(current, file);
+      write(path, key === "conf" ? conf : this.stack[key as keyof typeof configFiles]);
+      chownSync(path, 101, 101);
+    }
+    chownSync(dirname(current), 101, 101);
+    chownSync(current, 101, 101);
+
+    const { Config, HostConfig, NetworkSettings } = (await askEngine("GET", `/containers/${proxy}/json`)) as {
+      Config: object;
+      HostConfig: { Binds: string[] };
+      NetworkSettings: { Networks: object };
+    };
+    const binds = HostConfig.Binds.map((bind) =>
+      bind.includes(":/etc/proxy:") ? `${dirname(current)}:/etc/proxy:ro` : bind,
+    );
+    await askEngine("POST", `/containers/create?name=${name}`, {
+      ...Config,
+      Hostname: "",
+      Labels: {},
+      HostConfig: { ...HostConfig, Binds: binds, PortBindings: {}, RestartPolicy: {} },
+    });
+    this.containers.push(name);
+    for (const network of Object.keys(NetworkSettings.Networks)) {
+      if (network !== proxy) await docker("network", "connect", network, name);
+    }
+    await docker("start", name);
+    return { ...stack, id: "a0", containers: [name, registry] };
+  }
+
+  /** A proxy before a registry of its own. */
+  private async startBehind(
+    id: SubjectId,
+    image: string,
+    options: readonly string[],
+    configs: Record<string, string>,
+  ): Promise<Subject> {
+    const network = this.nameOf(id, "network");
+    await docker("network", "create", network);
+    const { containers, data } = await this.startRegistry(id, registryConfig(), [
+      "--network",
+      network,
+      "--network-alias",
+      "registry",
+    ]);
+    const command = options.length === 0 ? [] : ["nginx", ...options];
+    const proxy = await this.run(id, "proxy", image, ["--network", network], configs, command);
+    return { id, url: `https://127.0.0.1:${String(tlsPort)}`, containers: [proxy, ...containers], data };
+  }
+
+  /** A registry that clients talk to. */
+  private async startAlone(id: SubjectId, config: string, url: string): Promise<Subject> {
+    return { id, url, ...(await this.startRegistry(id, config, [])) };
+  }
+
+  private async startRegistry(id: SubjectId, config: string, options: readonly string[]) {
+    const volume = this.nameOf(id, "data");
+    await docker("volume", "create", volume);
+    const name = await this.run(
+      id,
+      "registry",
+      this.images.registry,
+      [...options, "--volume", `${volume}:/var/lib/registry`],
+      { "/etc/distribution/config.yml": config },
+    );
+    return { containers: [name], data: await folderOf(volume) };
+  }
+
+  /** (f) One file. */
+  private async startStaticFile(): Promise<Subject> {
+    const volume = this.nameOf("f", "data");
+    await docker("volume", "create", volume);
+    const proxy = await this.run(
+      "f",
+      "proxy",
+      this.images.proxy,
+      ["--volume", `${volume}:/data:ro`],
+      { "/etc/nginx/nginx.conf": staticFile },
+      ["nginx", "-g", "daemon off; user nginx;"],
+    );
+    return {
+      id: "f",
+      url: `https://127.0.0.1:${String(tlsPort)}`,
+      containers: [proxy],
+      data: await folderOf(volume),
+    };
+  }
+
+  /** Starts a container as Docker does it by default, with configuration files and those that all have. */
+  private async run(
+    id: SubjectId,
+    role: string,
+    image: string,
+    options: readonly string[],
+    configs: Record<string, string>,
+    command: readonly string[] = [],
+  ): Promise<string> {
+    const name = this.nameOf(id, role);
+    const shared = join(this.folder, "shared");
+    for (const key of ["certificate", "key", "htpasswd"] as const)
+      write(join(shared, files[key]), `${this.stack[key]}\n`);
+    const mounts = Object.entries(configs).flatMap(([path, content]) => {
+      const file = join(this.folder, name, path);
+      write(file, content);
+      return ["--volume", `${file}:${path}:ro`];
+    });
+    const shares = ["--volume", `${shared}:${folder}:ro`];
+    await docker("create", "--name", name, ...options, ...mounts, ...shares, image, ...command);
+    this.containers.push(name);
+    await docker("start", name);
+    return name;
+  }
+
+  private nameOf(id: SubjectId, role: string): string {
+    return `${this.checkout.name}-${id}-${role}`;
+  }
+}
+
+/** Puts the blob where the static file's server finds it. */
+export function putStaticFile({ data }: Subject, blob: string): void {
+  copyFileSync(blob, join(data, "blob"));
+}
+
+function folderOf(volume: string): Promise<string> {
+  return docker("volume", "inspect", "--format", "{{.Mountpoint}}", volume);
+}
+
+/** Servers that don't run as root read these too; the folder above all of them is closed. */
+function write(path: string, content: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+}

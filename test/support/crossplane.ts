@@ -1,0 +1,57 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+import { succeed } from "./run";
+
+/** A directive of nginx, as crossplane reads it: without quotes, but with the backslashes that nginx would take away. */
+export interface Directive {
+  readonly directive: string;
+  readonly args: readonly string[];
+  readonly block?: readonly Directive[];
+}
+
+const requirements = join(__dirname, "crossplane.txt");
+
+const program = `
+import crossplane, json, sys
+def plain(block):
+    return [{k: plain(v) if k == "block" else v for k, v in d.items() if k != "line"} for d in block]
+def tree(path):
+    payload = crossplane.parse(path, catch_errors=False)
+    assert payload["status"] == "ok" and len(payload["config"]) == 1, payload
+    return plain(payload["config"][0]["parsed"])
+json.dump([tree(path) for path in json.load(sys.stdin)], sys.stdout)
+`;
+
+/** Reads configuration files of nginx by a parser that has no line in common with nginx. */
+export async function readConfigurations(paths: readonly string[]): Promise<Directive[][]> {
+  const env = { ...process.env, PYTHONPATH: await install() };
+  const trees = await succeed("python3", ["-c", program], { env, input: JSON.stringify(paths) });
+  return JSON.parse(trees) as Directive[][];
+}
+
+/** Gives the folder that crossplane is in. It is installed there once. */
+async function install(): Promise<string> {
+  const caches = process.env["XDG_CACHE_HOME"] ?? "";
+  const cache = join(caches === "" ? join(homedir(), ".cache") : caches, "private-registry");
+  const [requirement = ""] = readFileSync(requirements, "utf8").split(" ");
+  const made = join(cache, requirement.replace("==", "-"));
+  if (existsSync(made)) return made;
+
+  mkdirSync(cache, { recursive: true });
+  // Under another name first, so that a run cut short leaves nothing half-made in use.
+  const part = `${made}.part${String(process.pid)}`;
+  rmSync(part, { recursive: true, force: true });
+  await succeed("python3", [
+    ...["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"],
+    ...["--target", part, "--requirement", requirements],
+  ]);
+  try {
+    renameSync(part, made);
+  } catch (error) {
+    rmSync(part, { recursive: true });
+    if (!existsSync(made)) throw error; // Else another run was faster.
+  }
+  return made;
+}

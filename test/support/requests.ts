@@ -1,0 +1,241 @@
+import fc from "fast-check";
+
+import type { Settings } from "../../settings";
+
+/** What a client sends. A user is one who has signed in. */
+export interface Request {
+  readonly user?: string | undefined;
+  readonly method: string;
+  readonly target: string;
+}
+
+/** The named location that is to answer a request: what README says, thought through once more and not as maps. */
+export function expectedRoute(settings: Settings, { user, method, target }: Request): string {
+  const asked = understood(target);
+  if (asked === undefined) return "@unknown";
+  const action = new Map(Object.entries(actions[asked.about])).get(method);
+  if (action === undefined) return "@unsupported";
+  if (!mayDo(settings, user, action, asked.repository)) return "@denied";
+  if (action === "pull" && asked.stored === true) return "@blob";
+  const { mountedFrom } = asked;
+  return mountedFrom === undefined || mayDo(settings, user, "pull", mountedFrom) ? "@registry" : "@upload";
+}
+
+type Action = "check" | "catalog" | "pull" | "push" | "delete";
+
+const actions = {
+  base: { GET: "check", HEAD: "check" },
+  catalog: { GET: "catalog" },
+  tags: { GET: "pull" },
+  referrers: { GET: "pull" },
+  manifests: { GET: "pull", HEAD: "pull", PUT: "push", DELETE: "delete" },
+  blobs: { GET: "pull", HEAD: "pull", DELETE: "delete" },
+  uploads: { POST: "push" },
+  upload: { GET: "push", HEAD: "push", PATCH: "push", PUT: "push", DELETE: "push" },
+} as const satisfies Record<string, Record<string, Action>>;
+
+function mayDo(settings: Settings, user: string | undefined, action: Action, repository: string): boolean {
+  const within = (prefix: string) => `${repository}/`.startsWith(`${prefix}/`);
+  const role = settings.users.find(({ name }) => name === user)?.role;
+  if (role === "admin" || action === "check") return true;
+  if (role === undefined) return action === "pull" && (settings.anonymous?.prefixes ?? []).some(within);
+  if (action === "catalog" || action === "delete" || (action === "push" && role === "reader")) return false;
+  const matching = settings.rules.filter(({ prefix }) => within(prefix));
+  const longest = Math.max(...matching.map(({ prefix }) => prefix.length));
+  const rule = matching.find(({ prefix }) => prefix.length === longest);
+  const listed = action === "push" ? rule?.push : rule?.pull && [...rule.pull, ...(rule.push ?? [])];
+  return user !== undefined && (listed === undefined || listed.includes(user));
+}
+
+interface Asked {
+  readonly about: keyof typeof actions;
+  readonly repository: string;
+  /** Whether it is a blob under the one digest that the registry files blobs by. */
+  readonly stored?: boolean;
+  readonly mountedFrom?: string | undefined;
+}
+
+/** What a canonical target asks about; nothing for any other. */
+function understood(target: string): Asked | undefined {
+  const [path = "", ...query] = target.split("?");
+  if (path === "/v2/") return { about: "base", repository: "" };
+  if (path === "/v2/_catalog") return { about: "catalog", repository: "" };
+  const [root, version, ...parts] = path.split("/");
+  if (root !== "" || version !== "v2") return undefined;
+  const last = parts.pop() ?? "";
+  const kind = parts.pop() ?? "";
+  const inUpload = kind === "uploads" && parts.at(-1) === "blobs";
+  if (inUpload) parts.pop();
+  const repository = parts.join("/");
+  if (!isRepository(repository)) return undefined;
+  if (inUpload && last === "") {
+    const mountedFrom = sourceOf(query.join("?"));
+    return mountedFrom === false ? undefined : { about: "uploads", repository, mountedFrom };
+  }
+  if (inUpload) return consistsOf(last, `${alphanumeric}_.=-`) ? { about: "upload", repository } : undefined;
+  if (kind === "tags" && last === "list") return { about: "tags", repository };
+  if (kind === "manifests" && consistsOf(last, `${alphanumeric}_.:+-`)) return { about: "manifests", repository };
+  if (kind === "referrers" && isDigest(last)) return { about: "referrers", repository };
+  if (kind !== "blobs" || !isDigest(last)) return undefined;
+  const [algorithm, hex = ""] = last.split(":");
+  const stored = algorithm === "sha256" && hex.length === 64 && hex === hex.toLowerCase();
+  return { about: "blobs", repository, stored };
+}
+
+/** The repository that a new upload is to be mounted from, if any; `false` for a query that clients don't send. */
+function sourceOf(query: string): string | undefined | false {
+  if (["digest=", "digest-algorithm="].some((start) => query.startsWith(start))) {
+    return query.includes("&") || query.includes(";") ? false : undefined;
+  }
+  const fields = query === "" ? [] : query.split("&").map((field) => field.split("="));
+  let from: string | undefined;
+  let mounts = 0;
+  for (const [name, value = "", ...more] of fields) {
+    if (more.length > 0) return false;
+    if (name === "mount" && ++mounts === 1 && isDigest(value.replace(/%3a/i, ":"))) continue;
+    if (name !== "from" || from !== undefined) return false;
+    from = value.replaceAll(/%2f/gi, "/");
+    if (!isRepository(from)) return false;
+  }
+  return from;
+}
+
+const letters = "abcdefghijklmnopqrstuvwxyz";
+const digits = "0123456789";
+const alphanumeric = letters + letters.toUpperCase() + digits;
+
+function consistsOf(text: string, characters: string): boolean {
+  return text !== "" && Array.from(text).every((character) => characters.includes(character));
+}
+
+function isDigest(text: string): boolean {
+  const [algorithm = "", hex = "", ...more] = text.split(":");
+  return more.length === 0 && consistsOf(algorithm, `${alphanumeric}+._-`) && consistsOf(hex, `${digits}abcdefABCDEF`);
+}
+
+function isRepository(name: string): boolean {
+  return name.split("/").every((component) => {
+    const separators = component.split(/[a-z0-9]+/);
+    const inner = separators.slice(1, -1);
+    return (
+      separators.length > 1 &&
+      [separators[0], separators.at(-1)].every((end) => end === "") &&
+      inner.every((separator) => [".", "_", "__"].includes(separator) || consistsOf(separator, "-"))
+    );
+  });
+}
+
+/** Requests that come near what the settings are about: the repositories of the rules, those beside, above and below. */
+export function anyRequest({ users, rules, anonymous }: Settings): fc.Arbitrary<Request> {
+  const prefixes = ["a", "a.b", ...rules.map(({ prefix }) => prefix), ...(anonymous?.prefixes ?? [])];
+  const near = (changes: readonly ((name: string) => string)[]) =>
+    fc.tuple(fc.constantFrom(...prefixes), fc.constantFrom(...changes)).map(([prefix, change]) => change(prefix));
+  const repository = fc.oneof({ weight: 5, arbitrary: near(around) }, { weight: 1, arbitrary: near(spoiled) });
+
+  const source = fc
+    .tuple(repository, fc.constantFrom("/", "%2F", "%2f"))
+    .map(([name, slash]) => name.replaceAll("/", slash));
+  const mount = (spellings: readonly ((from: string, other: string) => string)[]) =>
+    fc.tuple(fc.constantFrom(...spellings), source, source).map(([spell, from, other]) => spell(from, other));
+  const upload = fc.tuple(repository, fc.oneof(mount(mounts), mount(spoiledMounts), fc.constantFrom(...queries)));
+
+  const user = fc.constantFrom(undefined, ...users.map(({ name }) => name));
+  const method = fc.constantFrom("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS");
+  const about = fc.tuple(repository, fc.constantFrom(...kinds));
+  return fc.oneof(
+    fc.record({ user, method, target: about.map(([repository, kind]) => `/v2/${repository}/${kind}`) }),
+    fc.record({
+      user,
+      method: fc.constant("POST"),
+      target: upload.map(([repository, query]) => `/v2/${repository}/blobs/uploads/${query}`),
+    }),
+    fc.record({ user, method, target: fc.constantFrom(...elsewhere) }),
+  );
+}
+
+const digest = `sha256:${"0123456789abcdef".repeat(4)}`;
+
+const elsewhere = [
+  "/v2/",
+  "/v2/?n=1",
+  "/v2/_catalog",
+  "/v2/_catalog?n=1",
+  "/v2/_catalog/",
+  "/v2",
+  "/",
+  "/v1/",
+] as const;
+
+const queries = ["", "?", `?mount=${digest}`, `?digest=${digest}`, "?digest-algorithm=sha512", "?n=1&last=a"] as const;
+
+const kinds = [
+  "tags/list",
+  "tags/list?n=1",
+  "tags/list/",
+  "manifests/latest",
+  `manifests/${digest}`,
+  "manifests/a%2Fb",
+  "manifests/",
+  `blobs/${digest}`,
+  `blobs/${digest}?a=b`,
+  `blobs/${digest}/`,
+  `blobs/${digest.replace("a", "A")}`,
+  `blobs/${digest.toUpperCase()}`,
+  "blobs/sha512:AB",
+  "blobs/a",
+  "blobs/uploads",
+  "blobs/uploads/",
+  "blobs/uploads//",
+  "blobs/uploads/3f-_=.a",
+  "blobs/uploads/3f-_=.a?_state=a%2Fb",
+  `referrers/${digest}`,
+  "x",
+] as const;
+
+/** Names of repositories in, beside and above a prefix. */
+const around = [
+  (name: string) => name,
+  (name: string) => name,
+  (name: string) => `${name}/x`,
+  (name: string) => `${name}/a.b/c`,
+  (name: string) => `${name}x`,
+  (name: string) => `${name}-x`,
+  (name: string) => `x/${name}`,
+  (name: string) => name.split("/").slice(0, -1).join("/") || "a",
+  (name: string) => name.replace(/[._-]+/, "x"),
+  (name: string) => name.replace("/", "x"),
+] as const;
+
+/** No names, but what a registry might take for one. */
+const spoiled = [
+  (name: string) => name.replace(/[a-z]/, "%61"),
+  (name: string) => name.toUpperCase(),
+  (name: string) => name.replace("/", "//"),
+  (name: string) => name.replace("/", "/./"),
+  (name: string) => `${name}/x/..`,
+  (name: string) => `${name}/`,
+  (name: string) => `${name}%2Fx`,
+  (name: string) => `${name}?`,
+  (name: string) => `${name};`,
+  (name: string) => `registry.example/${name}`,
+  (name: string) => `registry.example:5043/${name}`,
+  (name: string) => `/${name}`,
+] as const;
+
+const mounts = [
+  (from: string) => `?from=${from}`,
+  (from: string) => `?mount=${digest}&from=${from}`,
+  (from: string) => `?from=${from}&mount=${digest.replace(":", "%3A")}`,
+] as const;
+
+/** No mounts, but what a registry might take for one. */
+const spoiledMounts = [
+  (from: string, other: string) => `?from=${from}&from=${other}`,
+  (from: string) => `?From=${from}`,
+  (from: string) => `?fr%6Fm=${from}`,
+  (from: string) => `?mount=${digest};from=${from}`,
+  (from: string) => `?digest=${digest}&from=${from}`,
+  (from: string) => `?from=${from}&mount=${digest}&mount=${digest}`,
+  (from: string) => `?from=${from}&a=b`,
+  (from: string) => `?mount=${digest}&&from=${from}`,
+] as const;
