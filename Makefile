@@ -12,7 +12,7 @@ engine_env := eval "$$(node_modules/.bin/tsx scripts/engine-env.ts $(STACK))"
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  STACK=$(STACK) chooses the stack."
 
 .PHONY: up
@@ -78,4 +78,8 @@ test: check tools ## everything: quick tests, then the real engine, Docker and c
 
 .PHONY: bench
 bench: tools ## measure this stack beside the usual ones, as root on Linux (15 minutes)
-	@bench/run
+	@bench/run main
+
+.PHONY: bench-guessing
+bench-guessing: tools ## measure what guessing passwords costs a client that is signed in (10 minutes)
+	@bench/run guessing

@@ -123,6 +123,7 @@ export function parseSettings(
   const target = parseTarget(text("target"), problems);
   const engine = parseEngine(raw, environment, problems);
   const hostname = parseHostname(text("hostname"), problems);
+  if (text("hostname") === "" && engine !== undefined) checkAddress(engine, problems);
   const port = parsePort(text("port"), "port", 5043, problems);
   const users = parseUsers(raw["users"], problems);
   const settings = {
@@ -176,21 +177,32 @@ function parseTarget(text: string, problems: Problems): HostSettings["target"] |
   return problems.add("target", `"${text}" is not a target; there is: local`, configCommand("set", "target", "local"));
 }
 
-/** A DNS name as RFC 1123 has it, or an IPv4 address. */
 function parseHostname(text: string, problems: Problems): string | undefined {
   if (text === "") return undefined;
-  const name = text.toLowerCase();
-  const labels = name.split(".");
-  const isAddress = /^\d+$/.test(labels.at(-1) ?? "");
-  const valid = isAddress
-    ? labels.length === 4 && labels.every((label) => /^(0|[1-9]\d{0,2})$/.test(label) && Number(label) <= 255)
-    : name.length <= 253 && labels.every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label));
-  if (valid) return name;
+  if (isHostname(text)) return text.toLowerCase();
   return problems.add(
     "hostname",
     `${JSON.stringify(text)} is neither a DNS name nor an IPv4 address`,
     configCommand("set", "hostname", "registry.example.com"),
   );
+}
+
+/** What clients type where no hostname is set must be one as well: an SSH alias or an IPv6 address is none. */
+function checkAddress({ address, foundBy }: Engine, problems: Problems): void {
+  if (isHostname(address)) return;
+  problems.add(
+    "hostname",
+    `is not set, and ${JSON.stringify(address)}, where the engine is (${foundBy}), is neither a DNS name nor an IPv4 address`,
+    configCommand("set", "hostname", "registry.example.com"),
+  );
+}
+
+/** A DNS name as RFC 1123 has it, or an IPv4 address. */
+function isHostname(text: string): boolean {
+  const labels = text.split(".");
+  return /^\d+$/.test(labels.at(-1) ?? "")
+    ? labels.length === 4 && labels.every((label) => /^(0|[1-9]\d{0,2})$/.test(label) && Number(label) <= 255)
+    : text.length <= 253 && labels.every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(label));
 }
 
 function parseDataPath(text: string, problems: Problems): string | undefined {

@@ -1,8 +1,9 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import type { Checkout } from "../test/support/checkout";
 import type { Job } from "./client";
-import { command, docker } from "./commands";
+import { command, docker, interruptible } from "./commands";
 import type { Subject } from "./subjects";
 
 export interface Transfer {
@@ -27,6 +28,13 @@ const connections = 16;
 const images = 16;
 const repository = "bench/blob";
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
+
+/** The header that signs the first user of a stack in. */
+export async function authorizationOf(checkout: Checkout): Promise<string> {
+  const { usernames, passwords } = await interruptible(() => checkout.outputs());
+  const [user = ""] = usernames;
+  return `Basic ${Buffer.from(`${user}:${passwords[user] ?? ""}`).toString("base64")}`;
+}
 
 /** Puts load on subjects, over the loopback of their own front. Passwords are on no command line. */
 export class Load {

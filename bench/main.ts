@@ -1,7 +1,7 @@
 // Measures this stack beside what else one would run, on this machine: `make bench`, see bench/run.
 // The table of ratios goes to standard output, the whole report to bench/results.md and bench/results.svg.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, release, tmpdir, totalmem } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
@@ -9,7 +9,8 @@ import { Checkout } from "../test/support/checkout";
 import { command, docker, interruptible, say } from "./commands";
 import { writeBlob } from "./data";
 import { usageOf } from "./engine";
-import { Load, type Transfer } from "./load";
+import { authorizationOf, Load, type Transfer } from "./load";
+import { describeMachine } from "./machine";
 import { plot } from "./plot";
 import { idsOf, type Measured, number, ratioTable, report, subjects, targetTable, type Values } from "./report";
 import { putStaticFile, readImages, type Subject, Subjects } from "./subjects";
@@ -149,25 +150,8 @@ class Bench {
   }
 }
 
-async function authorizationOf(checkout: Checkout): Promise<string> {
-  const { usernames, passwords } = await interruptible(() => checkout.outputs());
-  const [user = ""] = usernames;
-  return `Basic ${Buffer.from(`${user}:${passwords[user] ?? ""}`).toString("base64")}`;
-}
-
 function textOf(values: Values): string {
   return Object.entries(values)
     .map(([metric, value]) => `${metric} ${number(value)}`)
     .join(", ");
-}
-
-async function describeMachine(images: readonly string[]): Promise<string[]> {
-  const [cpu] = cpus();
-  const engine = await docker("version", "--format", "{{.Server.Version}}");
-  const curl = (await command("curl", ["--version"])).split(" ").slice(0, 2).join(" ");
-  return [
-    `${String(cpus().length)} cores of ${cpu?.model ?? "an unknown processor"}, ${number(totalmem() / 2 ** 30)} GiB of memory, Linux ${release()}`,
-    `Docker engine ${engine}; ${images.join(", ")}`,
-    `clients: wrk, ${curl}, Node.js ${process.versions.node}`,
-  ];
 }

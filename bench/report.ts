@@ -195,7 +195,7 @@ port, which would cost them time. Every container but this stack's runs as \`doc
 }
 
 /** A Markdown table, aligned. */
-function table(rows: readonly (readonly string[])[]): string {
+export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (cells: readonly string[], fill = " ") =>
     `| ${widths.map((width, column) => (cells[column] ?? "").padEnd(width, fill)).join(" | ")} |`;
@@ -203,7 +203,7 @@ function table(rows: readonly (readonly string[])[]): string {
   return [line(head), line([], "-"), ...body.map((row) => line(row))].join("\n");
 }
 
-function spreadText(spread: Spread | undefined): string {
+export function spreadText(spread: Spread | undefined): string {
   return spread ? `${number(spread.median)} (${number(spread.min)}–${number(spread.max)})` : "";
 }
 

@@ -11,9 +11,9 @@ export type Role = (typeof roles)[number];
 export interface Rule {
   /** Whole components of a repository's name: `team/app` is about `team/app` and `team/app/web`, not `team/apple`. */
   readonly prefix: string;
-  /** Names of users. Default: everybody. Who may push may pull as well. */
+  /** Names of users. Default: everybody. Who is listed to push may pull as well. */
   readonly pull?: readonly string[] | undefined;
-  /** Names of users. Default: everybody whose role allows it. */
+  /** Names of users. Default: those who may pull, as far as their role allows. */
   readonly push?: readonly string[] | undefined;
 }
 

@@ -56,6 +56,8 @@ function parseUserName(value: unknown, path: string, problems: Problems): string
   const name = typeof value === "string" ? value : "";
   const cure = configCommand("set", path, "NAME");
   if (name === "") problems.add(path, "is missing or not a text", cure);
+  else if (name === "__proto__") problems.add(path, '"__proto__" is no name that an object can have', cure);
+  else if (/\p{Surrogate}/u.test(name)) problems.add(path, "is not well-formed Unicode", cure);
   else if (hasControlCharacter(name)) problems.add(path, `${JSON.stringify(name)} has a control character`, cure);
   else if (name.includes(":"))
     problems.add(path, `"${name}" has a colon, which ends the name in HTTP's basic authentication`, cure);

@@ -83,9 +83,9 @@ function renderRules(
   rules: readonly Rule[],
   keyOf: ReturnType<typeof exactKeys>,
 ): string[] {
-  const lists = rules.flatMap(({ prefix, pull, push }) => [
-    ...(pull === undefined ? [] : [{ on: `${prefix} pull`, users: new Set([...pull, ...(push ?? [])]) }]),
-    ...(push === undefined ? [] : [{ on: `${prefix} push`, users: new Set(push) }]),
+  const lists = rules.flatMap(({ prefix, pull, push = pull }) => [
+    ...(pull && push ? [{ on: `${prefix} pull`, users: new Set([...pull, ...push]) }] : []),
+    ...(push ? [{ on: `${prefix} push`, users: new Set(push) }] : []),
   ]);
   const action = name === "" ? "$action" : "pull";
   return [

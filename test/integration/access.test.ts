@@ -366,50 +366,43 @@ describe("roles and rules", function () {
       rmSync(folder, { recursive: true, force: true });
     });
 
-    async function pushes(by: (typeof clients)[number], user: number, reference: string): Promise<Result> {
-      const auth = join(folder, `auth-${String(user)}.json`);
-      const certs = join(folder, "certs");
-      switch (by) {
-        case "docker": {
-          await docker("tag", image(), reference);
-          const result = await run("docker", ["--config", join(folder, `docker-${String(user)}`), "push", reference]);
-          await docker("rmi", reference);
-          return result;
-        }
-        case "podman":
-          return run("podman", podman("push", "--authfile", auth, "--cert-dir", certs, image(), reference));
-        case "skopeo":
-          return run("skopeo", [
-            ...["--insecure-policy", "copy", "--authfile", auth, "--dest-cert-dir", certs],
-            ...[`dir:${folder}/image`, `docker://${reference}`],
-          ]);
-      }
-    }
+    const commands: Record<
+      (typeof clients)[number],
+      (user: number, verb: "push" | "pull", reference: string) => string[]
+    > = {
+      docker: (user, verb, reference) => ["--config", join(folder, `docker-${String(user)}`), verb, reference],
+      podman: (user, verb, reference) => {
+        const access = ["--authfile", join(folder, `auth-${String(user)}.json`), "--cert-dir", join(folder, "certs")];
+        return podman(verb, ...access, reference);
+      },
+      skopeo: (user, verb, reference) => {
+        const [side, from, to] =
+          verb === "push"
+            ? ["dest", `dir:${folder}/image`, `docker://${reference}`]
+            : ["src", `docker://${reference}`, `dir:${folder}/copy`];
+        const access = [
+          "--authfile",
+          join(folder, `auth-${String(user)}.json`),
+          `--${side}-cert-dir`,
+          join(folder, "certs"),
+        ];
+        return ["--insecure-policy", "copy", ...access, from, to];
+      },
+    };
 
-    async function pulls(by: (typeof clients)[number], user: number, reference: string): Promise<Result> {
-      const auth = join(folder, `auth-${String(user)}.json`);
-      const certs = join(folder, "certs");
-      switch (by) {
-        case "docker": {
-          const result = await run("docker", ["--config", join(folder, `docker-${String(user)}`), "pull", reference]);
-          await run("docker", ["rmi", reference]);
-          return result;
-        }
-        case "podman": {
-          const result = await run("podman", podman("pull", "--authfile", auth, "--cert-dir", certs, reference));
-          await run("podman", podman("rmi", reference));
-          return result;
-        }
-        case "skopeo": {
-          const copy = join(folder, "copy");
-          const result = await run("skopeo", [
-            ...["--insecure-policy", "copy", "--authfile", auth, "--src-cert-dir", certs],
-            ...[`docker://${reference}`, `dir:${copy}`],
-          ]);
-          rmSync(copy, { recursive: true, force: true });
-          return result;
-        }
-      }
+    /** Has a client do it, with the image under that name for as long as it takes. */
+    async function doBy(
+      by: (typeof clients)[number],
+      user: number,
+      verb: "push" | "pull",
+      reference: string,
+    ): Promise<Result> {
+      const local = (...args: string[]) => run(by, by === "podman" ? podman(...args) : args);
+      if (verb === "push" && by !== "skopeo") await local("tag", image(), reference);
+      const result = await run(by, commands[by](user, verb, reference));
+      if (by !== "skopeo") await local("rmi", reference);
+      rmSync(join(folder, "copy"), { recursive: true, force: true });
+      return result;
     }
 
     for (const by of clients) {
@@ -417,7 +410,7 @@ describe("roles and rules", function () {
         for (const repository of repositories) {
           const reference = `${outputs.endpoint}/${repository}:${by}`;
           for (const [i, { name }] of users.entries()) {
-            const pushed = await pushes(by, i, reference);
+            const pushed = await doBy(by, i, "push", reference);
             const where = `${name} ${repository}: ${pushed.output}`;
             if (mayDo(name, "push", repository)) assert.equal(pushed.code, 0, where);
             else {
@@ -431,7 +424,7 @@ describe("roles and rules", function () {
             }
           }
           for (const [i, { name }] of users.entries()) {
-            const pulled = await pulls(by, i, reference);
+            const pulled = await doBy(by, i, "pull", reference);
             const where = `${name} ${repository}: ${pulled.output}`;
             if (mayDo(name, "pull", repository)) assert.equal(pulled.code, 0, where);
             else {

@@ -247,7 +247,7 @@ function expectedMaps({
   const under = longestFirst.map((prefix) => entry(`under: ${prefix}`, prefix));
   const lists = rules.flatMap(({ prefix, pull, push }) => [
     ...(pull ? [{ on: `${prefix} pull`, names: new Set([...pull, ...(push ?? [])]) }] : []),
-    ...(push ? [{ on: `${prefix} push`, names: new Set(push) }] : []),
+    ...(push || pull ? [{ on: `${prefix} push`, names: new Set(push ?? pull) }] : []),
   ]);
   const listed = [
     ...lists.flatMap(({ on, names }) => [...names].map((name) => entry(key(`${on} `, name), "listed"))),

@@ -129,11 +129,20 @@ describe("settings", () => {
     });
   }
 
+  for (const dockerHost of ["ssh://deploy@build_host", "ssh://[::1]", "ssh://a;b", "ssh://~x"]) {
+    it(`wants a hostname where the engine is at ${dockerHost}, which clients couldn't type`, () => {
+      assert.match(only(problemsOf({ dockerHost })), /^hostname: is not set, and /);
+      assert.deepEqual(problemsOf({ dockerHost, hostname: "registry" }), []);
+    });
+  }
+
   for (const [name, wrong] of [
     ["a:b", /colon/],
     ["a\u0007", /control character/],
     ["a\n", /control character/],
     ["#a", /comment/],
+    ["__proto__", /no name that an object can have/],
+    ["a\ud800", /well-formed/],
     ["", /missing/],
     ["x".repeat(256), /255 bytes/],
   ] as const) {

@@ -105,8 +105,7 @@ const dockerHost = fc.constantFrom(
   "",
   "unix:///run/docker.sock",
   "tcp://127.0.0.1:2375",
-  "ssh://deploy@build_host",
-  "ssh://[::1]",
+  ...["ssh://deploy@build.example", "ssh://deploy@build_host", "ssh://[::1]", "ssh://a;b", "ssh://~x", "ssh://a{b}"],
 );
 
 const size = fc.oneof(

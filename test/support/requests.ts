@@ -43,7 +43,7 @@ function mayDo(settings: Settings, user: string | undefined, action: Action, rep
   const matching = settings.rules.filter(({ prefix }) => within(prefix));
   const longest = Math.max(...matching.map(({ prefix }) => prefix.length));
   const rule = matching.find(({ prefix }) => prefix.length === longest);
-  const listed = action === "push" ? rule?.push : rule?.pull && [...rule.pull, ...(rule.push ?? [])];
+  const listed = action === "push" ? (rule?.push ?? rule?.pull) : rule?.pull && [...rule.pull, ...(rule.push ?? [])];
   return user !== undefined && (listed === undefined || listed.includes(user));
 }
 

@@ -231,9 +231,11 @@ describe("who may do what, as the proxy is told", () => {
     assert.deepEqual(allowed("pull from", "a", [{ prefix: "a", pull: [] }]), ["admin"]);
   });
 
-  it("leaves to roles what a rule doesn't say", () => {
+  it("lets all pull where a rule is about pushing only, and those push who may pull where it is about pulling only", () => {
     assert.deepEqual(allowed("pull from", "a", [{ prefix: "a", push: [] }]), ["reader", "writer", "Writer", "admin"]);
-    assert.deepEqual(allowed("push to", "a", [{ prefix: "a", pull: [] }]), ["writer", "Writer", "admin"]);
+    const rules = [{ prefix: "a", pull: ["reader", "Writer"] }];
+    assert.deepEqual(allowed("pull from", "a", rules), ["reader", "Writer", "admin"]);
+    assert.deepEqual(allowed("push to", "a", rules), ["Writer", "admin"]);
   });
 
   it("has a rule be about whole components of a name", () => {

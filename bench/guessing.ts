@@ -1,0 +1,151 @@
+// What guessing passwords costs a client that is signed in: `make bench-guessing`, see bench/run.
+// The table goes to standard output and, with what it is true of, to bench/guessing.md.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { configFiles } from "../components/templates/nginxConf";
+import { Checkout } from "../test/support/checkout";
+import { command, docker, interruptible, removeContainers, say } from "./commands";
+import { authorizationOf, Load, type Requests } from "./load";
+import { describeMachine } from "./machine";
+import { number, spreadOf, spreadText, table } from "./report";
+import { readImages, type Subject } from "./subjects";
+
+const rounds = Number(process.env["ROUNDS"] ?? 5);
+const seconds = 60;
+/** Guesses per second: half from the client's own address, half from another. */
+const rate = 200;
+
+/** Says no to everybody, at no cost worth mentioning. */
+const decoy = `\
+events {
+}
+
+http {
+  access_log off;
+
+  server {
+    listen 8443 ssl;
+    ssl_certificate /etc/decoy/${configFiles.certificate};
+    ssl_certificate_key /etc/decoy/${configFiles.key};
+    return 401;
+  }
+}
+`;
+
+interface Round {
+  readonly quiet: Requests;
+  /** While the same guesses go to another server: what the guessing programs themselves take from the machine. */
+  readonly beside: Requests;
+  readonly guessed: Requests;
+  /** How the guesses were answered: how many by each status. */
+  readonly answers: Record<string, number>;
+}
+
+void main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(`✗ ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(1);
+  },
+);
+
+async function main(): Promise<void> {
+  const images = readImages();
+  const configs = mkdtempSync(join(tmpdir(), "private-registry-bench-"));
+  const checkout = new Checkout();
+  const proxy = `${checkout.name}-proxy`;
+  const other = `${checkout.name}-guesser`;
+  const elsewhere = `${checkout.name}-decoy`;
+  try {
+    say("starting the stack…");
+    await interruptible(() => checkout.configure());
+    const { code, output } = await interruptible((options) => checkout.make("up", options));
+    if (code !== 0) throw new Error(output);
+    const sleeping = ["--entrypoint", "sleep", images.registry, "infinity"];
+    await docker("run", "--detach", "--name", other, "--network", proxy, ...sleeping);
+    for (const file of [configFiles.certificate, configFiles.key])
+      writeFileSync(join(configs, file), await docker("exec", proxy, "cat", `/etc/proxy/current/${file}`));
+    writeFileSync(join(configs, configFiles.conf), decoy);
+    const served = ["--volume", `${configs}:/etc/decoy:ro`, images.proxy];
+    const serving = ["nginx", "-c", `/etc/decoy/${configFiles.conf}`, "-g", "daemon off; user nginx;"];
+    await docker("run", "--detach", "--name", elsewhere, "--network", proxy, ...served, ...serving);
+
+    const load = new Load(await authorizationOf(checkout), configs);
+    const subject: Subject = { id: "a", url: "https://127.0.0.1:8443", containers: [proxy], data: "" };
+    await load.pushImages(subject, "latest", "guessing");
+    await load.request(subject, 10);
+    const measured: Round[] = [];
+    for (let round = 1; round <= rounds; round++) {
+      const quiet = await load.request(subject, seconds);
+      const [beside] = await Promise.all([load.request(subject, seconds), guess(elsewhere, other)]);
+      const [guessed, answers] = await Promise.all([load.request(subject, seconds), guess(proxy, other)]);
+      measured.push({ quiet, beside, guessed, answers });
+      const figures = [quiet, beside, guessed].map(({ perSecond }) => number(perSecond)).join(", ");
+      say(`round ${String(round)} of ${String(rounds)}: ${figures} requests per second`);
+    }
+    const report = renderReport(measured, await describeMachine([images.registry, images.proxy]));
+    writeFileSync("bench/guessing.md", report);
+    console.log(`\n${report}`);
+  } finally {
+    await removeContainers([other, elsewhere]);
+    await checkout.dispose();
+    rmSync(configs, { recursive: true });
+  }
+}
+
+/** Guesses at a server of the stack's network, from its own loopback and from where another container is. */
+async function guess(server: string, other: string): Promise<Record<string, number>> {
+  const network = server.replace(/[^-]*$/, "proxy");
+  const address = `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`;
+  const from = async (container: string, host: string) => {
+    const pid = await docker("inspect", "--format", "{{.State.Pid}}", container);
+    const program = ["node", "--import", "tsx", "test/support/guesser.ts", `https://${host}:8443`];
+    const guesses = ["admin", String(rate / 2), String(seconds)];
+    const output = await command("nsenter", [`--net=/proc/${pid}/ns/net`, ...program, ...guesses]);
+    return JSON.parse(output) as Record<string, number>;
+  };
+  const answers = await Promise.all([
+    from(server, "127.0.0.1"),
+    from(other, await docker("inspect", "--format", address, server)),
+  ]);
+  const total: Record<string, number> = {};
+  for (const [status, count] of answers.flatMap((each) => Object.entries(each)))
+    total[status] = (total[status] ?? 0) + count;
+  return total;
+}
+
+/** Markdown as prettier writes it. A request of the signed-in client that fails ends the run before there is any. */
+function renderReport(measured: readonly Round[], machine: readonly string[]): string {
+  const spread = (of: (round: Round) => number) => spreadText(spreadOf(measured.map(of)));
+  const row = (title: string, of: (requests: Requests) => number) => [
+    title,
+    spread(({ quiet }) => of(quiet)),
+    spread(({ beside }) => of(beside)),
+    spread(({ guessed }) => of(guessed)),
+    spread(({ beside, guessed }) => of(guessed) / of(beside)),
+    spread(({ quiet, guessed }) => of(guessed) / of(quiet)),
+  ];
+  const counts = measured.map(({ answers }) => `${String(answers["401"] ?? 0)} and ${String(answers["429"] ?? 0)}`);
+  return `\
+# What guessing costs a client that is signed in
+
+Written by \`make bench-guessing\`: medians of ${String(measured.length)} rounds, and in brackets the smallest and the largest. In
+each round a client with 16 kept connections asks for a manifest for ${String(seconds)} s: alone; while ${String(rate)} wrong passwords a
+second are tried at another server; while they are tried here, for an existing user. Half of them come from the client's
+own address, half from another.
+
+${machine.map((line) => `- ${line}`).join("\n")}
+- All programs run on the same cores. What the guessing ones take themselves shows where they guess at another server.
+
+${table([
+  ["", "alone", "guesses elsewhere", "guesses here", "here ÷ elsewhere", "here ÷ alone"],
+  row("requests per second", ({ perSecond }) => perSecond),
+  row("p99, ms", ({ p99 }) => p99),
+])}
+
+No request of the client failed. Of the guesses these were checked (401) and refused unchecked (429), round by round:
+${counts.join("; ")}.
+`;
+}

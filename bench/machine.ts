@@ -1,0 +1,16 @@
+import { cpus, release, totalmem } from "node:os";
+
+import { command, docker } from "./commands";
+import { number } from "./report";
+
+/** What figures are true of, line by line. */
+export async function describeMachine(images: readonly string[]): Promise<string[]> {
+  const [cpu] = cpus();
+  const engine = await docker("version", "--format", "{{.Server.Version}}");
+  const curl = (await command("curl", ["--version"])).split(" ").slice(0, 2).join(" ");
+  return [
+    `${String(cpus().length)} cores of ${cpu?.model ?? "an unknown processor"}, ${number(totalmem() / 2 ** 30)} GiB of memory, Linux ${release()}`,
+    `Docker engine ${engine}; ${images.join(", ")}`,
+    `clients: wrk, ${curl}, Node.js ${process.versions.node}`,
+  ];
+}
