@@ -242,9 +242,9 @@ function parseDeletion(text: string, problems: Problems): boolean {
 
 function parseGuesses(text: string, problems: Problems): number {
   const guesses = Number(text);
-  if (!/^\d+$/.test(text) || guesses < 1 || guesses > 600) {
+  if (!/^\d+$/.test(text) || guesses < 1 || guesses > 40) {
     const cure = configCommand("set", "guessesPerMinute", "30");
-    problems.add("guessesPerMinute", `${JSON.stringify(text)} is not a whole number from 1 to 600`, cure);
+    problems.add("guessesPerMinute", `${JSON.stringify(text)} is not a whole number from 1 to 40`, cure);
   }
   return guesses;
 }

@@ -17,7 +17,10 @@ export interface Rule {
   readonly push?: readonly string[] | undefined;
 }
 
-/** Pulling without signing in, from an endpoint of its own, as clients send a password only where it is asked for. */
+/**
+ * Pulling without signing in, from an endpoint of its own, as clients send a password only where it is asked for. A rule
+ * about who may pull keeps everybody else out of this endpoint too.
+ */
 export interface AnonymousPull {
   /** The TCP port that clients type, 1 to 65535. A change replaces the proxy container. */
   readonly port: number;

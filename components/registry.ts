@@ -37,7 +37,7 @@ export const dataGroup = "65532";
 /** The data's folder itself gets its owner last, so that a run cut short is taken up again. */
 const giveToUser = `set -e
 chown ${user} ${configFolder}/config.yml
-if [ "$(stat -c %u:%g ${dataFolder})" != ${user} ]; then
+if [ "$(stat -c %u:%g:%a ${dataFolder})" != ${user}:750 ]; then
   chown 0:0 ${dataFolder}
   chmod 0750 ${dataFolder}
   find ${dataFolder} -depth -exec chown -h ${user} {} +

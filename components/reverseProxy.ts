@@ -184,7 +184,7 @@ function renderHtpasswd(hashes: Record<string, string>): string {
     .join("");
 }
 
-/** A short name for a content: the same for the same, and for no other. */
+/** A short name for a content, 64 bits of its SHA-256. */
 function digestOf(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }

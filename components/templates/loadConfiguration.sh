@@ -86,9 +86,10 @@ if ! within 30 ready; then
   exit 1
 fi
 
+# Workers that end their transfers still look passwords up in the one before.
 for old in "$folder"/*; do
   case $old in
-    "$folder/current" | "$folder/$generation") ;;
+    "$folder/current" | "$folder/$generation" | "$folder/$previous") ;;
     *) rm -rf "$old" ;;
   esac
 done

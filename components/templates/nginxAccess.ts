@@ -54,7 +54,7 @@ export function renderAccess({ users, rules, anonymousPrefixes }: Access): strin
       [patternKey("\\w+:check:.*"), "allowed"],
       [patternKey("\\w+:pull:(?:reader|writer):(?:free|listed):.*"), "allowed"],
       [patternKey("\\w+:push:writer:(?:free|listed):.*"), "allowed"],
-      [patternKey("\\w+:pull:anonymous:\\w+:open"), "allowed"],
+      [patternKey("\\w+:pull:anonymous:free:open"), "allowed"],
       ["default", "denied"],
     ]),
     renderMap(quoted("$role:$source_listed"), "$source_verdict", [

@@ -1,9 +1,12 @@
 import { type Access, exactKeys, renderAccess } from "./nginxAccess";
-import { plainKey, quoted, renderMap } from "./nginxText";
+import { patternKey, plainKey, quoted, renderMap } from "./nginxText";
 
 /** How much a client may ask of the proxy. */
 export interface ProxyLimits {
-  /** How many wrong passwords an address may try per minute, 1 to 600. */
+  /**
+   * How many passwords an address may try per minute, and at once, that are not known to be right, 1 to 40. A first
+   * right one counts as well. All addresses together have 60 per minute and 45 at once, more than any one of them.
+   */
   readonly guessesPerMinute: number;
   /** The largest body of one request, as nginx writes sizes: `10g`. Default: any. */
   readonly maxUploadSize?: string | undefined;
@@ -132,6 +135,8 @@ ${renderConnections(conf)}
       proxy_pass http://passwords;
       proxy_pass_request_body off;
       proxy_pass_request_headers off;
+      # Or the next request on that connection would be taken for a body.
+      proxy_set_header Content-Length "";
       proxy_set_header Authorization $http_authorization;
       proxy_set_header Client $remote_addr;
       proxy_buffering on;
@@ -173,7 +178,7 @@ ${renderMap("$request_uri", "$path", [[quoted("~^(?<before_query>[^?]*)"), "$bef
  * The server that checks passwords, at about 60 ms of a core each. The cache before it is in memory only, as its keys
  * hold passwords. It answers a throttled guess with 403, as everything but 401 and 403 becomes 500 on its way.
  */
-function renderPasswords({ users, passwordGenerations, guessesPerMinute }: NginxConf): string {
+function renderPasswords({ users, passwordGenerations, guessesPerMinute, generation }: NginxConf): string {
   const keyOf = exactKeys(users.map(({ name }) => name));
   return `\
 ${renderMap(
@@ -211,7 +216,8 @@ ${renderMap("$http_authorization", "$guesser", [
       limit_req zone=guesses burst=45 delay=30;
       limit_req_status 403;
       auth_basic "private registry";
-      auth_basic_user_file ${configFiles.htpasswd};
+      # It is opened again and again: by way of \`current\`, it could be another generation's.
+      auth_basic_user_file ../${generation}/${configFiles.htpasswd};
       try_files /- @right;
     }
 
@@ -238,8 +244,11 @@ ${renderMap("$action", "$deed", [
   ["delete", quoted("delete from")],
   ["catalog", quoted("list the catalog")],
 ])}
-${renderMap("$listed", "$by_rule", [["unlisted", quoted(", by the rule for $rule")]])}
+${renderMap(quoted("$role $action $listed"), "$by_rule", [
+  [patternKey("(?:reader pull|writer \\w+) unlisted"), quoted(", by the rule for $rule")],
+])}
 ${renderMap("$status", "$retry_after", [["429", "10"]])}
+  # 403 by way of @throttled or @denied, then the words of @refusal.
   recursive_error_pages on;
 `;
 }
@@ -259,17 +268,19 @@ function renderUpstream({ registry }: NginxConf): string {
     server ${registry} resolve;
     keepalive 32;
   }
-  # The registry would take a mount out of a form.
-${renderMap("$content_type", "$forwarded_type", [
-  [quoted("~*^\\s*(?:application/x-www-form-urlencoded|multipart/)"), quoted("")],
-  ["default", "$content_type"],
+  # The registry would take a mount out of a form, whose type has more spellings than can be told.
+${renderMap(quoted("$resource $content_type"), "$forwarded_type", [
+  [patternKey("manifest .*"), "$content_type"],
+  [patternKey("upload application/octet-stream"), "$content_type"],
 ])}
   proxy_http_version 1.1;
   proxy_set_header Connection "";
   # With its port, or the registry sends uploads to a wrong place.
   proxy_set_header Host $http_host;
   proxy_set_header X-Forwarded-Proto $scheme;
+  proxy_set_header X-Forwarded-For $remote_addr;
   proxy_set_header X-Forwarded-Host "";
+  proxy_set_header X-Real-IP "";
   proxy_set_header Forwarded "";
   proxy_set_header Authorization "";
   proxy_set_header Content-Type $forwarded_type;
@@ -312,6 +323,11 @@ function renderConnections({ maxUploadSize = "0" }: NginxConf): string {
   keepalive_timeout 75s;
   keepalive_min_timeout 5s;
 
+  # nginx would compare with its own ETag of a file, which is none: the registry answers.
+${renderMap(quoted("$http_if_match$http_if_none_match"), "$conditional", [
+  [quoted(""), quoted("")],
+  ["default", "1"],
+])}
   sendfile on;
   sendfile_max_chunk 2m;
   tcp_nopush on;
@@ -402,6 +418,9 @@ function renderBlobFiles(dataFolder: string): string {
     location @blob {
       root ${dataFolder}/docker/registry/v2;
       disable_symlinks on from=${dataFolder};
+      if ($conditional) {
+        return 418;
+      }
       if (!-f $document_root/repositories/$repository/_layers/sha256/$shard$hex/link) {
         return 418;
       }

@@ -39,7 +39,7 @@ export const resources: readonly Resource[] = [
   { name: "tags", target: `${repository}/tags/list${query}`, actions: { GET: "pull" } },
   {
     name: "manifest",
-    target: `${repository}/manifests/[A-Za-z0-9_.:+-]+${query}`,
+    target: `${repository}/manifests/[A-Za-z0-9_][A-Za-z0-9_.:+-]*${query}`,
     actions: { GET: "pull", HEAD: "pull", PUT: "push", DELETE: "delete" },
   },
   {
@@ -54,7 +54,7 @@ export const resources: readonly Resource[] = [
   },
   {
     name: "upload",
-    target: `${repository}/blobs/uploads/[A-Za-z0-9_.=-]+${query}`,
+    target: `${repository}/blobs/uploads/[A-Za-z0-9][A-Za-z0-9_.=-]*${query}`,
     actions: { GET: "push", HEAD: "push", PATCH: "push", PUT: "push", DELETE: "push" },
   },
   { name: "referrers", target: `${repository}/referrers/${digest}${query}`, actions: { GET: "pull" } },

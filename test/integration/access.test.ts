@@ -219,6 +219,10 @@ describe("roles and rules", function () {
       [" Application/X-WWW-Form-Urlencoded; charset=utf-8", form],
       ["application/x-www-form-urlencoded ;", form],
       ["multipart/form-data; boundary=b", boundary],
+      // Go takes these for the same.
+      ["\u00c2\u00a0application/x-www-form-urlencoded", form],
+      ["appl\u00c4\u00b0cation/x-www-form-urlencoded", form],
+      ["\u00c2\u00a0multipart/form-data; boundary=b", boundary],
     ] as const) {
       for (const target of ["/v2/app/blobs/uploads/", `/v2/app/blobs/uploads/?mount=${digest}`]) {
         const { status } = await client.ask("POST", target, { as: "writer", body, headers: { "Content-Type": type } });
@@ -237,6 +241,7 @@ describe("roles and rules", function () {
       /v2/App/tags/list /v2/APP/tags/list /v2//app/tags/list /v2/app//tags/list /v2/app/tags//list /v2/app/tags/list/
       /v2/./app/tags/list /v2/closed/../app/tags/list /v2/app/../closed/app/tags/list /v2/app/%2e%2e/tags/list
       /v2/%61pp/tags/list /v2/closed%2Fapp/tags/list /v2/app%2Ftags/list /v2/app/tags%2flist /v2/app/manifests/..%2f1
+      /v2/app/manifests/.. /v2/app/manifests/. /v2/app/blobs/uploads/..
       /v2/localhost:5000/app/tags/list /v2/[::1]/app/tags/list /v2/-app/tags/list /v2/a..b/tags/list
       /v2/app/blobs/../../closed/secret/blobs/${digestOf(secret)} /v2/app/blobs/${blob}/ /v2/app/blobs/${blob}%20`;
     const unreadable =
@@ -316,6 +321,8 @@ describe("roles and rules", function () {
     const part = await client.ask("GET", target, { as: "reader", headers: { Range: "bytes=-10" } });
     assert.equal(part.status, 206);
     assert.ok(part.body.equals(layer.subarray(-10)));
+    const known = await client.ask("GET", target, { as: "reader", headers: { "If-None-Match": `"${blob}"` } });
+    assert.equal(known.status, 304);
     const beyond = await client.ask("GET", target, { as: "reader", headers: { Range: "bytes=100000-" } });
     assert.deepEqual([beyond.status, codeOf(beyond.body)], [416, "RANGE_INVALID"]);
     assert.deepEqual(beyond.header("docker-distribution-api-version"), ["registry/2.0"]);

@@ -181,6 +181,7 @@ function expectedTree(of: readonly Directive[], from: NginxConf, to: NginxConf):
     "http client_max_body_size": [conf.maxUploadSize ?? "0"],
     "http limit_req_zone": ["$guesser", "zone=guesser:4m", `rate=${String(conf.guessesPerMinute)}r/m`],
     "http server location limit_req": ["zone=guesser", `burst=${String(conf.guessesPerMinute)}`, "nodelay"],
+    "http server location auth_basic_user_file": [`../${conf.generation}/${configFiles.htpasswd}`],
     "http server location return": ["200", conf.generation],
   });
   const [before, after, maps] = [places(from), places(to), expectedMaps(to)];

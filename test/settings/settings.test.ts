@@ -258,12 +258,12 @@ describe("settings", () => {
   }
 
   it("takes limits as they are meant, and no others", () => {
-    const { settings, problems } = parseWith({ maxUploadSize: "1048576g", guessesPerMinute: "600", deletion: "true" });
+    const { settings, problems } = parseWith({ maxUploadSize: "1048576g", guessesPerMinute: "40", deletion: "true" });
     assert.deepEqual(problems, []);
-    assert.deepEqual(settings.limits, { guessesPerMinute: 600, maxUploadSize: "1048576g" });
+    assert.deepEqual(settings.limits, { guessesPerMinute: 40, maxUploadSize: "1048576g" });
     assert.equal(settings.deletion, true);
-    for (const guessesPerMinute of ["0", "601", "1.5", ""]) {
-      assert.match(only(problemsOf({ guessesPerMinute })), /^guessesPerMinute: .*1 to 600/);
+    for (const guessesPerMinute of ["0", "41", "1.5", ""]) {
+      assert.match(only(problemsOf({ guessesPerMinute })), /^guessesPerMinute: .*1 to 40/);
     }
     assert.match(only(problemsOf({ deletion: "yes" })), /^deletion: "yes" is neither true nor false/);
   });

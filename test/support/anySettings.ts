@@ -125,7 +125,7 @@ export const anySettings: fc.Arbitrary<RawSettings> = users
       dockerHost,
       hostname: fc.oneof(fc.constant(""), hostname),
       maxUploadSize: size,
-      guessesPerMinute: fc.integer({ min: 1, max: 600 }).map(String),
+      guessesPerMinute: fc.integer({ min: 1, max: 40 }).map(String),
       port: fc.integer({ min: 1, max: 65535 }).map(String),
     }),
   )

@@ -38,13 +38,14 @@ function mayDo(settings: Settings, user: string | undefined, action: Action, rep
   const within = (prefix: string) => `${repository}/`.startsWith(`${prefix}/`);
   const role = settings.users.find(({ name }) => name === user)?.role;
   if (role === "admin" || action === "check") return true;
-  if (role === undefined) return action === "pull" && (settings.anonymous?.prefixes ?? []).some(within);
+  if (role === undefined && !(settings.anonymous?.prefixes ?? []).some(within)) return false;
+  if (role === undefined && action !== "pull") return false;
   if (action === "catalog" || action === "delete" || (action === "push" && role === "reader")) return false;
   const matching = settings.rules.filter(({ prefix }) => within(prefix));
   const longest = Math.max(...matching.map(({ prefix }) => prefix.length));
   const rule = matching.find(({ prefix }) => prefix.length === longest);
   const listed = action === "push" ? (rule?.push ?? rule?.pull) : rule?.pull && [...rule.pull, ...(rule.push ?? [])];
-  return user !== undefined && (listed === undefined || listed.includes(user));
+  return listed === undefined || (user !== undefined && listed.includes(user));
 }
 
 interface Asked {

@@ -276,8 +276,9 @@ describe("who may do what, as the proxy is told", () => {
     }
   });
 
-  it("opens a prefix to nobody in particular: who signs in is bound by the rules", () => {
-    assert.deepEqual(allowed("pull from", "a", [{ prefix: "a", pull: [] }], ["a"]), ["nobody", "admin"]);
+  it("has a rule about pulling hold within an open prefix, too", () => {
+    assert.deepEqual(allowed("pull from", "a/b", [{ prefix: "a/b", pull: ["reader"] }], ["a"]), ["reader", "admin"]);
+    assert.ok(allowed("pull from", "a", [{ prefix: "a", push: [] }], ["a"]).includes("nobody"));
   });
 
   it("makes an upload like any other of a mount from where the user may not pull", () => {
