@@ -281,7 +281,7 @@ describe("the proxy", function () {
     const body = Buffer.alloc(200, "x");
     const began = Date.now();
     const first = await client.ask("PUT", "/v2/app/manifests/1", { as: "dave", body });
-    assert.deepEqual([first.status, /"MANIFEST_INVALID"/.test(first.body.toString())], [400, true]);
+    assert.deepEqual([first.status, first.body.toString().includes('"MANIFEST_INVALID"')], [400, true]);
     for (let i = 0; i < 20; i++) {
       const { status } = await client.ask(i % 2 === 0 ? "GET" : "POST", "/v2/app/blobs/uploads/", { body });
       assert.equal(status, 401);
