@@ -1,10 +1,10 @@
 // Pulls or pushes small images, each as a client of its own that keeps its connection, all at once. Runs in the network
 // namespace of a subject; reads a Job from standard input, prints the Transfer.
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
 
+import { digestOf } from "../scripts/client";
 import { bytesOf } from "./data";
 import type { Transfer } from "./load";
 
@@ -118,10 +118,6 @@ function preparePush(name: string): (client: Client) => Promise<number> {
     await client.ask("PUT", `/v2/${name}/manifests/${job.tag}`, { type: manifestType, content: manifest });
     return bytes;
   };
-}
-
-function digestOf(content: Buffer): string {
-  return `sha256:${createHash("sha256").update(content).digest("hex")}`;
 }
 
 class Client {

@@ -46,6 +46,17 @@ export async function removeContainers(names: readonly string[]): Promise<void> 
   if (names.length > 0) await run("docker", ["rm", "--force", "--volumes", ...names]);
 }
 
+/** Runs a program of this folder to its end. */
+export function finish(program: Promise<void>): void {
+  void program.then(
+    () => process.exit(0),
+    (error: unknown) => {
+      console.error(`✗ ${error instanceof Error ? error.message : String(error)}`);
+      process.exit(1);
+    },
+  );
+}
+
 export function say(text: string): void {
   process.stderr.write(`▸ ${text}\n`);
 }

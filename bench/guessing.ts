@@ -6,10 +6,12 @@ import { join } from "node:path";
 
 import { configFiles } from "../components/templates/nginxConf";
 import { Checkout } from "../test/support/checkout";
-import { command, docker, interruptible, removeContainers, say } from "./commands";
+import { addressOf } from "../test/support/run";
+import { command, docker, finish, removeContainers, say } from "./commands";
 import { authorizationOf, Load, type Requests } from "./load";
 import { describeMachine } from "./machine";
 import { number, spreadOf, spreadText, table } from "./report";
+import { startStack } from "./stack";
 import { readImages, type Subject } from "./subjects";
 
 const rounds = Number(process.env["ROUNDS"] ?? 5);
@@ -43,13 +45,7 @@ interface Round {
   readonly answers: Record<string, number>;
 }
 
-void main().then(
-  () => process.exit(0),
-  (error: unknown) => {
-    console.error(`✗ ${error instanceof Error ? error.message : String(error)}`);
-    process.exit(1);
-  },
-);
+finish(main());
 
 async function main(): Promise<void> {
   const images = readImages();
@@ -60,13 +56,10 @@ async function main(): Promise<void> {
   const elsewhere = `${checkout.name}-decoy`;
   try {
     say("starting the stack…");
-    await interruptible(() => checkout.configure());
-    const { code, output } = await interruptible((options) => checkout.make("up", options));
-    if (code !== 0) throw new Error(output);
+    const files = await startStack(checkout);
     const sleeping = ["--entrypoint", "sleep", images.registry, "infinity"];
     await docker("run", "--detach", "--name", other, "--network", proxy, ...sleeping);
-    for (const file of [configFiles.certificate, configFiles.key])
-      writeFileSync(join(configs, file), await docker("exec", proxy, "cat", `/etc/proxy/current/${file}`));
+    for (const file of ["certificate", "key"] as const) writeFileSync(join(configs, configFiles[file]), files[file]);
     writeFileSync(join(configs, configFiles.conf), decoy);
     const served = ["--volume", `${configs}:/etc/decoy:ro`, images.proxy];
     const serving = ["nginx", "-c", `/etc/decoy/${configFiles.conf}`, "-g", "daemon off; user nginx;"];
@@ -98,7 +91,6 @@ async function main(): Promise<void> {
 /** Guesses at a server of the stack's network, from its own loopback and from where another container is. */
 async function guess(server: string, other: string): Promise<Record<string, number>> {
   const network = server.replace(/[^-]*$/, "proxy");
-  const address = `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`;
   const from = async (container: string, host: string) => {
     const pid = await docker("inspect", "--format", "{{.State.Pid}}", container);
     const program = ["node", "--import", "tsx", "test/support/guesser.ts", `https://${host}:8443`];
@@ -106,10 +98,7 @@ async function guess(server: string, other: string): Promise<Record<string, numb
     const output = await command("nsenter", [`--net=/proc/${pid}/ns/net`, ...program, ...guesses]);
     return JSON.parse(output) as Record<string, number>;
   };
-  const answers = await Promise.all([
-    from(server, "127.0.0.1"),
-    from(other, await docker("inspect", "--format", address, server)),
-  ]);
+  const answers = await Promise.all([from(server, "127.0.0.1"), from(other, await addressOf(server, network))]);
   const total: Record<string, number> = {};
   for (const [status, count] of answers.flatMap((each) => Object.entries(each)))
     total[status] = (total[status] ?? 0) + count;

@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { basicAuthorization } from "../scripts/client";
 import type { Checkout } from "../test/support/checkout";
 import type { Job } from "./client";
 import { command, docker, interruptible } from "./commands";
@@ -33,7 +34,7 @@ const manifestType = "application/vnd.oci.image.manifest.v1+json";
 export async function authorizationOf(checkout: Checkout): Promise<string> {
   const { usernames, passwords } = await interruptible(() => checkout.outputs());
   const [user = ""] = usernames;
-  return `Basic ${Buffer.from(`${user}:${passwords[user] ?? ""}`).toString("base64")}`;
+  return basicAuthorization(user, passwords[user] ?? "");
 }
 
 /** Puts load on subjects, over the loopback of their own front. Passwords are on no command line. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
 import { Checkout } from "../test/support/checkout";
-import { command, docker, interruptible, say } from "./commands";
+import { command, docker, finish, interruptible, say } from "./commands";
 import { writeBlob } from "./data";
 import { usageOf } from "./engine";
 import { authorizationOf, Load, type Transfer } from "./load";
@@ -22,13 +22,7 @@ const seconds = 10;
 /** How often the large blob is pulled in a row. */
 const pulls = 3;
 
-void main().then(
-  () => process.exit(0),
-  (error: unknown) => {
-    console.error(`✗ ${error instanceof Error ? error.message : String(error)}`);
-    process.exit(1);
-  },
-);
+finish(main());
 
 async function main(): Promise<void> {
   if (!(rounds >= 1 && megabytes >= 1)) throw new Error("ROUNDS and BLOB_MB are numbers from 1 on.");

@@ -1,11 +1,10 @@
-import { chownSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chownSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-
-import { parse } from "yaml";
 
 import { configFiles } from "../components/templates/nginxConf";
 import type { Checkout } from "../test/support/checkout";
-import { docker, interruptible, removeContainers } from "./commands";
+import { defaults } from "../test/support/settings";
+import { docker, removeContainers } from "./commands";
 import {
   caddyfile,
   files,
@@ -19,6 +18,7 @@ import {
 } from "./configs";
 import { askEngine } from "./engine";
 import type { SubjectId } from "./report";
+import { type ProxyFiles, startStack } from "./stack";
 
 export interface Subject {
   readonly id: SubjectId;
@@ -32,10 +32,9 @@ export interface Subject {
 
 /** The images of every subject: those that this project's settings name by default, and the Caddy that airgap/ builds. */
 export function readImages(): { readonly registry: string; readonly proxy: string; readonly caddy: string } {
-  const { config } = parse(readFileSync("Pulumi.yaml", "utf8")) as { config: Record<string, { default: string }> };
   return {
-    registry: config["registryImage"]?.default ?? "",
-    proxy: config["proxyImage"]?.default ?? "",
+    registry: defaults["registryImage"] ?? "",
+    proxy: defaults["proxyImage"] ?? "",
     caddy: process.env["CADDY_IMAGE"] ?? "",
   };
 }
@@ -45,7 +44,7 @@ export class Subjects {
   private readonly images = readImages();
   private readonly containers: string[] = [];
   /** The stack's own files, which the others are given too: the same certificate, the same hash of the same password. */
-  private stack: Record<keyof typeof configFiles, string> = { conf: "", certificate: "", key: "", htpasswd: "" };
+  private stack: ProxyFiles = { conf: "", certificate: "", key: "", htpasswd: "" };
 
   /** @param folder For configuration files; nobody else may look into it. */
   constructor(
@@ -77,18 +76,12 @@ export class Subjects {
   /** (a) This stack as `make up` makes it. */
   private async startStack(): Promise<Subject> {
     const { checkout } = this;
-    await interruptible(() => checkout.configure());
-    const { code, output } = await interruptible((options) => checkout.make("up", options));
-    if (code !== 0) throw new Error(output);
-
-    const proxy = `${checkout.name}-proxy`;
-    for (const [key, file] of Object.entries(configFiles))
-      this.stack[key as keyof typeof configFiles] = await docker("exec", proxy, "cat", `/etc/proxy/current/${file}`);
+    this.stack = await startStack(checkout);
     if (!/:\$2[aby]\$10\$/.test(this.stack.htpasswd)) throw new Error("The stack's hashes are not bcrypt of cost 10.");
     return {
       id: "a",
       url: "https://127.0.0.1:8443",
-      containers: [proxy, `${checkout.name}-registry`],
+      containers: [`${checkout.name}-proxy`, `${checkout.name}-registry`],
       data: await folderOf(`${checkout.name}-data`),
     };
   }

@@ -28,11 +28,11 @@ const port = 5000;
 const dataFolder = "/data";
 const configFolder = "/etc/registry";
 
-/** An unprivileged id that no account of the usual systems has. */
-const user = "65532:65532";
-
-/** Whoever is in this group may read the data; nobody else of the machine may. */
+/** Whoever is in this group may read the data; nobody else of the machine may. No usual system has this id. */
 export const dataGroup = "65532";
+
+/** An unprivileged id that no account of the usual systems has. */
+const user = `65532:${dataGroup}`;
 
 /** The data's folder itself gets its owner last, so that a run cut short is taken up again. */
 const giveToUser = `set -e

@@ -38,7 +38,6 @@ export class RegistryClient {
   /** @param path The request target, sent as it is. */
   ask(method: string, path: string, { as, body, headers }: Question = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const credentials = as !== undefined && Buffer.from(`${as}:${this.passwords[as] ?? ""}`).toString("base64");
       const request = https.request(this.url, {
         path,
         agent: this.agent,
@@ -46,7 +45,7 @@ export class RegistryClient {
         timeout: 30_000,
         headers: {
           Accept: "application/vnd.oci.image.manifest.v1+json, */*",
-          ...(credentials !== false && { Authorization: `Basic ${credentials}` }),
+          ...(as !== undefined && { Authorization: basicAuthorization(as, this.passwords[as] ?? "") }),
           "Content-Length": body?.length ?? 0,
           ...headers,
         },
@@ -99,6 +98,11 @@ export class RegistryClient {
   close(): void {
     this.agent.destroy();
   }
+}
+
+/** The header by which HTTP's basic authentication tells who asks. */
+export function basicAuthorization(user: string, password: string): string {
+  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 }
 
 /** The empty configuration that a manifest of no program has. */

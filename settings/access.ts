@@ -13,13 +13,11 @@ export function parseRules(json: string | undefined, users: readonly User[], pro
     return [];
   }
   const rules = list.map((entry: unknown, i) => parseRule(entry, `rules[${String(i)}]`, users, problems));
-  for (const [i, { prefix }] of rules.entries()) {
-    const first = rules.findIndex((rule) => rule.prefix === prefix);
-    if (first === i || prefix === "") continue;
-    const path = `rules[${String(i)}]`;
-    const wrong = `"${prefix}" is the prefix of rules[${String(first)}] already`;
-    problems.add(`${path}.prefix`, wrong, configCommand("rm", path));
-  }
+  problems.addRepeated(
+    "rules",
+    "prefix",
+    rules.map(({ prefix }) => prefix),
+  );
   return rules;
 }
 

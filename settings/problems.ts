@@ -15,4 +15,15 @@ export class Problems {
     const cure = `${near === undefined ? `known here: ${known.join(", ")}` : `did you mean ${parent}${near}?`} To remove it: ${configCommand("rm", path)}`;
     this.add(path, "there is no such setting", cure);
   }
+
+  /** Of the entries of a list, each of which has its own `key`: those that have an earlier one's. */
+  addRepeated(list: string, key: string, values: readonly string[]): void {
+    for (const [i, value] of values.entries()) {
+      const first = values.indexOf(value);
+      if (first === i || value === "") continue;
+      const path = `${list}[${String(i)}]`;
+      const wrong = `"${value}" is the ${key} of ${list}[${String(first)}] already`;
+      this.add(`${path}.${key}`, wrong, configCommand("rm", path));
+    }
+  }
 }

@@ -16,17 +16,11 @@ export function parseUsers(json: string | undefined, problems: Problems): User[]
     return [];
   }
   const users = list.map((entry: unknown, i) => parseUser(entry, `users[${String(i)}]`, problems));
-  for (const [i, { name }] of users.entries()) {
-    const first = users.findIndex((user) => user.name === name);
-    if (first < i && name !== "") {
-      const path = `users[${String(i)}]`;
-      problems.add(
-        `${path}.name`,
-        `"${name}" is the name of users[${String(first)}] already`,
-        configCommand("rm", path),
-      );
-    }
-  }
+  problems.addRepeated(
+    "users",
+    "name",
+    users.map(({ name }) => name),
+  );
   return users;
 }
 

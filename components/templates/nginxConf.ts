@@ -41,6 +41,7 @@ export const configFiles = {
 
 /** The statuses that the proxy itself answers with; each in the words of the registry's API. */
 const refusals = {
+  400: ["UNSUPPORTED", "the request is malformed, or was meant for a port without TLS"],
   401: ["UNAUTHORIZED", "a user name and its password are needed"],
   403: ["DENIED", "as $role you may not $deed $repository$by_rule"],
   404: ["NAME_INVALID", "not a path of the registry API, or not in its canonical spelling"],
@@ -56,11 +57,12 @@ const refusals = {
 
 /** The same for what could not be read as a request. */
 const malformed = {
-  400: ["UNSUPPORTED", "the request is malformed, or was meant for a port without TLS"],
   414: ["UNSUPPORTED", "the request line is too long"],
   431: ["UNSUPPORTED", "the headers are too long"],
   501: ["UNSUPPORTED", "the request is encoded in a way that is not supported"],
 } as const;
+
+const passwordSocket = "unix:/tmp/passwords.sock";
 
 /** Of TLS 1.2. */
 const ciphers = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"].flatMap((cipher) => [
@@ -201,12 +203,12 @@ ${renderMap("$http_authorization", "$guesser", [
   limit_req_log_level info;
 
   upstream passwords {
-    server unix:/tmp/passwords.sock;
+    server ${passwordSocket};
     keepalive 8;
   }
 
   server {
-    listen unix:/tmp/passwords.sock;
+    listen ${passwordSocket};
     access_log off;
     # The lower levels name whom a wrong password was for, or the password, where somebody took one field for the other.
     error_log stderr crit;
@@ -255,7 +257,7 @@ ${renderMap("$status", "$retry_after", [["429", "10"]])}
 
 /** @param except A status that is dealt with otherwise in this place. */
 function errorPage(except?: number): string {
-  const statuses = Object.keys({ ...refusals, 400: malformed[400] }).filter((status) => status !== String(except));
+  const statuses = Object.keys(refusals).filter((status) => status !== String(except));
   return `error_page ${statuses.join(" ")} @refusal;`;
 }
 

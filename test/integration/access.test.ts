@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 import { digestOf, emptyConfig, manifestOf, RegistryClient } from "../../scripts/client";
 import type { Outputs } from "../../scripts/pulumi";
-import { Checkout } from "../support/checkout";
+import { Checkout, freePort } from "../support/checkout";
 import { docker, run, type Result, succeed } from "../support/run";
 
 /** Who is who. The names that differ in case only are two people. */
@@ -60,7 +60,7 @@ describe("roles and rules", function () {
 
   before(async () => {
     checkout = new Checkout();
-    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const port = await freePort();
     await checkout.configure({ users, rules, deletion: true, anonymous: { port, prefixes: ["public"] } });
     const { code, output } = await checkout.make("up");
     assert.equal(code, 0, output);
@@ -416,27 +416,21 @@ describe("roles and rules", function () {
       it(`let each user push and pull with ${by} where they may, and say clearly where not`, async () => {
         for (const repository of repositories) {
           const reference = `${outputs.endpoint}/${repository}:${by}`;
-          for (const [i, { name }] of users.entries()) {
-            const pushed = await doBy(by, i, "push", reference);
-            const where = `${name} ${repository}: ${pushed.output}`;
-            if (mayDo(name, "push", repository)) assert.equal(pushed.code, 0, where);
-            else {
-              assert.notEqual(pushed.code, 0, where);
-              // podman and skopeo ask first, by a HEAD, whose answer has no words.
-              const words =
-                by === "docker" || mayDo(name, "pull", repository)
-                  ? /denied: as \w+ you may not push to/
-                  : /403 \(Forbidden\)/;
-              assert.match(pushed.output, words, where);
-            }
-          }
-          for (const [i, { name }] of users.entries()) {
-            const pulled = await doBy(by, i, "pull", reference);
-            const where = `${name} ${repository}: ${pulled.output}`;
-            if (mayDo(name, "pull", repository)) assert.equal(pulled.code, 0, where);
-            else {
-              assert.notEqual(pulled.code, 0, where);
-              assert.match(pulled.output, /denied: as \w+ you may not pull from/, where);
+          for (const verb of ["push", "pull"] as const) {
+            for (const [i, { name }] of users.entries()) {
+              const { code, output } = await doBy(by, i, verb, reference);
+              const where = `${name} ${repository}: ${output}`;
+              if (mayDo(name, verb, repository)) assert.equal(code, 0, where);
+              else {
+                assert.notEqual(code, 0, where);
+                // Before a push podman and skopeo ask by a HEAD, whose answer has no words.
+                const worded = verb === "pull" || by === "docker" || mayDo(name, "pull", repository);
+                const words = {
+                  push: /denied: as \w+ you may not push to/,
+                  pull: /denied: as \w+ you may not pull from/,
+                };
+                assert.match(output, worded ? words[verb] : /403 \(Forbidden\)/, where);
+              }
             }
           }
         }

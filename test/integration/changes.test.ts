@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { digestOf, emptyConfig, manifestOf, RegistryClient } from "../../scripts/client";
+import { basicAuthorization, digestOf, emptyConfig, manifestOf, RegistryClient } from "../../scripts/client";
 import { issue } from "../support/certificates";
 import { Checkout } from "../support/checkout";
 import { Poll } from "../support/poll";
@@ -94,7 +94,7 @@ describe("a change of a running stack", function () {
 
   /** Two polls, one with a connection that is kept and one without, while something goes on. */
   async function polled(work: () => Promise<void>): Promise<void> {
-    const authorization = `Basic ${Buffer.from(`admin:${passwords["admin"] ?? ""}`).toString("base64")}`;
+    const authorization = basicAuthorization("admin", passwords["admin"] ?? "");
     const polls = [{ keepAlive: true, maxSockets: 1 }, { keepAlive: false }].map(
       (options) => new Poll(`${url}/v2/`, authorization, { ca: authorities, ...options }),
     );

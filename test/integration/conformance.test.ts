@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { cached } from "../support/cache";
 import { Checkout } from "../support/checkout";
-import { docker, run } from "../support/run";
+import { addressOf, run } from "../support/run";
 
 /** So many of the 843 tests must pass at the registry, or too little was compared: 660 do; 470 without deletion. */
 const enough = 640;
@@ -58,8 +59,7 @@ describe("the OCI conformance tests", function () {
     const { url, passwords, caCertificate } = await checkout.outputs();
     writeFileSync(join(folder, "ca.pem"), caCertificate);
 
-    const address = `{{(index .NetworkSettings.Networks "${checkout.name}").IPAddress}}`;
-    const registry = await docker("inspect", "--format", address, `${checkout.name}-registry`);
+    const registry = await addressOf(`${checkout.name}-registry`, checkout.name);
     const direct = await test(program, "direct", { registry: `${registry}:5000`, tls: "disabled" });
     const proxied = await test(program, "proxied", {
       registry: new URL(url).host,
@@ -79,26 +79,24 @@ describe("the OCI conformance tests", function () {
 });
 
 /** Builds the program from the Go modules of test/conformance, unless the cache has it from just these. */
-async function build(): Promise<string> {
+function build(): Promise<string> {
   const module = join(process.cwd(), "test/conformance");
   const hash = createHash("sha256");
   for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(module, file)));
-  const { XDG_CACHE_HOME: own = "" } = process.env;
-  const cache = join(own === "" ? join(homedir(), ".cache") : own, "private-registry");
-  const made = join(cache, `conformance-${hash.digest("hex").slice(0, 12)}`);
-  if (existsSync(made)) return made;
-
-  mkdirSync(cache, { recursive: true });
-  // Under another name until it is whole: a run may be cut short, or another one build it at the same time.
-  const part = `${made}.part${String(process.pid)}`;
-  const args = ["-trimpath", "-buildvcs=false", "-o", part, "github.com/opencontainers/distribution-spec/conformance"];
-  const env = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=readonly", GOWORK: "off" };
-  const { code, output } = await run("go", ["build", ...args], { cwd: module, env }).catch(() =>
-    assert.fail("The OCI conformance program is built with Go 1.21 or later: install Go and try again."),
-  );
-  assert.equal(code, 0, `The OCI conformance program can't be built.\n${output}`);
-  renameSync(part, made);
-  return made;
+  return cached(`conformance-${hash.digest("hex").slice(0, 12)}`, async (path) => {
+    const args = [
+      "-trimpath",
+      "-buildvcs=false",
+      "-o",
+      path,
+      "github.com/opencontainers/distribution-spec/conformance",
+    ];
+    const env = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=readonly", GOWORK: "off" };
+    const { code, output } = await run("go", ["build", ...args], { cwd: module, env }).catch(() =>
+      assert.fail("The OCI conformance program is built with Go 1.21 or later: install Go and try again."),
+    );
+    assert.equal(code, 0, `The OCI conformance program can't be built.\n${output}`);
+  });
 }
 
 /**

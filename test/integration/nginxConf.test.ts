@@ -6,6 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 
 import { configFiles, type NginxConf, renderNginxConf } from "../../components/templates/nginxConf";
+import { basicAuthorization } from "../../scripts/client";
 import type { RawSettings, Settings } from "../../settings";
 import { accepted, anySettings } from "../support/anySettings";
 import { issue, type Issued } from "../support/certificates";
@@ -166,7 +167,7 @@ function asSent(requests: readonly Request[], name: string): string {
     [
       `${method} ${target} HTTP/1.1`,
       "Host: registry",
-      `Authorization: Basic ${Buffer.from(`${user ?? name}:password`).toString("base64")}`,
+      `Authorization: ${basicAuthorization(user ?? name, "password")}`,
       ...(user === undefined ? [] : ["Signed-In: yes"]),
       ...(i + 1 === requests.length ? ["Connection: close"] : []),
     ].join("\r\n"),

@@ -10,15 +10,7 @@ import { parse } from "yaml";
 import { parseSettings, type RawSettings } from "../../settings";
 import { issue } from "../support/certificates";
 import { resolve } from "../support/mocks";
-
-interface Declaration {
-  type: string;
-  default: unknown;
-  description: string;
-}
-
-const declared = (parse(readFileSync("Pulumi.yaml", "utf8")) as { config: Record<string, Declaration> }).config;
-const defaults = Object.fromEntries(Object.entries(declared).map(([key, { default: value }]) => [key, String(value)]));
+import { declared, defaults } from "../support/settings";
 
 /** What Pulumi hands over: the defaults of Pulumi.yaml under what the stack sets. */
 function parseWith(settings: RawSettings, env: NodeJS.ProcessEnv = {}) {

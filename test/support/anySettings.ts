@@ -1,14 +1,8 @@
-import { readFileSync } from "node:fs";
-
 import fc from "fast-check";
-import { parse } from "yaml";
 
 import { type Role, roles } from "../../components/access";
 import { parseSettings, type RawSettings, type Settings } from "../../settings";
-
-const declared = (parse(readFileSync("Pulumi.yaml", "utf8")) as { config: Record<string, { default: unknown }> })
-  .config;
-const defaults = Object.fromEntries(Object.entries(declared).map(([key, { default: value }]) => [key, String(value)]));
+import { defaults } from "./settings";
 
 /** What the settings make of a stack's own text, over the defaults of Pulumi.yaml; nothing where they refuse it. */
 export function accepted(raw: RawSettings): Settings | undefined {

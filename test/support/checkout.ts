@@ -151,7 +151,7 @@ function quoted(text: string): string {
 }
 
 /** A TCP port of loopback that nothing listens on at this moment. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { homedir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { cached } from "./cache";
 import { succeed } from "./run";
 
 /** A directive of nginx, as crossplane reads it: without quotes, but with the backslashes that nginx would take away. */
@@ -32,26 +32,12 @@ export async function readConfigurations(paths: readonly string[]): Promise<Dire
 }
 
 /** Gives the folder that crossplane is in. It is installed there once. */
-async function install(): Promise<string> {
-  const caches = process.env["XDG_CACHE_HOME"] ?? "";
-  const cache = join(caches === "" ? join(homedir(), ".cache") : caches, "private-registry");
+function install(): Promise<string> {
   const [requirement = ""] = readFileSync(requirements, "utf8").split(" ");
-  const made = join(cache, requirement.replace("==", "-"));
-  if (existsSync(made)) return made;
-
-  mkdirSync(cache, { recursive: true });
-  // Under another name first, so that a run cut short leaves nothing half-made in use.
-  const part = `${made}.part${String(process.pid)}`;
-  rmSync(part, { recursive: true, force: true });
-  await succeed("python3", [
-    ...["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"],
-    ...["--target", part, "--requirement", requirements],
-  ]);
-  try {
-    renameSync(part, made);
-  } catch (error) {
-    rmSync(part, { recursive: true });
-    if (!existsSync(made)) throw error; // Else another run was faster.
-  }
-  return made;
+  return cached(requirement.replace("==", "-"), async (path) => {
+    await succeed("python3", [
+      ...["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"],
+      ...["--target", path, "--requirement", requirements],
+    ]);
+  });
 }

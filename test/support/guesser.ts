@@ -3,6 +3,8 @@
 // A program of its own, so that it can be run where another address is.
 import * as https from "node:https";
 
+import { basicAuthorization } from "../../scripts/client";
+
 const [url = "", user = "", rate = "", seconds = ""] = process.argv.slice(2);
 const agent = new https.Agent({ keepAlive: true, maxSockets: 16, rejectUnauthorized: false });
 const answers: Record<string, number> = {};
@@ -17,9 +19,9 @@ function note(answer: string): void {
 }
 
 function guess(): void {
-  const credentials = Buffer.from(`${user}:wrong-${String(process.pid)}-${String(asked++)}`).toString("base64");
+  const authorization = basicAuthorization(user, `wrong-${String(process.pid)}-${String(asked++)}`);
   https
-    .get(`${url}/v2/`, { agent, headers: { Authorization: `Basic ${credentials}` } }, (response) => {
+    .get(`${url}/v2/`, { agent, headers: { Authorization: authorization } }, (response) => {
       response.resume();
       response.once("end", () => note(String(response.statusCode)));
     })

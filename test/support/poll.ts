@@ -1,4 +1,5 @@
 import * as https from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Asks for a URL 20 times a second until it is stopped, and keeps what went wrong. */
 export class Poll {
@@ -37,7 +38,7 @@ export class Poll {
   async stop(): Promise<void> {
     clearInterval(this.timer);
     for (let tries = 0; this.answered < this.asked && tries < 500; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20);
     }
     if (this.answered < this.asked) this.failures.push(`${String(this.asked - this.answered)} without an answer`);
     this.agent.destroy();

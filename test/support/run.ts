@@ -46,6 +46,11 @@ export async function succeed(command: string, args: readonly string[], options:
   return stdout;
 }
 
+/** The IPv4 address of a container on a network. */
+export function addressOf(container: string, network: string): Promise<string> {
+  return docker("inspect", "--format", `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`, container);
+}
+
 /** Docker's own client, on the engine of the environment. */
 export async function docker(...args: string[]): Promise<string> {
   return (await succeed("docker", args)).trim();
