@@ -86,6 +86,10 @@ if ! within 30 ready; then
   exit 1
 fi
 
+# A connection that was idle at the reload may bring one more request to a worker of the one before, within
+# keepalive_min_timeout: who was removed is to be out when this ends.
+if [ -n "$previous" ] && [ "$previous" != "$generation" ]; then sleep 3; fi
+
 # Workers that end their transfers still look passwords up in the one before.
 for old in "$folder"/*; do
   case $old in

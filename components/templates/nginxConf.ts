@@ -321,9 +321,10 @@ function renderConnections({ maxUploadSize = "0" }: NginxConf): string {
   large_client_header_buffers 4 8k;
   client_max_body_size ${maxUploadSize};
   client_body_buffer_size 256k;
-  # A connection that is idle when another configuration comes is not closed under the client that just begins to ask.
+  # A connection that is idle when another configuration comes is not closed under the client that just begins to ask;
+  # whoever loads the configuration waits for longer than this.
   keepalive_timeout 75s;
-  keepalive_min_timeout 5s;
+  keepalive_min_timeout 2s;
 
   # nginx would compare with its own ETag of a file, which is none: the registry answers.
 ${renderMap(quoted("$http_if_match$http_if_none_match"), "$conditional", [
