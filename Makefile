@@ -40,6 +40,10 @@ login: tools ## sign the docker client in as the first user
 smoke: tools ## prove that the live registry works
 	@$(pulumi_env); $(engine_env); node_modules/.bin/tsx scripts/smoke.ts $(STACK)
 
+.PHONY: ssh
+ssh: tools ## sign in to the stack's machine
+	@$(pulumi_env); $(engine_env); ssh -t "$${DOCKER_HOST#ssh://}"
+
 .PHONY: logs
 logs: tools ## show what the containers say
 	@$(pulumi_env); $(engine_env); scripts/logs $(STACK)
@@ -55,20 +59,28 @@ doctor: ## name what is missing
 .PHONY: images
 images: tools ## get or build the images that the stack names
 	@scripts/with-lock scripts/stack $(STACK)
-	@$(pulumi_env); $(engine_env); scripts/ensure-engine; scripts/ensure-images $$(node_modules/.bin/tsx scripts/images.ts $(STACK))
+	@$(pulumi_env); $(engine_env); [ "$$ENGINE" != local ] || scripts/ensure-engine; scripts/ensure-images $$(node_modules/.bin/tsx scripts/images.ts $(STACK))
+
+npm_ci := npm ci --no-audit --no-fund --loglevel=error
 
 .PHONY: tools
 tools: node_modules/.package-lock.json
+	@! grep -Eqs '(target|provider)"?: *"?(aws|digitalocean|dnsimple|route53)' Pulumi.$(STACK).yaml || $(MAKE) -s clouds
 	@scripts/install-tools
 
 # npm writes this file last, so an installation that was cut short is done again.
 node_modules/.package-lock.json: package-lock.json
 	@echo "▸ npm ci" >&2
-	@npm ci --no-audit --no-fund --loglevel=error
+	@$(npm_ci) --workspaces=false
 	@touch $@
 
+# What only stacks in a cloud need, and whoever checks types.
+.PHONY: clouds
+clouds: node_modules/.package-lock.json
+	@[ -d node_modules/private-registry-clouds ] || { echo "▸ npm ci, clouds" >&2; $(npm_ci); touch $<; }
+
 .PHONY: check
-check: node_modules/.package-lock.json ## type-check, lint, format, check the workflows
+check: clouds ## type-check, lint, format, check the workflows
 	@npm run --silent check
 	@scripts/check-workflows
 

@@ -8,19 +8,21 @@ import { checkEngine } from "./components/hosts/engineCheck";
 import { connectTo } from "./components/hosts/engineClient";
 import { publishedOn } from "./components/reverseProxy";
 import type { ProxyLimits } from "./components/templates/nginxConf";
-import { configCommand, type Problem, SettingsError } from "./problems";
+import { configCommand, nearest, type Problem, SettingsError } from "./problems";
 import { parseAnonymous, parsePort, parseRules } from "./settings/access";
 import { parseCertificate } from "./settings/certificate";
+import { type DnsSettings, parseDns } from "./settings/dns";
+import {
+  HostReader,
+  type HostSettings,
+  parseAws,
+  parseDigitalOcean,
+  parseSsh,
+  type Target,
+  targets,
+} from "./settings/host";
 import { Problems } from "./settings/problems";
 import { parseUsers } from "./settings/users";
-
-/** Where the registry runs. A change of target starts an empty registry elsewhere; nothing is moved. */
-export interface HostSettings {
-  readonly target: "local";
-  readonly engine: Engine;
-  /** An absolute folder of the engine's machine. Default: a named volume. */
-  readonly dataPath?: string | undefined;
-}
 
 /** A registry, described: valid, complete, with secrets wrapped as Outputs. */
 export interface Settings {
@@ -34,6 +36,8 @@ export interface Settings {
   readonly deletion: boolean;
   readonly limits: ProxyLimits;
   readonly certificate: CertificateSource;
+  /** Default: no record is made; an output says which one to make. */
+  readonly dns?: DnsSettings | undefined;
 }
 
 /** The settings of a stack as Pulumi hands them over: text by key, without the project's name. Secrets are in clear. */
@@ -54,6 +58,12 @@ export type RawSettings = Readonly<Record<string, string>>;
  *
  * `certificate` (object; default `mode: selfSigned`): `mode: provided` takes the bundle (PEM, the server's certificate
  * first, then its issuers) from `bundleFile` or `bundle`, the private key from `keyFile` or the secret `key`.
+ *
+ * `host` (object; its keys by `target`, see the README): the machine, where the target has one of its own.
+ *
+ * `dns` (object; default none): the `provider` (`route53`, `digitalocean` or `dnsimple`) that makes the record of
+ * `hostname` in its `zone`, kept by resolvers for `ttl` seconds (default 300). dnsimple also takes `account`, the secret
+ * `token` and `apiUrl`.
  */
 const keys = [
   "target",
@@ -72,6 +82,8 @@ const keys = [
   "rules",
   "anonymous",
   "certificate",
+  "host",
+  "dns",
 ] as const;
 
 type Key = (typeof keys)[number];
@@ -87,6 +99,7 @@ export async function loadSettings(): Promise<Settings> {
   const own = Object.entries(pulumi.runtime.allConfig()).filter(([key]) => key.startsWith(prefix));
   const { settings, problems } = parseSettings(
     Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value])),
+    { env: process.env, providers: pulumi.runtime.allConfig(), now: new Date() },
   );
 
   const report = await askEngine(settings, `${pulumi.getProject()}-${stack}-proxy`);
@@ -103,9 +116,11 @@ export async function loadSettings(): Promise<Settings> {
 /** What could be understood: complete when there are no problems. */
 type Parsed = { readonly [K in keyof Settings]?: Settings[K] | undefined };
 
-/** What settings are read in the light of: where engines are named, and the time that certificates end. */
+/** What settings are read in the light of: where engines are named, what clouds ask for, the time that certificates end. */
 interface Environment {
   readonly env: NodeJS.ProcessEnv;
+  /** The settings of the clouds' own providers, `digitalocean:token`. Default: none. */
+  readonly providers?: Readonly<Record<string, string>>;
   /** Default: the user's. */
   readonly home?: string;
   readonly now: Date;
@@ -120,14 +135,14 @@ export function parseSettings(
   for (const key of Object.keys(raw)) problems.addUnknownKey("", key, keys);
 
   const text = (key: Key) => raw[key] ?? "";
-  const target = parseTarget(text("target"), problems);
-  const engine = parseEngine(raw, environment, problems);
+  const host = parseHost(raw, environment, problems);
+  const engine = host && "engine" in host ? host.engine : undefined;
   const hostname = parseHostname(text("hostname"), problems);
   if (text("hostname") === "" && engine !== undefined) checkAddress(engine, problems);
   const port = parsePort(text("port"), "port", 5043, problems);
   const users = parseUsers(raw["users"], problems);
   const settings = {
-    host: target && engine && { target, engine, dataPath: parseDataPath(text("dataPath"), problems) },
+    host,
     hostname,
     port,
     images: {
@@ -143,8 +158,55 @@ export function parseSettings(
       maxUploadSize: parseSize(text("maxUploadSize"), problems),
     },
     certificate: parseCertificate(raw["certificate"], hostname ?? engine?.address, environment.now, problems),
+    dns: parseDns(raw["dns"], hostname, engine?.address, problems),
   };
+  checkClouds(settings, environment, problems);
   return { settings, problems: problems.all };
+}
+
+/** What the clouds' own providers would miss only when the first resource is under way. */
+function checkClouds({ host, dns }: Parsed, { env, providers = {} }: Environment, problems: Problems): void {
+  const isSet = (key: string, ...variables: string[]) =>
+    (providers[key] ?? "") !== "" || variables.some((variable) => (env[variable] ?? "") !== "");
+  const clouds = [host?.target, dns?.provider];
+  if (
+    clouds.includes("digitalocean") &&
+    !isSet("digitalocean:token", "DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
+  )
+    problems.add("digitalocean:token", "is not set: an API token", configCommand("set --secret", "digitalocean:token"));
+  if (
+    clouds.some((cloud) => cloud === "aws" || cloud === "route53") &&
+    !isSet("aws:region", "AWS_REGION", "AWS_DEFAULT_REGION")
+  )
+    problems.add("aws:region", "is not set", configCommand("set", "aws:region", "eu-central-1"));
+}
+
+/** Settings that are about an engine that is there already have no meaning where a machine is made. */
+function parseHost(raw: RawSettings, environment: Environment, problems: Problems): HostSettings | undefined {
+  const target = parseTarget(raw["target"] ?? "", problems);
+  if (target === undefined) return undefined;
+  const refuse = (keys: readonly Key[]) => {
+    for (const key of keys.filter((name) => (raw[name] ?? "") !== ""))
+      problems.add(key, `has no meaning with the target ${target}`, configCommand("rm", key));
+  };
+  const host = new HostReader(target, raw["host"], problems);
+  if (target !== "local") refuse(["dockerHost", "dockerContext", "dockerMachine"]);
+  switch (target) {
+    case "local": {
+      const engine = parseEngine(raw, environment, problems);
+      return engine && { target, engine, dataPath: parseDataPath(raw["dataPath"] ?? "", problems) };
+    }
+    case "ssh":
+      return { target, ...parseSsh(host), dataPath: parseDataPath(raw["dataPath"] ?? "", problems) };
+    case "digitalocean":
+      refuse(["dataPath"]);
+      return { target, ...parseDigitalOcean(host) };
+    case "aws":
+      refuse(["dataPath"]);
+      return { target, ...parseAws(host) };
+    default:
+      return target satisfies never;
+  }
 }
 
 function parseEngine(
@@ -162,7 +224,8 @@ function parseEngine(
 
 /** The engine is asked even when other settings are wrong, so that its problems are told with theirs. */
 async function askEngine({ host, hostname, port, anonymous, images }: Parsed, proxyName: string) {
-  if (host === undefined) return { reachable: true, problems: [] };
+  // A machine that is only to be made has nothing to say yet; one whose address is wrong is not asked.
+  if (host === undefined || !("engine" in host) || host.engine.address === "") return { reachable: true, problems: [] };
   return checkEngine(host.engine, connectTo(host.engine), {
     engineSetting: host.engine.setting,
     ports: { port: port ?? 0, ...(anonymous && { "anonymous.port": anonymous.port }) },
@@ -172,9 +235,11 @@ async function askEngine({ host, hostname, port, anonymous, images }: Parsed, pr
   });
 }
 
-function parseTarget(text: string, problems: Problems): HostSettings["target"] | undefined {
-  if (text === "local" || text === "") return "local";
-  return problems.add("target", `"${text}" is not a target; there is: local`, configCommand("set", "target", "local"));
+function parseTarget(text: string, problems: Problems): Target | undefined {
+  if (text === "") return "local";
+  const target = targets.find((known) => known === text);
+  const cure = configCommand("set", "target", nearest(text, targets) ?? "local");
+  return target ?? problems.add("target", `"${text}" is not a target; there are: ${targets.join(", ")}`, cure);
 }
 
 function parseHostname(text: string, problems: Problems): string | undefined {

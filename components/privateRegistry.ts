@@ -1,10 +1,12 @@
+import { isIP } from "node:net";
+
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { AnonymousPull, Rule } from "./access";
 import { Certificate, type CertificateArgs } from "./certificate";
 import { Credentials, type User } from "./credentials";
-import type { DockerHost } from "./hosts/dockerHost";
+import type { DockerHost, MachineLogin } from "./hosts/dockerHost";
 import { Registry } from "./registry";
 import { isLoopback, ReverseProxy } from "./reverseProxy";
 import type { ProxyLimits } from "./templates/nginxConf";
@@ -56,16 +58,23 @@ export class PrivateRegistry extends pulumi.ComponentResource {
   readonly loginCommand: pulumi.Output<string>;
   /** Asks the registry whether it is there; asks for the password. Prints 200. */
   readonly checkCommand: pulumi.Output<string>;
+  /** The address of the host: an IPv4 address, or a name. */
+  readonly address: pulumi.Output<string>;
+  /** The DNS records that point the hostname there, `NAME A ADDRESS`; none where people type the address itself. */
+  readonly records: pulumi.Output<string[]>;
+  /** Secret: how to sign in to the machine by SSH; null where that is the user's own affair. */
+  readonly login: pulumi.Output<pulumi.Unwrap<MachineLogin> | null>;
 
   constructor(name: string, args: PrivateRegistryArgs, opts?: pulumi.ComponentResourceOptions) {
     super(
       "privateregistry:index:PrivateRegistry",
       name,
       {},
-      { ...opts, providers: [args.host.provider], transformations: [labelled(name)] },
+      { ...opts, providers: [args.host.provider], transformations: [labelled(name), boundTo(args.host)] },
     );
 
-    const hostname = args.hostname === undefined ? args.host.address : pulumi.output(args.hostname);
+    const { address, ipv6Address, login } = args.host;
+    const hostname = args.hostname === undefined ? address : pulumi.output(args.hostname);
 
     const credentials = new Credentials(`${name}-credentials`, { users: args.users }, { parent: this });
 
@@ -95,6 +104,7 @@ export class PrivateRegistry extends pulumi.ComponentResource {
       {
         image: args.images.proxy,
         hostname,
+        ipv6: ipv6Address !== undefined,
         port: args.port,
         network: network.name,
         data: registry.data,
@@ -126,6 +136,9 @@ export class PrivateRegistry extends pulumi.ComponentResource {
         ([ca, url]) =>
           `curl -I ${ca === "" ? "" : `--cacert <(pulumi stack output caCertificate -s ${pulumi.getStack()}) `}-u ${user} ${url}/v2/`,
       );
+    this.address = address;
+    this.records = pulumi.all([hostname, address, ipv6Address ?? ""]).apply((all) => recordsOf(...all));
+    this.login = login === undefined ? pulumi.output(null) : pulumi.secret(login);
 
     this.registerOutputs({ endpoint: this.endpoint });
   }
@@ -141,6 +154,32 @@ function labelled(name: string): pulumi.ResourceTransformation {
     type === "docker:index/container:Container" || type === "docker:index/network:Network"
       ? { props: { ...(props as object), labels }, opts }
       : undefined;
+}
+
+/**
+ * For a machine that is made and unmade with the stack: what is on it knows which one it is on, so that another machine
+ * at the same address gets it anew; what was on the one before is forgotten first, or it would be taken for the new
+ * under the same name. With the provider it goes without a word to the machine, which may be dead.
+ */
+function boundTo({ machineId, provider }: DockerHost): pulumi.ResourceTransformation {
+  return ({ type, props, opts }) => {
+    if (machineId === undefined || !type.startsWith("docker:")) return undefined;
+    const { labels = [] } = props as { labels?: object[] };
+    const bound =
+      type === "docker:index/remoteImage:RemoteImage"
+        ? { triggers: { machine: machineId } }
+        : { labels: [...labels, { label: "private-registry.machine", value: machineId }] };
+    return {
+      props: { ...(props as object), ...bound },
+      opts: { ...opts, deletedWith: provider, deleteBeforeReplace: true },
+    };
+  };
+}
+
+/** The records by which a hostname leads to an address. */
+function recordsOf(hostname: string, ipv4Address: string, ipv6Address: string): string[] {
+  if (isIP(hostname) !== 0 || isLoopback(hostname) || hostname === ipv4Address) return [];
+  return [`${hostname} A ${ipv4Address}`, ...(ipv6Address === "" ? [] : [`${hostname} AAAA ${ipv6Address}`])];
 }
 
 /** All names and addresses of the machine that a client could type for this hostname. */

@@ -17,6 +17,8 @@ export interface ReverseProxyArgs {
   readonly image: string;
   /** What clients type. A loopback name is published on loopback only, every other one on all addresses. */
   readonly hostname: pulumi.Input<string>;
+  /** Whether clients come by IPv6 as well. A change replaces the container. */
+  readonly ipv6: boolean;
   /** The TCP port that clients type. A change replaces the container. */
   readonly port: number;
   /** The private network that the registry is on. */
@@ -40,8 +42,9 @@ export interface ReverseProxyArgs {
   readonly privateKey: pulumi.Input<string>;
 }
 
-const port = 8443;
-const anonymousPort = 8444;
+/** The ports inside the container, by what comes there: to what is published twice the engine gives no fixed order. */
+const ports = { ipv4: 8443, ipv6: 8445 };
+const anonymousPorts = { ipv4: 8444, ipv6: 8446 };
 const statusPort = 8081;
 const configFolder = "/etc/proxy";
 const dataFolder = "/data";
@@ -87,6 +90,10 @@ export class ReverseProxy extends pulumi.ComponentResource {
     );
 
     const ip = pulumi.output(args.hostname).apply(publishedOn);
+    const publish = (internal: typeof ports, external: number) => [
+      { internal: internal.ipv4, external, ip },
+      ...(args.ipv6 ? [{ internal: internal.ipv6, external, ip: "::" }] : []),
+    ];
     const container = new docker.Container(
       `${name}-container`,
       {
@@ -107,9 +114,9 @@ export class ReverseProxy extends pulumi.ComponentResource {
         networkMode: frontNetwork.name,
         networksAdvanced: [{ name: args.network }],
         ports: [
-          { internal: port, external: args.port, ip },
-          ...(args.anonymous ? [{ internal: anonymousPort, external: args.anonymous.port, ip }] : []),
-        ],
+          ...publish(ports, args.port),
+          ...(args.anonymous ? publish(anonymousPorts, args.anonymous.port) : []),
+        ].sort((a, b) => a.internal - b.internal),
         restart: "unless-stopped",
         healthcheck: {
           tests: ["CMD", "wget", "-q", "-O", "/dev/null", `http://127.0.0.1:${String(statusPort)}/generation`],
@@ -148,10 +155,11 @@ export class ReverseProxy extends pulumi.ComponentResource {
     return pulumi
       .all([args.hostname, args.registry, args.certificateChain, args.privateKey, args.hashes])
       .apply(([serverName, registry, certificate, key, hashes]) => {
+        const listened = ({ ipv4, ipv6 }: typeof ports) => (args.ipv6 ? [ipv4, ipv6] : [ipv4]);
         const conf = {
           serverName,
-          port,
-          anonymousPort: args.anonymous && anonymousPort,
+          ports: listened(ports),
+          anonymousPorts: args.anonymous ? listened(anonymousPorts) : [],
           statusPort,
           registry,
           dataFolder,

@@ -135,10 +135,11 @@ export const rules: readonly Rule[] = [
   }),
   ...about(["tls:index/privateKey:PrivateKey"], {
     "strong-key": [
-      "A private key is ECDSA of P256 at least, or RSA of 2048 bits at least.",
+      "A private key is Ed25519, ECDSA of P256 at least, or RSA of 2048 bits at least.",
       ({ algorithm, ecdsaCurve = "P224", rsaBits = 2048 }: Unwrap<tls.PrivateKeyArgs>) => {
         if (algorithm === "RSA") return rsaBits < 2048 && `is an RSA key of ${String(rsaBits)} bits: 2048 at least`;
-        if (algorithm !== "ECDSA") return `is a key of ${algorithm}, which is neither ECDSA nor RSA`;
+        if (algorithm === "ED25519") return false;
+        if (algorithm !== "ECDSA") return `is a key of ${algorithm}, which is none of Ed25519, ECDSA and RSA`;
         return !curves.includes(ecdsaCurve) && `is an ECDSA key of ${ecdsaCurve}: P256 at least`;
       },
     ],

@@ -26,11 +26,13 @@ export class RegistryClient {
    * @param url `https://host:port`
    * @param ca The authority to check the certificate against, PEM; empty: the public ones.
    * @param passwords By user.
+   * @param address Where to connect. Default: where the name of the URL leads.
    */
   constructor(
     readonly url: string,
     ca: string,
     readonly passwords: Readonly<Record<string, string>>,
+    private readonly address?: string,
   ) {
     this.agent = new https.Agent({ keepAlive: true, ...(ca !== "" && { ca }) });
   }
@@ -38,12 +40,15 @@ export class RegistryClient {
   /** @param path The request target, sent as it is. */
   ask(method: string, path: string, { as, body, headers }: Question = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
+      const { host, hostname } = new URL(this.url);
       const request = https.request(this.url, {
+        ...(this.address !== undefined && { hostname: this.address, servername: hostname }),
         path,
         agent: this.agent,
         method,
         timeout: 30_000,
         headers: {
+          Host: host,
           Accept: "application/vnd.oci.image.manifest.v1+json, */*",
           ...(as !== undefined && { Authorization: basicAuthorization(as, this.passwords[as] ?? "") }),
           "Content-Length": body?.length ?? 0,

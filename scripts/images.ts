@@ -2,5 +2,6 @@
 import { settingsOf } from "./pulumi";
 
 const [stack = ""] = process.argv.slice(2);
-const setting = settingsOf(stack);
-for (const key of ["registryImage", "proxyImage"]) console.log(setting(key));
+const { registryImage, proxyImage } = settingsOf(stack);
+console.log(registryImage);
+console.log(proxyImage);

@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process";
 
+import type { RawSettings } from "../settings";
+
 /** Runs `pulumi ARGS` and reads what it prints as JSON. What it says on stderr goes on to the terminal. */
 export function pulumiJson(args: string[]): unknown {
   const output = execFileSync("pulumi", ["--non-interactive", ...args], {
@@ -10,10 +12,25 @@ export function pulumiJson(args: string[]): unknown {
   return JSON.parse(output);
 }
 
-/** A setting of a stack by its name, as text: what the stack sets, or the default of Pulumi.yaml. Secrets stay hidden. */
-export function settingsOf(stack: string): (name: string) => string {
+/** The settings of a stack, as text: what the stack sets, or the default of Pulumi.yaml. Secrets stay hidden. */
+export function settingsOf(stack: string): RawSettings {
   const config = pulumiJson(["config", "--json", "--stack", stack]) as Record<string, { value?: string }>;
-  return (name) => config[`private-registry:${name}`]?.value ?? "";
+  const prefix = "private-registry:";
+  const own = Object.entries(config).filter(([key]) => key.startsWith(prefix));
+  return Object.fromEntries(own.map(([key, { value = "" }]) => [key.slice(prefix.length), value]));
+}
+
+/** A resource as the state has it. */
+export interface Resource {
+  readonly urn: string;
+  readonly type: string;
+  readonly id?: string;
+  readonly outputs?: Readonly<Record<string, unknown>>;
+}
+
+export function resourcesOf(stack: string): Resource[] {
+  const state = pulumiJson(["stack", "export", "--stack", stack]) as { deployment?: { resources?: Resource[] } };
+  return state.deployment?.resources ?? [];
 }
 
 /** What the program exports. */
@@ -27,6 +44,18 @@ export interface Outputs {
   readonly caFingerprint: string;
   readonly loginCommand: string;
   readonly checkCommand: string;
+  readonly address: string;
+  readonly records: string[];
+  /** Not there where the machine is the user's own. */
+  readonly login?: MachineLogin;
+}
+
+/** How one signs in to the machine that a stack made. */
+export interface MachineLogin {
+  readonly address: string;
+  readonly user: string;
+  readonly hostKey: string;
+  readonly privateKey: string;
 }
 
 /** The outputs of a stack, secrets in clear: for this process only. */

@@ -1,23 +1,17 @@
 // Clears away what an `up` that was killed or failed left behind, so that the next one can start: a lock whose holder is
 // gone, and containers and networks that were made but never written to the state. Prints the options by which
 // `pulumi up` runs again what had run and failed.
-//   tsx scripts/recover.ts STACK       with the environment of scripts/env and scripts/engine-env.ts
+//   tsx scripts/recover.ts STACK ENGINE       with the environment of scripts/env and scripts/engine-env.ts
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
 import { ownerLabel } from "../components/privateRegistry";
-import { pulumiJson } from "./pulumi";
+import { resourcesOf } from "./pulumi";
 
 const project = "private-registry";
-const [stack = ""] = process.argv.slice(2);
-
-interface Resource {
-  readonly urn: string;
-  readonly id?: string;
-  readonly outputs?: { readonly exitCode?: number };
-}
+const [stack = "", engine = ""] = process.argv.slice(2);
 
 /** What Pulumi writes into a lock. */
 interface Holder {
@@ -27,10 +21,11 @@ interface Holder {
 
 releaseLock();
 
-const resources = resourcesInState();
-removeOrphans(new Set(resources.map(({ id }) => id)));
+const resources = resourcesOf(stack);
+// What is on a machine that doesn't answer goes with it, or is found when it answers again.
+if (engine !== "none") removeOrphans(new Set(resources.map(({ id }) => id)));
 for (const { urn, outputs } of resources) {
-  if ((outputs?.exitCode ?? 0) !== 0) console.log(`--replace=${urn}`);
+  if ((outputs?.["exitCode"] ?? 0) !== 0) console.log(`--replace=${urn}`);
 }
 
 /**
@@ -95,11 +90,6 @@ function removeOrphans(known: ReadonlySet<string | undefined>): void {
       docker([...remove, id]);
     }
   }
-}
-
-function resourcesInState(): Resource[] {
-  const state = pulumiJson(["stack", "export", "--stack", stack]) as { deployment?: { resources?: Resource[] } };
-  return state.deployment?.resources ?? [];
 }
 
 function docker(args: readonly string[]): string {

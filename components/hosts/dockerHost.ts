@@ -9,6 +9,28 @@ export interface DockerHost {
   /** What clients type to reach this machine when no hostname is set: a DNS name or an IPv4 address. */
   readonly address: pulumi.Output<string>;
 
+  /** The machine's IPv6 address, where it has one that clients reach. */
+  readonly ipv6Address?: pulumi.Output<string> | undefined;
+
   /** An absolute folder on the machine for the registry's data; undefined: a named volume. */
   readonly dataPath: string | undefined;
+
+  /**
+   * Which machine it is, where that is made and unmade with the stack; undefined where it is the user's own. What runs on
+   * the machine ends with it, and is made anew on the next one.
+   */
+  readonly machineId?: pulumi.Output<string> | undefined;
+
+  /** How people and scripts sign in to the machine; undefined where that is the user's own affair. */
+  readonly login?: MachineLogin | undefined;
+}
+
+/** What an SSH client needs to reach a machine, and to know that it is the right one. */
+export interface MachineLogin {
+  readonly address: pulumi.Output<string>;
+  readonly user: string;
+  /** The machine's host key, in OpenSSH's notation. */
+  readonly hostKey: pulumi.Output<string>;
+  /** Secret: the client's private key, in OpenSSH's notation. */
+  readonly privateKey: pulumi.Output<string>;
 }

@@ -14,7 +14,9 @@ export interface Engine {
   /** What named this engine, as a person would say it: "docker-machine dev1", "DOCKER_HOST", "the local socket". */
   readonly foundBy: string;
   /** The setting that names it, or would name another. */
-  readonly setting: keyof EngineSettings;
+  readonly setting: keyof EngineSettings | "host.address";
+  /** What `ssh` is told beside the address, an option a word. Default: nothing, and it asks the user's own settings. */
+  readonly sshOptions?: readonly string[] | undefined;
 }
 
 /** The three settings that can name an engine; empty when not set. */

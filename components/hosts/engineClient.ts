@@ -58,7 +58,7 @@ function open(engine: Engine, path: string): http.ClientRequest {
     case "unix:":
       return http.request({ socketPath: url.pathname, path, headers });
     case "ssh:":
-      return http.request({ path, headers, createConnection: () => dialOverSsh(engine.host) });
+      return http.request({ path, headers, createConnection: () => dialOverSsh(engine) });
     default: {
       const address = { host: url.hostname, port: url.port, path, headers };
       if (engine.certPath === undefined) return http.request(address);
@@ -68,9 +68,9 @@ function open(engine: Engine, path: string): http.ClientRequest {
   }
 }
 
-/** What Docker's own client does: the machine's `docker` hands its input on to the engine. Host keys as the user's ssh has them. */
-function dialOverSsh(host: string): Duplex {
-  const ssh = spawn("ssh", ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", host, "docker", "system", "dial-stdio"], {
+/** What Docker's own client does: the machine's `docker` hands its input on to the engine. */
+function dialOverSsh({ host, sshOptions = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"] }: Engine): Duplex {
+  const ssh = spawn("ssh", [...sshOptions, host, "docker", "system", "dial-stdio"], {
     stdio: ["pipe", "pipe", "pipe"],
   });
   const stream = Duplex.from({ readable: ssh.stdout, writable: ssh.stdin });

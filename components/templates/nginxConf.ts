@@ -15,10 +15,10 @@ export interface ProxyLimits {
 export interface NginxConf extends Access, ProxyLimits {
   /** The name that clients type. */
   readonly serverName: string;
-  /** The TCP port inside the container; unprivileged. */
-  readonly port: number;
-  /** The TCP port inside the container where nobody has to sign in. Default: there is no such endpoint. */
-  readonly anonymousPort?: number | undefined;
+  /** The TCP ports inside the container, all alike; unprivileged. */
+  readonly ports: readonly number[];
+  /** The TCP ports inside the container where nobody has to sign in; none where there is no such endpoint. */
+  readonly anonymousPorts: readonly number[];
   /** The TCP port, on the container's own loopback, that tells which generation is served and whether the registry answers. */
   readonly statusPort: number;
   /** The registry on the private network: `host:port`. */
@@ -119,7 +119,7 @@ ${renderConnections(conf)}
   }
 
   server {
-    listen ${String(conf.port)} ssl;
+${renderListen(conf.ports)}
     server_name ${conf.serverName};
 
     location /v2/ {
@@ -158,7 +158,7 @@ ${renderConnections(conf)}
     }
 
 ${renderRoutes(conf)}  }
-${conf.anonymousPort === undefined ? "" : renderAnonymousServer(conf, conf.anonymousPort)}}
+${conf.anonymousPorts.length === 0 ? "" : renderAnonymousServer(conf)}}
 `;
 }
 
@@ -337,11 +337,15 @@ ${renderMap(quoted("$http_if_match$http_if_none_match"), "$conditional", [
 `;
 }
 
-function renderAnonymousServer(conf: NginxConf, port: number): string {
+function renderListen(ports: readonly number[]): string {
+  return ports.map((port) => `    listen ${String(port)} ssl;`).join("\n");
+}
+
+function renderAnonymousServer(conf: NginxConf): string {
   return `
   # Nobody is asked who they are, so that $user is nobody.
   server {
-    listen ${String(port)} ssl;
+${renderListen(conf.anonymousPorts)}
     server_name ${conf.serverName};
 
     location /v2/ {

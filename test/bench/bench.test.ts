@@ -75,7 +75,8 @@ describe("the benchmark's report", () => {
 describe("this stack's proxy without authentication", () => {
   const conf = renderNginxConf({
     serverName: "localhost",
-    port: 8443,
+    ports: [8443],
+    anonymousPorts: [],
     statusPort: 8081,
     registry: "registry:5000",
     dataFolder: "/data",

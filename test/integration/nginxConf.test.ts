@@ -64,12 +64,12 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
   function writeCase(raw: RawSettings, name: string): Case {
     const settings = accepted(raw);
     assert.ok(settings);
-    const { users, rules, anonymous, limits, hostname, host } = settings;
+    const { users, rules, anonymous, limits, hostname } = settings;
     const hex = (text: string) => Buffer.from(`${name} ${text}`).toString("hex").slice(-16);
     const conf: NginxConf = {
-      serverName: hostname ?? host.engine.address,
-      port: 8443,
-      anonymousPort: anonymous && 8444,
+      serverName: hostname ?? "localhost",
+      ports: [8443],
+      anonymousPorts: anonymous ? [8444] : [],
       statusPort: 8081,
       registry: "private-registry-dev1-registry:5000",
       dataFolder: "/data",
@@ -202,12 +202,13 @@ function expectedTree(of: readonly Directive[], from: NginxConf, to: NginxConf):
   };
   const tree = of.map((directive) => expected(directive, ""));
   assert.deepEqual([...met].sort(), [...Object.keys(before), ...Object.keys(maps)].sort());
-  if (to.anonymousPort === undefined) return tree;
+  const [anonymousPort] = to.anonymousPorts;
+  if (anonymousPort === undefined) return tree;
   return tree.map((directive) =>
     directive.directive === "http"
       ? {
           ...directive,
-          block: [...(directive.block ?? []), anonymousServer(directive.block?.at(-1), to.anonymousPort)],
+          block: [...(directive.block ?? []), anonymousServer(directive.block?.at(-1), anonymousPort)],
         }
       : directive,
   );

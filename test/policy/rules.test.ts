@@ -127,7 +127,7 @@ const table: Record<string, { good: object[]; bad: [string, object][] }> = {
     bad: [
       ["this is an ECDSA key of P224: P256 at least", { algorithm: "ECDSA" }],
       ["this is an RSA key of 1024 bits: 2048 at least", { algorithm: "RSA", rsaBits: 1024 }],
-      ["this is a key of ED25519, which is neither ECDSA nor RSA", { algorithm: "ED25519" }],
+      ["this is a key of DSA, which is none of Ed25519, ECDSA and RSA", { algorithm: "DSA" }],
     ],
   },
   "short-lived-certificate": {

@@ -5,7 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { deploy } from "../../deploy";
 import { find, record, type Recorded, resolve } from "../support/mocks";
 import { computed } from "../support/providers";
-import { settings } from "../support/settings";
+import { localHost, settings } from "../support/settings";
 
 const name = "private-registry-test";
 const container = "docker:index/container:Container";
@@ -51,7 +51,7 @@ describe("the program", () => {
 
   it("reaches the engine by its address, and by its client certificate where it has one", async () => {
     const engine = {
-      ...settings.host.engine,
+      ...localHost.engine,
       host: "tcp://192.168.99.100:2376",
       certPath: "/machines/dev1",
       address: "192.168.99.100",
@@ -97,7 +97,7 @@ describe("the program", () => {
 
   it("shows the proxy the data read-only, wherever it is, and lets only the registry write", async () => {
     for (const dataPath of [undefined, "/srv/registry"]) {
-      const { resources } = await record(() => deploy({ ...settings, host: { ...settings.host, dataPath } }), computed);
+      const { resources } = await record(() => deploy({ ...settings, host: { ...localHost, dataPath } }), computed);
       const mounts = containers(resources).flatMap(({ inputs }) =>
         (inputs["volumes"] as { containerPath: string; readOnly: boolean; volumeName?: string; hostPath?: string }[])
           .filter(({ containerPath }) => containerPath === "/data")

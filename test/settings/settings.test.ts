@@ -36,7 +36,8 @@ describe("settings", () => {
   it("gives a stack that sets nothing a registry for admin on the local engine", () => {
     const { settings, problems } = parseWith({});
     assert.deepEqual(problems, []);
-    assert.equal(settings.host?.engine.address, "localhost");
+    assert.ok(settings.host?.target === "local");
+    assert.equal(settings.host.engine.address, "localhost");
     assert.equal(settings.port, 5043);
     assert.deepEqual(settings.users, [{ name: "admin", role: "admin" }]);
     assert.deepEqual([settings.rules, settings.anonymous, settings.deletion], [[], undefined, false]);

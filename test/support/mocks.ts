@@ -27,9 +27,9 @@ function unwrap(value: unknown): unknown {
   return value;
 }
 
-type Outputs = (inputs: Readonly<Record<string, unknown>>) => Record<string, unknown>;
+type Outputs = (inputs: Readonly<Record<string, unknown>>, name: string) => Record<string, unknown>;
 
-/** What the providers would compute, by type, for a test that needs it. */
+/** What the providers would compute, by type and by function, for a test that needs it. */
 export type ProviderOutputs = Readonly<Record<string, Outputs>>;
 
 /** Runs `build` without an engine and records every resource that it asks for. Ids are `NAME-id`. */
@@ -44,9 +44,12 @@ export async function record<T>(
         const raw = inputs as Record<string, unknown>;
         const plain = unwrap(raw) as Record<string, unknown>;
         resources.push({ type, name, inputs: plain, secrets: Object.keys(raw).filter((key) => isSecret(raw[key])) });
-        return { id: `${name}-id`, state: { ...raw, ...computed[type]?.(plain) } };
+        return { id: `${name}-id`, state: { ...raw, ...computed[type]?.(plain, name) } };
       },
-      call: ({ inputs }) => inputs as Record<string, unknown>,
+      call: ({ token, inputs }) => {
+        const given = inputs as Record<string, unknown>;
+        return { ...given, ...computed[token]?.(given, token) };
+      },
     },
     "private-registry",
     "test",

@@ -7,12 +7,16 @@ import type { ProviderOutputs } from "./mocks";
 
 const authority = issue({ commonName: "mock CA" });
 
-/** What the providers of tls, random and docker compute, as far as this program reads it. */
+/** What the providers compute, as far as this program reads it. */
 export const computed: ProviderOutputs = {
   "random:index/randomPassword:RandomPassword": ({ length }) => ({
     result: pulumi.secret("generatedpasswordgeneratedpassword".slice(0, Number(length))),
   }),
-  "tls:index/privateKey:PrivateKey": () => ({ privateKeyPem: pulumi.secret(authority.key) }),
+  "tls:index/privateKey:PrivateKey": (_, name) => ({
+    privateKeyPem: pulumi.secret(authority.key),
+    privateKeyOpenssh: pulumi.secret(`private ${name}`),
+    publicKeyOpenssh: `ssh-ed25519 ${name}\n`,
+  }),
   "tls:index/selfSignedCert:SelfSignedCert": () => ({ certPem: authority.certificate }),
   "tls:index/certRequest:CertRequest": () => ({ certRequestPem: "request" }),
   "tls:index/locallySignedCert:LocallySignedCert": () => ({ certPem: "leaf" }),
@@ -20,4 +24,14 @@ export const computed: ProviderOutputs = {
     imageId: `sha256:${createHash("sha256").update(String(name)).digest("hex")}`,
   }),
   "docker:index/container:Container": () => ({ exitCode: 0, containerLogs: "" }),
+  "digitalocean:index/reservedIp:ReservedIp": () => ({ ipAddress: "192.0.2.1" }),
+  "digitalocean:index/droplet:Droplet": () => ({ ipv6Address: "2001:db8::1" }),
+  "digitalocean:index/sshKey:SshKey": () => ({ fingerprint: "fingerprint" }),
+  "aws:ec2/eip:Eip": () => ({ publicIp: "192.0.2.1", allocationId: "eipalloc-1" }),
+  "aws:ec2/instance:Instance": () => ({ ipv6Addresses: ["2001:db8::1"] }),
+  "aws:ec2/getVpc:getVpc": () => ({ id: "vpc-1" }),
+  "aws:ec2/getSubnets:getSubnets": () => ({ ids: ["subnet-2", "subnet-1"] }),
+  "aws:ec2/getSubnet:getSubnet": () => ({ availabilityZone: "eu-central-1a", vpcId: "vpc-1" }),
+  "aws:ssm/getParameter:getParameter": () => ({ insecureValue: "ami-1" }),
+  "aws:route53/getZone:getZone": () => ({ zoneId: "Z1" }),
 };

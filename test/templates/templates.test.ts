@@ -46,7 +46,8 @@ describe("the registry's configuration", () => {
 describe("the proxy's configuration", () => {
   const conf = renderNginxConf({
     serverName: "registry.example",
-    port: 8443,
+    ports: [8443],
+    anonymousPorts: [],
     statusPort: 8081,
     registry: "stack-registry:5000",
     users: [],

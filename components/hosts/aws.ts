@@ -1,0 +1,169 @@
+import * as aws from "@pulumi/aws";
+import type * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+
+import type { DockerHost, MachineLogin } from "./dockerHost";
+import { Kept } from "./kept";
+import { type CloudMachineArgs, Machine, machineDataPath, MachineKeys } from "./machine";
+
+export interface AwsDockerHostArgs extends CloudMachineArgs {
+  /** `t3.small`; of a generation whose disks are NVMe. A change stops the instance for it. */
+  readonly size: string;
+  /**
+   * An AMI, `ami-…`, or the name of an SSM parameter that holds one, of a Debian or Ubuntu. What the parameter holds is
+   * looked up for each generation, and kept until the next. A change replaces the instance.
+   */
+  readonly image: string;
+  /** `subnet-…`. Default: the first one of the default VPC. It can't change while there is a data disk. */
+  readonly subnet?: string | undefined;
+  /** Whether the instance gets an IPv6 address, which the subnet must have. A change goes live. */
+  readonly ipv6: boolean;
+}
+
+/**
+ * An EC2 instance that runs Docker, with an encrypted volume for the data, an Elastic IP and a security group. Volume and
+ * address outlive the instance; the volume is protected, so that only who means it deletes it.
+ *
+ * Cost a month with the defaults, in Frankfurt: about $17 for the instance, $2 for its root disk, $5 for the data volume
+ * and $4 for the address.
+ */
+export class AwsDockerHost extends pulumi.ComponentResource implements DockerHost {
+  readonly provider: docker.Provider;
+  readonly address: pulumi.Output<string>;
+  readonly ipv6Address: pulumi.Output<string> | undefined;
+  readonly dataPath = machineDataPath;
+  readonly machineId: pulumi.Output<string>;
+  readonly login: MachineLogin;
+
+  constructor(name: string, args: AwsDockerHostArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("privateregistry:index:AwsDockerHost", name, {}, opts);
+    const { keys, instance, ip, joined } = createMachine(name, args, this);
+    const machine = new Machine(
+      `${name}-machine`,
+      { keys, id: instance.id, address: ip.publicIp, dataSize: args.dataSize },
+      { parent: this, dependsOn: joined },
+    );
+    this.provider = machine.provider;
+    this.machineId = instance.id;
+    this.login = machine.login;
+    this.address = ip.publicIp;
+    this.ipv6Address = args.ipv6 ? instance.ipv6Addresses.apply(([first = ""]) => first) : undefined;
+
+    this.registerOutputs({ address: this.address });
+  }
+}
+
+/** What AWS is asked for. All of it is there before the machine has booted. */
+export interface AwsMachine {
+  readonly keys: MachineKeys;
+  readonly instance: aws.ec2.Instance;
+  readonly ip: aws.ec2.Eip;
+  /** What gives the instance its address and its disk. */
+  readonly joined: pulumi.Resource[];
+}
+
+export function createMachine(name: string, args: AwsDockerHostArgs, host: pulumi.Resource): AwsMachine {
+  const parent = { parent: host };
+  const tags = { Name: name };
+
+  const image = new Kept(
+    `${name}-image`,
+    { value: imageOf(args.image, parent), until: `${args.image} ${String(args.generation)}` },
+    parent,
+  ).value;
+  const subnet = new Kept(
+    `${name}-subnet`,
+    { value: args.subnet ?? defaultSubnet(parent), until: args.subnet ?? "" },
+    parent,
+  ).value;
+  const { availabilityZone, vpcId } = aws.ec2.getSubnetOutput({ id: subnet }, parent);
+
+  const keys = new MachineKeys(`${name}-keys`, parent);
+  const volume = new aws.ebs.Volume(
+    `${name}-data`,
+    { availabilityZone, size: args.dataSize, type: "gp3", encrypted: true, tags: { Name: `${name}-data` } },
+    { parent: host, protect: true },
+  );
+  const keyPair = new aws.ec2.KeyPair(`${name}-key-pair`, { publicKey: keys.client.publicKeyOpenssh, tags }, parent);
+  const securityGroup = new aws.ec2.SecurityGroup(
+    `${name}-firewall`,
+    {
+      vpcId,
+      description: "A private registry: SSH and its endpoints",
+      ingress: [ingress(22, args.sshFrom), ...args.ports.map((port) => ingress(port, args.registryFrom))],
+      egress: [{ protocol: "-1", fromPort: 0, toPort: 0, cidrBlocks: ["0.0.0.0/0"], ipv6CidrBlocks: ["::/0"] }],
+      tags,
+    },
+    parent,
+  );
+  const instance = new aws.ec2.Instance(
+    `${name}-instance`,
+    {
+      ami: image,
+      instanceType: args.size,
+      subnetId: subnet,
+      vpcSecurityGroupIds: [securityGroup.id],
+      keyName: keyPair.keyName,
+      // It asks for packages before it has its Elastic IP.
+      associatePublicIpAddress: true,
+      ...(args.ipv6 && { ipv6AddressCount: 1 }),
+      userData: keys.userData(pulumi.interpolate`/dev/disk/by-id/${volume.id.apply(deviceOf)}`, args.generation),
+      userDataReplaceOnChange: true,
+      metadataOptions: { httpEndpoint: "enabled", httpTokens: "required", httpPutResponseHopLimit: 1 },
+      rootBlockDevice: { volumeType: "gp3", volumeSize: 16, encrypted: true },
+      tags,
+    },
+    {
+      parent: host,
+      // The next one takes its disk and its address over.
+      deleteBeforeReplace: true,
+      additionalSecretOutputs: ["userData"],
+      // With the Elastic IP it reads otherwise, and would be replaced for it.
+      ignoreChanges: ["associatePublicIpAddress"],
+    },
+  );
+  const moved = { parent: host, deleteBeforeReplace: true };
+  const ip = new aws.ec2.Eip(`${name}-ip`, { domain: "vpc", tags }, parent);
+  const association = new aws.ec2.EipAssociation(
+    `${name}-ip-association`,
+    { allocationId: ip.allocationId, instanceId: instance.id, allowReassociation: true },
+    moved,
+  );
+  const attachment = new aws.ec2.VolumeAttachment(
+    `${name}-data-attachment`,
+    { volumeId: volume.id, instanceId: instance.id, deviceName: "/dev/sdf" },
+    moved,
+  );
+  return { keys, instance, ip, joined: [association, attachment] };
+}
+
+function imageOf(image: string, opts: pulumi.InvokeOptions): pulumi.Output<string> {
+  return image.startsWith("ami-")
+    ? pulumi.output(image)
+    : aws.ssm.getParameterOutput({ name: image }, opts).apply(({ insecureValue }) => insecureValue);
+}
+
+function defaultSubnet(opts: pulumi.InvokeOptions): pulumi.Output<string> {
+  const vpc = aws.ec2.getVpcOutput({ default: true }, opts);
+  const filters = [
+    { name: "vpc-id", values: [vpc.id] },
+    { name: "default-for-az", values: ["true"] },
+  ];
+  return aws.ec2.getSubnetsOutput({ filters }, opts).ids.apply((ids) => [...ids].sort()[0] ?? "");
+}
+
+/** How the kernel calls the NVMe device of a volume: by its id, without the dash. */
+function deviceOf(volumeId: string): string {
+  return `nvme-Amazon_Elastic_Block_Store_${volumeId.replace("-", "")}`;
+}
+
+function ingress(port: number, from: readonly string[]) {
+  const isIpv6 = (network: string) => network.includes(":");
+  return {
+    protocol: "tcp",
+    fromPort: port,
+    toPort: port,
+    cidrBlocks: from.filter((network) => !isIpv6(network)),
+    ipv6CidrBlocks: from.filter(isIpv6),
+  };
+}

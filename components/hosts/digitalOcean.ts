@@ -1,0 +1,116 @@
+import * as digitalocean from "@pulumi/digitalocean";
+import type * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+
+import type { DockerHost, MachineLogin } from "./dockerHost";
+import { type CloudMachineArgs, Machine, machineDataPath, MachineKeys } from "./machine";
+
+export interface DigitalOceanDockerHostArgs extends CloudMachineArgs {
+  /** `fra1`. A change would move disk and address, which can't move: it is refused while there is a data disk. */
+  readonly region: string;
+  /** `s-1vcpu-2gb`. A change resizes the Droplet, which is off meanwhile. */
+  readonly size: string;
+  /** `ubuntu-24-04-x64`: a Debian or Ubuntu. A change replaces the Droplet. */
+  readonly image: string;
+}
+
+/**
+ * A Droplet that runs Docker, with a volume for the data, a reserved address and a firewall. Volume and address outlive
+ * the Droplet; the volume is protected, so that only who means it deletes it.
+ *
+ * Cost a month with the defaults: about $12 for the Droplet and $5 for the volume; an address in use is free.
+ */
+export class DigitalOceanDockerHost extends pulumi.ComponentResource implements DockerHost {
+  readonly provider: docker.Provider;
+  readonly address: pulumi.Output<string>;
+  readonly ipv6Address: pulumi.Output<string>;
+  readonly dataPath = machineDataPath;
+  readonly machineId: pulumi.Output<string>;
+  readonly login: MachineLogin;
+
+  constructor(name: string, args: DigitalOceanDockerHostArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("privateregistry:index:DigitalOceanDockerHost", name, {}, opts);
+    const parent = { parent: this };
+    const cloudName = cloudNameOf(name);
+
+    const keys = new MachineKeys(`${name}-keys`, parent);
+    // Its name is its device's on the Droplet.
+    const volume = new digitalocean.Volume(
+      `${name}-data`,
+      { name: `${cloudName}-data`, region: args.region, size: args.dataSize, description: "All that was pushed" },
+      { parent: this, protect: true },
+    );
+    const sshKey = new digitalocean.SshKey(
+      `${name}-ssh-key`,
+      { name: cloudName, publicKey: keys.client.publicKeyOpenssh.apply((key) => key.trim()) },
+      parent,
+    );
+    const droplet = new digitalocean.Droplet(
+      `${name}-droplet`,
+      {
+        name: cloudName,
+        region: args.region,
+        size: args.size,
+        image: args.image,
+        ipv6: true,
+        // Or a password for root would be mailed.
+        sshKeys: [sshKey.fingerprint],
+        userData: keys.userData(pulumi.interpolate`/dev/disk/by-id/scsi-0DO_Volume_${volume.name}`, args.generation),
+      },
+      // The next one takes its disk and its address over.
+      { parent: this, deleteBeforeReplace: true, additionalSecretOutputs: ["userData"] },
+    );
+    const dropletId = droplet.id.apply(Number);
+    const joined = { parent: this, deleteBeforeReplace: true };
+    const ip = new digitalocean.ReservedIp(`${name}-ip`, { region: args.region }, parent);
+    const assignment = new digitalocean.ReservedIpAssignment(
+      `${name}-ip-assignment`,
+      { ipAddress: ip.ipAddress, dropletId },
+      joined,
+    );
+    const attachment = new digitalocean.VolumeAttachment(
+      `${name}-data-attachment`,
+      { volumeId: volume.id, dropletId },
+      joined,
+    );
+    const firewall = new digitalocean.Firewall(
+      `${name}-firewall`,
+      {
+        name: cloudName,
+        dropletIds: [dropletId],
+        inboundRules: [
+          { protocol: "tcp", portRange: "22", sourceAddresses: [...args.sshFrom] },
+          ...args.ports.map((port) => ({
+            protocol: "tcp",
+            portRange: String(port),
+            sourceAddresses: [...args.registryFrom],
+          })),
+        ],
+        outboundRules: ["tcp", "udp", "icmp"].map((protocol) => ({
+          protocol,
+          ...(protocol === "icmp" ? {} : { portRange: "1-65535" }),
+          destinationAddresses: ["0.0.0.0/0", "::/0"],
+        })),
+      },
+      parent,
+    );
+
+    const machine = new Machine(
+      `${name}-machine`,
+      { keys, id: droplet.id, address: ip.ipAddress, dataSize: args.dataSize },
+      { parent: this, dependsOn: [assignment, attachment, firewall] },
+    );
+    this.provider = machine.provider;
+    this.machineId = droplet.id;
+    this.login = machine.login;
+    this.address = ip.ipAddress;
+    this.ipv6Address = droplet.ipv6Address;
+
+    this.registerOutputs({ address: this.address });
+  }
+}
+
+/** A stack's name as DigitalOcean takes names: lower-case letters, digits and dashes. */
+function cloudNameOf(name: string): string {
+  return name.toLowerCase().replaceAll(/[^a-z0-9-]+/g, "-");
+}

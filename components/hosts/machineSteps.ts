@@ -1,0 +1,101 @@
+/**
+ * What is done on a machine over SSH from the program itself. The resources of machine.ts have it done by Pulumi's
+ * dynamic provider, in its process: this file is loaded there, and nothing of it is kept in the state.
+ */
+import { UserError } from "../../problems";
+import { type SshLogin, SshSession } from "./sshSession";
+
+/** How long a machine may take from its creation to the end of cloud-init. */
+const bootSeconds = 15 * 60;
+
+export type Verb = "create" | "update" | "delete";
+
+/** The steps by name. What is created, updated or deleted is the fact that the step was done. */
+const steps = {
+  HostKey: (step: HostKeyStep, verb: Verb) => (verb === "delete" ? Promise.resolve() : replaceHostKey(step)),
+  Prepared: (step: PrepareStep, verb: Verb) => (verb === "delete" ? release(step) : prepare(step, verb === "create")),
+};
+
+export type StepName = keyof typeof steps;
+
+/** @param inputs Those of the resource. */
+export async function perform(name: StepName, verb: Verb, inputs: unknown): Promise<void> {
+  await steps[name](inputs as HostKeyStep & PrepareStep, verb);
+}
+
+export interface HostKeyStep extends Omit<SshLogin, "hostKeys"> {
+  /** The host key that the user data gave the machine, public. */
+  readonly bootKey: string;
+  /** The one that it is to have, public and private. */
+  readonly hostKey: string;
+  readonly privateHostKey: string;
+}
+
+export interface PrepareStep extends Omit<SshLogin, "hostKeys"> {
+  readonly hostKey: string;
+}
+
+/** Gives the machine its own host key; a machine that has it already, from a run that was cut short, keeps it. */
+async function replaceHostKey(step: HostKeyStep): Promise<void> {
+  const { bootKey, hostKey, privateHostKey } = step;
+  await withSession({ ...step, hostKeys: [bootKey, hostKey] }, bootSeconds, async (session) => {
+    if (session.hostKey === hostKey) return;
+    await session.succeed("sudo /usr/local/sbin/replace-host-key", privateHostKey);
+  });
+  await withSession({ ...step, hostKeys: [hostKey] }, 60, () => Promise.resolve());
+}
+
+/** Waits for the machine to have booted well, mounts its data disk and sees the engine answer. */
+async function prepare(step: PrepareStep, created: boolean): Promise<void> {
+  await withSession({ ...step, hostKeys: [step.hostKey] }, bootSeconds, async (session) => {
+    await waitForBoot(session);
+    await session.succeed("sudo /usr/local/sbin/mount-data");
+    await session.succeed("sudo /usr/bin/systemctl start docker.service");
+    await session.succeed("docker version");
+    if (created) await removeOrphans(session);
+  });
+}
+
+/** Ends what runs and lets go of the data disk, where the machine can still be reached. */
+async function release(step: PrepareStep): Promise<void> {
+  try {
+    await withSession({ ...step, hostKeys: [step.hostKey] }, 20, (session) =>
+      session.succeed("sudo /usr/local/sbin/release-data"),
+    );
+  } catch (error) {
+    // It is on its way out: it must not be in the way.
+    console.warn(`${error instanceof Error ? error.message : String(error)}; going on without it`);
+  }
+}
+
+/** cloud-init ends with 2 where it succeeded but has something to remark. */
+async function waitForBoot(session: SshSession): Promise<void> {
+  const { code } = await session.run("cloud-init status --wait");
+  if (code === 0 || code === 2) return;
+  const log = await session.run("tail -n 30 /var/log/cloud-init-output.log");
+  // What most depends on the world around the machine says best what is wrong with it.
+  const disk = await session.run("sudo /usr/local/sbin/mount-data");
+  const why = disk.code === 0 ? "" : `: ${disk.output}`;
+  throw new Error(`the machine did not boot well${why}\nThe end of cloud-init's log:\n${log.output}`);
+}
+
+/** Whatever of ours is on a machine that is just being taken into use was left by a run that was cut short. */
+async function removeOrphans(session: SshSession): Promise<void> {
+  const ours = "--quiet --filter label=private-registry.stack";
+  await session.succeed(`docker ps --all ${ours} | xargs --no-run-if-empty docker rm --force --volumes`);
+  await session.succeed(`docker network ls ${ours} | xargs --no-run-if-empty docker network rm`);
+}
+
+async function withSession<T>(login: SshLogin, seconds: number, work: (session: SshSession) => Promise<T>): Promise<T> {
+  const session = await SshSession.open(login, seconds).catch(rethrow);
+  try {
+    return await work(session).catch(rethrow);
+  } finally {
+    session.close();
+  }
+}
+
+/** Without the stack, which the dynamic provider would print. */
+function rethrow(error: unknown): never {
+  throw new UserError(error instanceof Error ? error.message : String(error));
+}

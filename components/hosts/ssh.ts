@@ -1,0 +1,30 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+
+import type { DockerHost } from "./dockerHost";
+import type { Engine } from "./engine";
+
+export interface SshDockerHostArgs {
+  /** The machine's engine, with the options by which OpenSSH takes no other machine for it. */
+  readonly engine: Engine & { readonly sshOptions: readonly string[] };
+  /** An absolute folder on the machine for the registry's data. Default: a named volume. */
+  readonly dataPath?: string | undefined;
+}
+
+/** A machine that the user already has, with Docker on it, reached over SSH and by its host key. It makes no machine. */
+export class SshDockerHost extends pulumi.ComponentResource implements DockerHost {
+  readonly provider: docker.Provider;
+  readonly address: pulumi.Output<string>;
+  readonly dataPath: string | undefined;
+
+  constructor(name: string, args: SshDockerHostArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("privateregistry:index:SshDockerHost", name, {}, opts);
+
+    const { host, address, sshOptions } = args.engine;
+    this.provider = new docker.Provider(`${name}-docker`, { host, sshOpts: [...sshOptions] }, { parent: this });
+    this.address = pulumi.output(address);
+    this.dataPath = args.dataPath;
+
+    this.registerOutputs({ address: this.address });
+  }
+}

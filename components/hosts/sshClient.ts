@@ -1,0 +1,48 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** Where clients of a stack's machine find its private key, from the project's folder, which is where Pulumi runs. */
+export function keyFileOf(stack: string): string {
+  return join(".state", "ssh", stack);
+}
+
+/** Writes the private key of a stack's machine, for this user alone. OpenSSH takes a key from a file only. */
+export function writeKeyFile(stack: string, privateKey: string): string {
+  const file = keyFileOf(stack);
+  if (read(file) === privateKey) return file;
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const part = `${file}.${String(process.pid)}`;
+  writeFileSync(part, privateKey, { mode: 0o600 });
+  renameSync(part, file);
+  return file;
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Options by which OpenSSH connects to a machine that proves to have this host key, and to none else, whatever the
+ * user's own configuration and known hosts say.
+ *
+ * @param hostKey `ssh-ed25519 AAAA…`
+ * @param keyFile The client's private key. Default: those that the user's ssh takes, an agent's among them.
+ */
+export function pinnedOptions(hostKey: string, keyFile?: string): string[] {
+  const [algorithm = "", key = ""] = hostKey.trim().split(/\s+/);
+  const options = [
+    "BatchMode=yes",
+    "ConnectTimeout=15",
+    "StrictHostKeyChecking=yes",
+    "UserKnownHostsFile=/dev/null",
+    "GlobalKnownHostsFile=/dev/null",
+    `HostKeyAlgorithms=${algorithm}`,
+    `KnownHostsCommand=/bin/echo %H ${algorithm} ${key}`,
+    ...(keyFile === undefined ? [] : ["IdentitiesOnly=yes", `IdentityFile=${keyFile}`]),
+  ];
+  return options.flatMap((option) => ["-o", option]);
+}

@@ -1,0 +1,121 @@
+import { Client, type ConnectConfig } from "ssh2";
+
+/** Where to sign in, as whom, and who must answer. */
+export interface SshLogin {
+  readonly address: string;
+  readonly user: string;
+  /** The client's private key, in OpenSSH's notation. */
+  readonly privateKey: string;
+  /** The host keys that may answer, in OpenSSH's notation: `ssh-ed25519 AAAA…`. */
+  readonly hostKeys: readonly string[];
+}
+
+export interface Outcome {
+  readonly code: number | null;
+  /** Both streams as they came, trimmed. */
+  readonly output: string;
+}
+
+/** Somebody else answered. Nothing was sent but that a connection is wanted. */
+export class WrongHostKey extends Error {}
+
+const secondsPerTry = 15;
+
+/** A connection to a machine, over which commands run one after the other. */
+export class SshSession {
+  private constructor(
+    private readonly client: Client,
+    /** The key that the machine proved to have, one of the login's. */
+    readonly hostKey: string,
+  ) {}
+
+  /**
+   * Signs in, trying again until the machine has booted.
+   *
+   * @param seconds For how long it tries.
+   * @throws WrongHostKey at once; Error with the last reason when the time is up.
+   */
+  static async open(login: SshLogin, seconds: number): Promise<SshSession> {
+    const end = Date.now() + seconds * 1000;
+    for (;;) {
+      try {
+        return await SshSession.connect(login);
+      } catch (error) {
+        if (error instanceof WrongHostKey) throw error;
+        if (Date.now() > end) {
+          const why = error instanceof Error ? error.message : String(error);
+          const after = `after ${String(seconds)} s`;
+          throw new Error(`${login.address} can't be reached over SSH as ${login.user} ${after}: ${why}`, {
+            cause: error,
+          });
+        }
+        await new Promise((resolve) => setTimeout(resolve, 2000));
+      }
+    }
+  }
+
+  private static connect({ address, user, privateKey, hostKeys }: SshLogin): Promise<SshSession> {
+    return new Promise((resolve, reject) => {
+      const client = new Client();
+      let answered: string | undefined;
+      let other = "";
+      client.once("ready", () => resolve(new SshSession(client, answered ?? "")));
+      // Lasts: a connection may also break when it is no longer needed.
+      client.on("error", (error) => {
+        client.destroy();
+        const wrong = `${address} answers with another host key than it was given (${other}); nothing was sent to it`;
+        reject(other === "" ? error : new WrongHostKey(wrong));
+      });
+      client.once("close", () => reject(new Error("the connection was closed")));
+      client.connect({
+        host: address,
+        username: user,
+        privateKey,
+        readyTimeout: secondsPerTry * 1000,
+        keepaliveInterval: 15_000,
+        algorithms: { serverHostKey: [...new Set(hostKeys.map(algorithmOf))] } as ConnectConfig["algorithms"] & object,
+        hostVerifier: (key: Buffer) => {
+          answered = hostKeys.find((known) => blobOf(known).equals(key));
+          if (answered === undefined) other = `ssh-ed25519 ${key.toString("base64")}`;
+          return answered !== undefined;
+        },
+      });
+    });
+  }
+
+  /** @param input What the command reads. */
+  run(command: string, input = ""): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      this.client.once("close", () => reject(new Error(`the connection broke during \`${command}\``)));
+      this.client.exec(command, (error, channel) => {
+        if (error) return reject(error);
+        let output = "";
+        let code: number | null = null;
+        channel.on("data", (chunk: Buffer) => (output += chunk.toString()));
+        channel.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
+        channel.on("exit", (status: number | null) => (code = status));
+        channel.on("close", () => resolve({ code, output: output.trim() }));
+        channel.end(input);
+      });
+    });
+  }
+
+  /** The same for a command that must succeed. */
+  async succeed(command: string, input = ""): Promise<string> {
+    const { code, output } = await this.run(command, input);
+    if (code !== 0) throw new Error(output || `\`${command}\` ended with ${String(code)}`);
+    return output;
+  }
+
+  close(): void {
+    this.client.end();
+  }
+}
+
+function algorithmOf(key: string): string {
+  return key.split(" ")[0] ?? "";
+}
+
+function blobOf(key: string): Buffer {
+  return Buffer.from(key.split(" ")[1] ?? "", "base64");
+}

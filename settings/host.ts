@@ -1,0 +1,180 @@
+import { isIP } from "node:net";
+
+import type { AwsDockerHostArgs } from "../components/hosts/aws";
+import type { DigitalOceanDockerHostArgs } from "../components/hosts/digitalOcean";
+import type { Engine } from "../components/hosts/engine";
+import type { SshDockerHostArgs } from "../components/hosts/ssh";
+import { pinnedOptions } from "../components/hosts/sshClient";
+import { configCommand } from "../problems";
+import { isRecord, readJson, shown } from "./json";
+import type { Problems } from "./problems";
+
+/** Where the registry runs. A change of target starts an empty registry elsewhere; nothing is moved. */
+export type HostSettings =
+  | {
+      readonly target: "local";
+      readonly engine: Engine;
+      /** An absolute folder of the engine's machine. Default: a named volume. */
+      readonly dataPath?: string | undefined;
+    }
+  | ({ readonly target: "ssh" } & SshDockerHostArgs)
+  | ({ readonly target: "digitalocean" } & Unported<DigitalOceanDockerHostArgs>)
+  | ({ readonly target: "aws" } & Unported<AwsDockerHostArgs>);
+
+/** The ports follow from other settings. */
+type Unported<T> = Omit<T, "ports">;
+
+export type Target = HostSettings["target"];
+
+export const targets = ["local", "ssh", "digitalocean", "aws"] as const satisfies readonly Target[];
+
+const cloudKeys = ["size", "image", "dataSize", "sshFrom", "registryFrom", "generation"] as const;
+
+/** What the setting `host` may hold, by target. */
+const hostKeys: Readonly<Record<Target, readonly string[]>> = {
+  local: [],
+  ssh: ["address", "port", "user", "hostKey", "keyFile"],
+  digitalocean: ["region", ...cloudKeys],
+  aws: ["subnet", "ipv6", ...cloudKeys],
+};
+
+/** The setting `host` of a target that has one: what it says, read key by key, each problem with its path. */
+export class HostReader {
+  private readonly values: Record<string, unknown>;
+
+  constructor(
+    target: Target,
+    json: string | undefined,
+    private readonly problems: Problems,
+  ) {
+    const value = json === undefined ? {} : readJson(json);
+    this.values = isRecord(value) ? value : {};
+    if (!isRecord(value)) problems.add("host", "is not an object", configCommand("rm", "host"));
+    if (target === "local" && json !== undefined) {
+      const wrong = "is about a machine, and the target local has none of its own";
+      problems.add(
+        "host",
+        wrong,
+        `${configCommand("rm", "host")}, or ${configCommand("set", "target", "digitalocean")}`,
+      );
+      return;
+    }
+    for (const key of Object.keys(this.values)) problems.addUnknownKey("host.", key, hostKeys[target]);
+  }
+
+  /** @param what As a problem calls it: "a region". */
+  text(key: string, pattern: RegExp, what: string, example: string, fallback?: string): string {
+    const value = this.values[key] ?? fallback;
+    if (typeof value === "string" && pattern.test(value)) return value;
+    const path = `host.${key}`;
+    const wrong = value === undefined ? `is not set: ${what} is needed` : `${shown(value)} is not ${what}`;
+    this.problems.add(path, wrong, configCommand("set", path, example));
+    return "";
+  }
+
+  optionalText(key: string, pattern: RegExp, what: string, example: string): string | undefined {
+    return this.values[key] === undefined ? undefined : this.text(key, pattern, what, example);
+  }
+
+  number(key: string, least: number, most: number, fallback: number): number {
+    const value = Number(this.values[key] ?? fallback);
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    const path = `host.${key}`;
+    const wrong = `${shown(this.values[key])} is not a whole number from ${String(least)} to ${String(most)}`;
+    this.problems.add(path, wrong, configCommand("set", path, String(fallback)));
+    return fallback;
+  }
+
+  boolean(key: string, fallback: boolean): boolean {
+    const value = this.values[key] ?? fallback;
+    if (value === true || value === "true") return true;
+    if (value === false || value === "false") return false;
+    const path = `host.${key}`;
+    this.problems.add(path, `${shown(value)} is neither true nor false`, configCommand("set", path, String(fallback)));
+    return fallback;
+  }
+
+  /** Networks in CIDR notation; an address alone is a network of its own. */
+  networks(key: string, fallback?: readonly string[]): string[] {
+    const path = `host.${key}`;
+    const value = this.values[key] ?? fallback;
+    const example = configCommand("set", `${path}[0]`, "203.0.113.7/32");
+    if (!Array.isArray(value) || value.length === 0) {
+      const wrong = value === undefined ? "is not set: who may connect is needed" : "is not a list of networks";
+      this.problems.add(path, wrong, `name the networks, yours at least: ${example}`);
+      return [];
+    }
+    return value.map((entry: unknown, i) => {
+      const network = typeof entry === "string" ? parseNetwork(entry) : undefined;
+      if (network !== undefined) return network;
+      const wrong = `${shown(entry)} is not a network such as 203.0.113.0/24 or 2001:db8::/32`;
+      this.problems.add(
+        `${path}[${String(i)}]`,
+        wrong,
+        configCommand("set", `${path}[${String(i)}]`, "203.0.113.7/32"),
+      );
+      return "";
+    });
+  }
+}
+
+function parseNetwork(text: string): string | undefined {
+  const [address = "", length, ...rest] = text.split("/");
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  if (bits < 0 || rest.length > 0) return undefined;
+  if (length === undefined) return `${address}/${String(bits)}`;
+  return /^\d{1,3}$/.test(length) && Number(length) <= bits ? text : undefined;
+}
+
+const everywhere = ["0.0.0.0/0", "::/0"];
+
+function readCloud(host: HostReader) {
+  return {
+    dataSize: host.number("dataSize", 1, 16_000, 50),
+    sshFrom: host.networks("sshFrom"),
+    registryFrom: host.networks("registryFrom", everywhere),
+    generation: host.number("generation", 1, 1_000_000, 1),
+  };
+}
+
+const word = /^[a-z0-9][a-z0-9.-]*$/;
+
+export function parseDigitalOcean(host: HostReader): Unported<DigitalOceanDockerHostArgs> {
+  return {
+    region: host.text("region", word, "a region", "fra1", "fra1"),
+    size: host.text("size", word, "a size of a Droplet", "s-1vcpu-2gb", "s-1vcpu-2gb"),
+    image: host.text("image", word, "an image", "ubuntu-24-04-x64", "ubuntu-24-04-x64"),
+    ...readCloud(host),
+  };
+}
+
+const ubuntuImage = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id";
+
+export function parseAws(host: HostReader): Unported<AwsDockerHostArgs> {
+  const image = /^(ami-[0-9a-f]+|\/[\w./-]+)$/;
+  return {
+    size: host.text("size", /^[a-z0-9-]+\.[a-z0-9-]+$/, "an instance type", "t3.small", "t3.small"),
+    image: host.text("image", image, "an AMI (ami-…) or the name of an SSM parameter", ubuntuImage, ubuntuImage),
+    subnet: host.optionalText("subnet", /^subnet-[0-9a-f]+$/, "a subnet (subnet-…)", "subnet-0123456789abcdef0"),
+    ipv6: host.boolean("ipv6", false),
+    ...readCloud(host),
+  };
+}
+
+export function parseSsh(host: HostReader): SshDockerHostArgs {
+  const address = host.text("address", /^[A-Za-z0-9][A-Za-z0-9.-]*$/, "a DNS name or an IPv4 address", "203.0.113.7");
+  const user = host.text("user", /^[a-z_][a-z0-9_-]*$/, "the name of a user", "deploy", "deploy");
+  const port = host.number("port", 1, 65535, 22);
+  const publicKey = /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*( .*)?$/;
+  const hostKey = host.text("hostKey", publicKey, "the public host key of the machine", "'ssh-ed25519 AAAA…'");
+  const keyFile = host.optionalText("keyFile", /^[^\0]+$/, "the path of a file", "~/.ssh/id_ed25519");
+  return {
+    engine: {
+      host: `ssh://${user}@${address}${port === 22 ? "" : `:${String(port)}`}`,
+      address,
+      foundBy: "host.address",
+      setting: "host.address",
+      sshOptions: pinnedOptions(hostKey, keyFile),
+    },
+  };
+}
