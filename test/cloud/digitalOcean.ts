@@ -1,0 +1,405 @@
+import { createHash, randomUUID } from "node:crypto";
+
+import type * as sdk from "@pulumi/digitalocean";
+
+import type { Disk } from "./disks";
+import type { DnsRecord } from "./dns";
+import { type Call, type Credentials, type Inputs, Kind, names, type Provider, Refusal, type Thing } from "./kinds";
+import type { Machine } from "./machines";
+import type { Filter, Rule } from "./network";
+import type { World } from "./world";
+
+const api = "https://api.digitalocean.com";
+
+const regions = [
+  "nyc1",
+  "nyc2",
+  "nyc3",
+  "ams3",
+  "sfo2",
+  "sfo3",
+  "sgp1",
+  "lon1",
+  "fra1",
+  "tor1",
+  "blr1",
+  "syd1",
+  "atl1",
+];
+const images = ["debian-12-x64", "debian-13-x64", "ubuntu-22-04-x64", "ubuntu-24-04-x64"];
+const sizes = /^(s|c|g|m)-\d+vcpu-\d+(mb|gb)(-amd|-intel)?$/;
+
+type Droplet = Thing<sdk.DropletArgs, sdk.Droplet>;
+
+/** DigitalOcean, as far as a machine with a disk, an address, a firewall and DNS records takes it. */
+export class DigitalOcean implements Provider {
+  readonly settings = names<sdk.ProviderArgs>(
+    ...(["apiEndpoint", "httpRetryMax", "httpRetryWaitMax", "httpRetryWaitMin", "requestsPerSecond"] as const),
+    ...(["spacesAccessId", "spacesEndpoint", "spacesSecretKey", "token"] as const),
+  );
+
+  /** How many the account may have. */
+  readonly limits = { droplets: 10, reservedIps: 3 };
+
+  private lastId = 400_000_000;
+  private readonly disks = new Map<string, Disk>();
+
+  /** @param domains Those that the account has. */
+  constructor(
+    private readonly world: World,
+    readonly token: string,
+    private readonly domains: readonly string[],
+  ) {}
+
+  readonly sshKeys = new Kind<sdk.SshKeyArgs, sdk.SshKey>({
+    noun: "SSH Key",
+    replacedBy: ["publicKey"],
+    changedBy: ["name"],
+    autoName: "name",
+    computed: ["fingerprint"],
+    create: (inputs) => {
+      const fingerprint = fingerprintOf(inputs.publicKey);
+      const isTaken = this.sshKeys.all.some(({ state }) => state.fingerprint === fingerprint);
+      if (isTaken) throw new Refusal("422", "SSH Key is already in use on your account");
+      return Promise.resolve({ id: this.nextId(), state: { fingerprint } });
+    },
+  });
+
+  readonly droplets = new Kind<sdk.DropletArgs, sdk.Droplet>({
+    noun: "droplet",
+    replacedBy: ["image", "region", "sshKeys", "userData", "monitoring", "vpcUuid", "dropletAgent"],
+    changedBy: ["name", "size", "ipv6", "tags", "backups", "resizeDisk", "gracefulShutdown"],
+    autoName: "name",
+    computed: ["ipv4Address", "ipv4AddressPrivate", "ipv6Address", "dropletUrn", "status"],
+    create: (inputs) => this.createDroplet(inputs),
+    update: async ({ id, inputs }, { size, ipv6 = false }) => {
+      checkSize(size);
+      if (ipv6 !== (inputs.ipv6 ?? false)) throw new Refusal("422", "IPv6 of a droplet can't change here");
+      const machine = this.world.machines.get(id);
+      if (size === inputs.size || machine === undefined) return;
+      await machine.powerOff();
+      await machine.powerOn();
+    },
+    delete: async ({ id }) => {
+      const machine = this.world.machines.get(id);
+      if (machine === undefined) return;
+      await this.world.machines.remove(machine);
+      for (const attached of this.attachments.all.filter(({ inputs }) => String(inputs.dropletId) === id)) {
+        await this.attachments.delete(attached.id);
+      }
+      for (const assigned of this.assignments.all.filter(({ inputs }) => String(inputs.dropletId) === id)) {
+        await this.assignments.delete(assigned.id);
+      }
+    },
+  });
+
+  readonly volumes = new Kind<sdk.VolumeArgs, sdk.Volume>({
+    noun: "Volume",
+    replacedBy: ["name", "region", "description", "snapshotId", "initialFilesystemType", "initialFilesystemLabel"],
+    changedBy: ["size", "tags"],
+    autoName: "name",
+    computed: ["volumeUrn", "dropletIds"],
+    compare: (olds, news) => {
+      if (news.size < olds.size)
+        throw new Error("1 error occurred:\n\t* volumes `size` can only be expanded and not shrunk\n\n");
+      return [];
+    },
+    create: (inputs) => this.createVolume(inputs),
+    update: async ({ id }, { size }) => this.disks.get(id)?.grow(size),
+    delete: async ({ id }) => {
+      const isAttached = this.attachments.all.some(({ inputs }) => inputs.volumeId === id);
+      if (isAttached) throw new Refusal("409", "Cannot delete the volume, it is attached to a droplet");
+      const disk = this.disks.get(id);
+      this.disks.delete(id);
+      if (disk) await this.world.disks.remove(disk);
+    },
+  });
+
+  readonly attachments = new Kind<sdk.VolumeAttachmentArgs, sdk.VolumeAttachment>({
+    noun: "volume attachment",
+    replacedBy: ["dropletId", "volumeId"],
+    changedBy: [],
+    computed: [],
+    create: async ({ dropletId, volumeId }) => {
+      const droplet = this.droplet(dropletId);
+      const volume = this.volumes.get(volumeId);
+      const disk = this.disks.get(volumeId);
+      if (volume === undefined || disk === undefined) throw notFound();
+      if (volume.inputs.region !== droplet.inputs.region) {
+        throw new Refusal("422", "Droplet and volume must be in the same region");
+      }
+      const isAttached = this.attachments.all.some(({ inputs }) => inputs.volumeId === volumeId);
+      if (isAttached) throw new Refusal("422", "Volume is already attached to a droplet");
+      await this.machine(droplet).plug(disk, `scsi-0DO_Volume_${volume.inputs.name ?? ""}`);
+      volume.state.dropletIds = [Number(droplet.id)];
+      return { id: `${droplet.id}-${volumeId}-${String(Date.now())}`, state: {} };
+    },
+    delete: async ({ inputs: { dropletId, volumeId } }) => {
+      const disk = this.disks.get(volumeId);
+      if (disk) await this.world.machines.get(dropletId)?.unplug(disk);
+      const volume = this.volumes.get(volumeId);
+      if (volume) volume.state.dropletIds = [];
+    },
+  });
+
+  readonly reservedIps = new Kind<sdk.ReservedIpArgs, sdk.ReservedIp>({
+    noun: "reserved IP",
+    replacedBy: ["region"],
+    changedBy: [],
+    computed: ["ipAddress", "reservedIpUrn"],
+    create: ({ region }) => {
+      checkRegion(region);
+      if (this.reservedIps.all.length >= this.limits.reservedIps) {
+        throw new Refusal("422", "You have reached the limit of reserved IPs for your account");
+      }
+      const ipAddress = this.world.network.allocate();
+      return Promise.resolve({ id: ipAddress, state: { ipAddress, reservedIpUrn: `do:reservedip:${ipAddress}` } });
+    },
+    delete: async ({ id }) => {
+      for (const assigned of this.assignments.all.filter(({ inputs }) => inputs.ipAddress === id)) {
+        await this.assignments.delete(assigned.id);
+      }
+      this.world.network.free(id);
+    },
+  });
+
+  readonly assignments = new Kind<sdk.ReservedIpAssignmentArgs, sdk.ReservedIpAssignment>({
+    noun: "reserved IP assignment",
+    replacedBy: ["dropletId", "ipAddress"],
+    changedBy: [],
+    computed: [],
+    create: async ({ dropletId, ipAddress }) => {
+      const droplet = this.droplet(dropletId);
+      const reserved = this.reservedIps.get(ipAddress);
+      if (reserved === undefined) throw notFound();
+      if (reserved.inputs.region !== droplet.inputs.region) {
+        throw new Refusal("422", "The reserved IP and the droplet must be in the same region");
+      }
+      const before = this.assignments.all.find(({ inputs }) => inputs.ipAddress === ipAddress);
+      if (before) await this.assignments.delete(before.id);
+      await this.machine(droplet).addAddress(ipAddress);
+      reserved.state.dropletId = Number(droplet.id);
+      return { id: `${droplet.id}-${ipAddress}-${String(Date.now())}`, state: {} };
+    },
+    delete: async ({ inputs: { dropletId, ipAddress } }) => {
+      await this.world.machines.get(dropletId)?.removeAddress(ipAddress);
+      const reserved = this.reservedIps.get(ipAddress);
+      if (reserved) delete reserved.state.dropletId;
+    },
+  });
+
+  readonly firewalls = new Kind<sdk.FirewallArgs, sdk.Firewall>({
+    noun: "firewall",
+    replacedBy: [],
+    changedBy: ["name", "dropletIds", "inboundRules", "outboundRules", "tags"],
+    within: {
+      inboundRules: names<sdk.types.input.FirewallInboundRule>("protocol", "portRange", "sourceAddresses"),
+      outboundRules: names<sdk.types.input.FirewallOutboundRule>("protocol", "portRange", "destinationAddresses"),
+    },
+    autoName: "name",
+    computed: ["status"],
+    create: async (inputs) => {
+      const isTaken = this.firewalls.all.some((firewall) => firewall.inputs.name === inputs.name);
+      if (isTaken) throw new Refusal("409", "duplicate name");
+      const others = this.firewalls.all.map((firewall) => firewall.inputs);
+      await this.guard([...others, inputs], inputs.dropletIds);
+      return { id: randomUUID(), state: { status: "succeeded" } };
+    },
+    update: async ({ id, inputs }, changed) => {
+      const others = this.firewalls.all.filter((firewall) => firewall.id !== id).map((firewall) => firewall.inputs);
+      await this.guard([...others, changed], [...(inputs.dropletIds ?? []), ...(changed.dropletIds ?? [])]);
+    },
+    delete: async ({ id, inputs }) => {
+      const others = this.firewalls.all.filter((firewall) => firewall.id !== id).map((firewall) => firewall.inputs);
+      await this.guard(others, inputs.dropletIds);
+    },
+  });
+
+  readonly records = new Kind<sdk.DnsRecordArgs, sdk.DnsRecord>({
+    noun: "record",
+    replacedBy: ["domain", "type"],
+    changedBy: ["name", "value", "ttl"],
+    autoName: "name",
+    computed: ["fqdn", "ttl"],
+    create: async (inputs) => {
+      if (!this.domains.includes(inputs.domain)) throw notFound();
+      const id = this.nextId();
+      const record = recordOf(inputs);
+      await this.world.dns.set(`do-${id}`, record);
+      return { id, state: { fqdn: record.name, ttl: record.ttl } };
+    },
+    update: async ({ id, state }, inputs) => {
+      const record = recordOf(inputs);
+      await this.world.dns.set(`do-${id}`, record);
+      Object.assign(state, { fqdn: record.name, ttl: record.ttl });
+    },
+    delete: ({ id }) => this.world.dns.delete(`do-${id}`),
+  });
+
+  readonly kinds = {
+    "digitalocean:index/sshKey:SshKey": this.sshKeys,
+    "digitalocean:index/droplet:Droplet": this.droplets,
+    "digitalocean:index/volume:Volume": this.volumes,
+    "digitalocean:index/volumeAttachment:VolumeAttachment": this.attachments,
+    "digitalocean:index/reservedIp:ReservedIp": this.reservedIps,
+    "digitalocean:index/reservedIpAssignment:ReservedIpAssignment": this.assignments,
+    "digitalocean:index/firewall:Firewall": this.firewalls,
+    "digitalocean:index/dnsRecord:DnsRecord": this.records,
+  };
+
+  readonly functions = {
+    "digitalocean:index/getDomain:getDomain": ({ name }: sdk.GetDomainArgs): sdk.GetDomainResult => {
+      if (!this.domains.includes(name)) throw notFound();
+      return { id: name, name, domainUrn: `do:domain:${name}`, ttl: 1800, zoneFile: "" };
+    },
+  };
+
+  signIn({ settings, env }: Credentials): () => void {
+    const given = settings.get("token") ?? env.get("DIGITALOCEAN_TOKEN") ?? env.get("DIGITALOCEAN_ACCESS_TOKEN");
+    return () => {
+      if (given !== this.token) throw new Refusal("401", "Unable to authenticate you");
+    };
+  }
+
+  explain({ verb, token }: Call, { code, message }: Refusal): string {
+    const path = `/v2/${token.split("/")[1]?.split(":")[0]?.toLowerCase() ?? ""}s`;
+    const method = { create: "POST", read: "GET", update: "PUT", delete: "DELETE", invoke: "GET" }[verb];
+    const doing = {
+      create: "creating",
+      read: "retrieving",
+      update: "updating",
+      delete: "deleting",
+      invoke: "retrieving",
+    };
+    const kind = Object.entries(this.kinds).find(([name]) => name === token)?.[1];
+    const noun = kind?.definition.noun ?? "domain";
+    const said = `${method} ${api}${path}: ${code} (request "${randomUUID()}") ${message}`;
+    return `1 error occurred:\n\t* Error ${doing[verb]} ${noun}: ${said}\n\n`;
+  }
+
+  private machine({ id }: Droplet): Machine {
+    const machine = this.world.machines.get(id);
+    if (machine === undefined) throw notFound();
+    return machine;
+  }
+
+  /** The disk of a volume, by the volume's name. */
+  disk(name: string): Disk | undefined {
+    const volume = this.volumes.all.find(({ inputs }) => inputs.name === name);
+    return volume && this.disks.get(volume.id);
+  }
+
+  private nextId(): string {
+    return String(++this.lastId);
+  }
+
+  private droplet(id: unknown): Droplet {
+    const droplet = this.droplets.get(id);
+    if (droplet === undefined) throw notFound();
+    return droplet;
+  }
+
+  private async createDroplet(inputs: Inputs<sdk.DropletArgs>) {
+    const { name = "", region = "", size, image, userData = "", ipv6 = false } = inputs;
+    checkRegion(region);
+    checkSize(size);
+    if (!images.includes(image)) throw new Refusal("422", "You specified an invalid image for Droplet creation.");
+    if (!/^[a-zA-Z0-9.-]+$/.test(name)) {
+      throw new Refusal("422", "Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)");
+    }
+    if (this.droplets.all.length >= this.limits.droplets) {
+      throw new Refusal("422", "creating this/these droplet(s) will exceed your droplet limit");
+    }
+    const keys = (inputs.sshKeys ?? []).map((key) => this.publicKey(key));
+    const id = this.nextId();
+    const machine = await this.world.machines.boot({
+      id,
+      hostname: name,
+      user: "root",
+      keys,
+      userData,
+      hasIpv6: ipv6,
+      metadata: { path: "/metadata/v1/user-data", userData },
+    });
+    const state = {
+      ipv4Address: machine.address,
+      ipv4AddressPrivate: machine.address,
+      ipv6Address: machine.ipv6 ?? "",
+      dropletUrn: `do:droplet:${id}`,
+      status: "active",
+      // It isn't kept in the clear.
+      userData: createHash("sha1").update(userData).digest("hex"),
+    };
+    return { id, state };
+  }
+
+  private publicKey(given: string): string {
+    const key = this.sshKeys.all.find(({ id, state }) => id === given || state.fingerprint === given);
+    if (key === undefined) throw new Refusal("422", `${given} are invalid key identifiers for Droplet creation.`);
+    return key.inputs.publicKey;
+  }
+
+  private async createVolume(inputs: Inputs<sdk.VolumeArgs>) {
+    const { name = "", region, size } = inputs;
+    checkRegion(region);
+    const isTaken = this.volumes.all.some((volume) => volume.inputs.name === name && volume.inputs.region === region);
+    if (isTaken) throw new Refusal("409", "failed to create volume: volume name already exists");
+    if (!/^[a-z][a-z0-9-]{0,63}$/.test(name)) {
+      throw new Refusal("422", "name must be lowercase alphanumeric and dashes, and must start with a letter");
+    }
+    const id = randomUUID();
+    this.disks.set(id, await this.world.disks.create(id, size));
+    return { id, state: { volumeUrn: `do:volume:${id}`, dropletIds: [] } };
+  }
+
+  /** Droplets that no firewall is about are open. */
+  private async guard(
+    firewalls: readonly Inputs<sdk.FirewallArgs>[],
+    dropletIds: readonly number[] = [],
+  ): Promise<void> {
+    for (const id of new Set(dropletIds)) {
+      const about = firewalls.filter((firewall) => firewall.dropletIds?.some((each) => String(each) === String(id)));
+      await this.world.machines.get(id)?.guard(about.length === 0 ? undefined : filterOf(about));
+    }
+  }
+}
+
+function filterOf(firewalls: readonly Inputs<sdk.FirewallArgs>[]): Filter {
+  const rule = (protocol: string, ports: string | undefined, peers: string[] | undefined): Rule => ({
+    protocol: protocol as Rule["protocol"],
+    peers: peers ?? [],
+    ...(ports === undefined || ports === "" || ports === "all" ? {} : { ports }),
+  });
+  return {
+    inbound: firewalls
+      .flatMap(({ inboundRules }) => inboundRules ?? [])
+      .map(({ protocol, portRange, sourceAddresses }) => rule(protocol, portRange, sourceAddresses)),
+    outbound: firewalls
+      .flatMap(({ outboundRules }) => outboundRules ?? [])
+      .map(({ protocol, portRange, destinationAddresses }) => rule(protocol, portRange, destinationAddresses)),
+  };
+}
+
+function recordOf({ domain, name = "@", type, value, ttl = 1800 }: Inputs<sdk.DnsRecordArgs>): DnsRecord {
+  return { name: name === "@" ? domain : `${name}.${domain}`, type, ttl, values: [value] };
+}
+
+function fingerprintOf(publicKey: string): string {
+  const blob = Buffer.from(publicKey.split(" ")[1] ?? "", "base64");
+  return createHash("md5")
+    .update(blob)
+    .digest("hex")
+    .replaceAll(/(..)(?=.)/g, "$1:");
+}
+
+function checkRegion(region: string): void {
+  if (!regions.includes(region)) throw new Refusal("422", "You specified an invalid region.");
+}
+
+function checkSize(size: string): void {
+  if (!sizes.test(size)) throw new Refusal("422", "You specified an invalid size for Droplet creation.");
+}
+
+function notFound(): Refusal {
+  return new Refusal("404", "The resource you were accessing could not be found.");
+}

@@ -1,0 +1,131 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { promises as resolvers } from "node:dns";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { freePort } from "../support/checkout";
+import { run, succeed } from "../support/run";
+
+export type RecordType = "A" | "AAAA" | "CNAME" | "TXT";
+
+/** What a name answers. */
+export interface DnsRecord {
+  /** The whole name, without a dot at its end. */
+  readonly name: string;
+  readonly type: string;
+  readonly ttl: number;
+  readonly values: readonly string[];
+}
+
+/** A DNS server on loopback, dnsmasq, with the zones of all providers. */
+export class Dns {
+  private readonly records = new Map<unknown, DnsRecord>();
+  private server: ChildProcess | undefined;
+  private port = 0;
+  /** The last restart: they go one after the other. */
+  private restarted: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly folder: string,
+    private readonly zones: readonly string[],
+  ) {}
+
+  /** `127.0.0.1:PORT` */
+  get address(): string {
+    return `127.0.0.1:${String(this.port)}`;
+  }
+
+  async start(): Promise<void> {
+    if ((await run("sh", ["-c", "command -v dnsmasq"])).code !== 0) {
+      // The package dnsmasq would start a server of its own.
+      await succeed("scripts/ensure-commands", ["dnsmasq-base"]);
+    }
+    this.port = await freePort();
+    await this.restart();
+  }
+
+  /** Serves a record in the place of the one that its owner had. */
+  set(owner: unknown, record: DnsRecord): Promise<void> {
+    this.records.set(owner, record);
+    return this.restart();
+  }
+
+  delete(owner: unknown): Promise<void> {
+    this.records.delete(owner);
+    return this.restart();
+  }
+
+  /** All records, whoever made them. */
+  get all(): DnsRecord[] {
+    return [...this.records.values()];
+  }
+
+  /** What the server answers; nothing where there is no such name. */
+  async resolve(name: string, type: RecordType): Promise<string[]> {
+    const resolver = new resolvers.Resolver({ timeout: 1000, tries: 3 });
+    resolver.setServers([this.address]);
+    try {
+      return ((await resolver.resolve(name, type)) as (string | string[])[]).flat();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ENOTFOUND" || code === "ENODATA") return [];
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    const { server } = this;
+    this.server = undefined;
+    if (server?.exitCode !== null || server.signalCode !== null) return;
+    server.kill("SIGTERM");
+    await once(server, "exit");
+  }
+
+  private restart(): Promise<void> {
+    this.restarted = this.restarted.then(async () => {
+      await this.stop();
+      const path = join(this.folder, "dnsmasq.conf");
+      writeFileSync(path, this.renderConfiguration());
+      this.server = spawn("dnsmasq", ["--keep-in-foreground", "--conf-file=" + path], { stdio: "ignore" });
+      await this.untilItAnswers();
+    });
+    return this.restarted;
+  }
+
+  private async untilItAnswers(): Promise<void> {
+    for (let tries = 0; tries < 100; tries++) {
+      const answers = await this.resolve("ready.test", "A").catch(() => []);
+      if (answers.length > 0) return;
+      await sleep(20);
+    }
+    throw new Error("dnsmasq was started and doesn't answer");
+  }
+
+  private renderConfiguration(): string {
+    return [
+      ...["listen-address=127.0.0.1", "bind-interfaces", "no-resolv", "no-hosts", "pid-file"],
+      ...[`port=${String(this.port)}`, `user=${process.getuid?.() === 0 ? "root" : ""}`],
+      ...["host-record=ready.test,127.0.0.1", ...this.zones.map((zone) => `local=/${zone}/`)],
+      ...this.all.flatMap(renderRecord),
+      "",
+    ].join("\n");
+  }
+}
+
+function renderRecord({ name, type, ttl, values }: DnsRecord): string[] {
+  return values.map((value) => {
+    switch (type) {
+      case "A":
+      case "AAAA":
+        return `host-record=${name},${value},${String(ttl)}`;
+      case "CNAME":
+        return `cname=${name},${value.replace(/\.$/, "")},${String(ttl)}`;
+      case "TXT":
+        return `txt-record=${name},"${value}"`;
+      default:
+        throw new Error(`the cloud for tests serves no records of type ${type}`);
+    }
+  });
+}

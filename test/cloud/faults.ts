@@ -1,0 +1,74 @@
+import { Refusal } from "./kinds";
+
+/** A call that hangs: a promise of the moment when it was asked for, and the way to let it go on. */
+export interface Hanging {
+  readonly asked: Promise<void>;
+  readonly release: () => void;
+}
+
+/** The engine's connection is to break instead of getting an answer. */
+export class AnswerLost extends Error {}
+
+interface Fault {
+  readonly call: string;
+  /** How many calls of this name still pass before it. */
+  passes: number;
+  readonly before?: () => Promise<void>;
+  readonly after?: () => void;
+}
+
+/**
+ * What is to go wrong at a chosen call, and a list of all that was asked for. A call is named by what it does and to
+ * what: `create digitalocean:index/droplet:Droplet`, `invoke aws:ssm/getParameter:getParameter`, and of the DNSimple
+ * API `POST /zones/example.com/records`. `nth` counts from now on.
+ */
+export class Faults {
+  /** Every call that the cloud was asked for, in order; those of a preview, which ask nothing of it, aren't there. */
+  readonly calls: string[] = [];
+  private faults: Fault[] = [];
+
+  /** The cloud refuses: `code` is an HTTP status (DigitalOcean, DNSimple) or a code as AWS has them. */
+  fail(call: string, code: string, message: string, nth = 1): void {
+    this.add({ call, passes: nth - 1, before: () => Promise.reject(new Refusal(code, message)) });
+  }
+
+  /** The cloud does nothing until it is released, and then what it was asked for, even if nobody waits any more. */
+  hang(call: string, nth = 1): Hanging {
+    let reached: () => void = () => undefined;
+    let release: () => void = () => undefined;
+    const asked = new Promise<void>((resolve) => (reached = resolve));
+    const released = new Promise<void>((resolve) => (release = resolve));
+    this.add({ call, passes: nth - 1, before: () => (reached(), released) });
+    return { asked, release };
+  }
+
+  /** The cloud does the thing, and its plugin dies before it can say so. */
+  loseAnswer(call: string, nth = 1): void {
+    const after = () => {
+      throw new AnswerLost("the connection broke");
+    };
+    this.add({ call, passes: nth - 1, after });
+  }
+
+  private add(fault: Fault): void {
+    this.faults.push(fault);
+  }
+
+  /** Does what a call is about, with the fault that is meant for it. */
+  async around<Result>(call: string, act: () => Result | Promise<Result>): Promise<Result> {
+    this.calls.push(call);
+    const fault = this.take(call);
+    await fault?.before?.();
+    const result = await act();
+    fault?.after?.();
+    return result;
+  }
+
+  private take(call: string): Fault | undefined {
+    const meant = this.faults.filter((fault) => fault.call === call);
+    const due = meant.find(({ passes }) => passes === 0);
+    for (const fault of meant) fault.passes--;
+    this.faults = this.faults.filter((fault) => fault !== due);
+    return due;
+  }
+}

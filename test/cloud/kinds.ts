@@ -1,0 +1,118 @@
+import type { Output, Unwrap } from "@pulumi/pulumi";
+
+/** What a program gives for a resource, by the SDK's own arguments. */
+export type Inputs<Args> = Unwrap<Args>;
+
+/** What a resource tells, by the SDK's own outputs. */
+export type State<Resource> = {
+  -readonly [Name in keyof Resource as Resource[Name] extends Output<unknown> ? Name : never]?: Unwrap<Resource[Name]>;
+};
+
+/** A resource that a cloud has. */
+export interface Thing<Args, Resource> {
+  readonly id: string;
+  inputs: Inputs<Args>;
+  /** What the cloud says of it beyond the inputs; changes with the cloud. */
+  state: State<Resource>;
+}
+
+/** How a cloud treats one kind of resource. Inputs that are named nowhere here are refused. */
+export interface Definition<Args, Resource> {
+  /** What the cloud's own error messages call it. */
+  readonly noun: string;
+  readonly replacedBy: readonly (keyof Args & string)[];
+  readonly changedBy: readonly (keyof Args & string)[];
+  /** The names that it knows inside of inputs which are objects or lists of them. */
+  readonly within?: Partial<Record<keyof Args, readonly string[]>>;
+  /** The input that is filled in when a program leaves it out. */
+  readonly autoName?: keyof Args & string;
+  /** What is unknown until it is made. */
+  readonly computed: readonly (keyof State<Resource> & string)[];
+  /** Which inputs replace it by what they say; throws where the cloud refuses the change. */
+  compare?(olds: Inputs<Args>, news: Inputs<Args>): (keyof Args & string)[];
+  create(inputs: Inputs<Args>): Promise<{ id: string; state: State<Resource> }>;
+  /** Called before the thing has its new inputs. */
+  update?(thing: Thing<Args, Resource>, inputs: Inputs<Args>): Promise<void>;
+  delete?(thing: Thing<Args, Resource>): Promise<void>;
+}
+
+/** One kind of resource, and all of it that the cloud has. */
+export class Kind<Args, Resource> {
+  private readonly things = new Map<string, Thing<Args, Resource>>();
+
+  constructor(readonly definition: Definition<Args, Resource>) {}
+
+  get all(): Thing<Args, Resource>[] {
+    return [...this.things.values()];
+  }
+
+  /** A thing by its id, which may have come as a number. */
+  get(id: unknown): Thing<Args, Resource> | undefined {
+    return this.things.get(String(id));
+  }
+
+  async create(inputs: Inputs<Args>): Promise<Thing<Args, Resource>> {
+    const thing = { inputs, ...(await this.definition.create(inputs)) };
+    this.things.set(thing.id, thing);
+    return thing;
+  }
+
+  async update(id: string, inputs: Inputs<Args>): Promise<Thing<Args, Resource> | undefined> {
+    const thing = this.get(id);
+    if (thing === undefined) return undefined;
+    await this.definition.update?.(thing, inputs);
+    thing.inputs = inputs;
+    return thing;
+  }
+
+  /** Of what is gone already nothing needs to be deleted. */
+  async delete(id: string): Promise<void> {
+    const thing = this.get(id);
+    if (thing === undefined) return;
+    await this.definition.delete?.(thing);
+    this.things.delete(id);
+  }
+}
+
+/** Names of the SDK's own types, for `within`. */
+export function names<Type>(...names: (keyof Type & string)[]): (keyof Type & string)[] {
+  return names;
+}
+
+/** What the cloud says when it refuses: a status or code, and its words. */
+export class Refusal extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** A kind whose types don't matter, as the protocol has it. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type AnyKind = Kind<any, any>;
+
+/** What a plugin offers to the engine. */
+export interface Provider {
+  /** Its own settings. */
+  readonly settings: readonly string[];
+  readonly kinds: Readonly<Record<string, AnyKind>>;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly functions: Readonly<Record<string, (args: any) => object>>;
+  /** Looks at the credentials; called by the engine once a run. What it gives back is asked before every call. */
+  signIn(credentials: Credentials): () => void;
+  /** The words in which the program gets a refusal. */
+  explain(call: Call, refusal: Refusal): string;
+}
+
+export interface Credentials {
+  readonly settings: ReadonlyMap<string, string>;
+  /** The environment of the run. */
+  readonly env: ReadonlyMap<string, string>;
+}
+
+export interface Call {
+  readonly verb: "create" | "read" | "update" | "delete" | "invoke";
+  readonly token: string;
+}

@@ -1,0 +1,304 @@
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { docker, run, type Result, succeed } from "../support/run";
+import { settings } from "../support/settings";
+import type { Disk } from "./disks";
+import { machineImage } from "./machineImage";
+import { type Metadata, MetadataService } from "./metadata";
+import { type Filter, metadataAddress, type Network, renderFilter } from "./network";
+
+/** All that a machine takes; what is this host's own, like its clock and its kernel modules, isn't among it. */
+const capabilities = [
+  ...["CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP"],
+  ...["LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER"],
+  ...["SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_TTY_CONFIG", "MKNOD"],
+  ...["LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM"],
+  ...["BLOCK_SUSPEND", "AUDIT_READ"],
+];
+
+/** A machine as it is ordered. */
+export interface Order {
+  readonly id: string;
+  readonly hostname: string;
+  readonly userData: string;
+  /** The user who may sign in with `keys`. */
+  readonly user: string;
+  readonly keys: readonly string[];
+  readonly hasIpv6: boolean;
+  readonly filter?: Filter;
+  /** Nothing where there is no cloud around the machine. */
+  readonly metadata?: Metadata;
+}
+
+/** The machines of a cloud, each a container that boots as a virtual machine does. */
+export class Machines {
+  private readonly machines = new Map<string, Machine>();
+  private readonly metadata: MetadataService;
+  private images: Promise<void> | undefined;
+
+  constructor(
+    private readonly folder: string,
+    private readonly network: Network,
+    private readonly label: string,
+  ) {
+    this.metadata = new MetadataService(folder, network, label);
+  }
+
+  get all(): Machine[] {
+    return [...this.machines.values()];
+  }
+
+  get(id: unknown): Machine | undefined {
+    return this.machines.get(String(id));
+  }
+
+  /** Switches a new machine on; it is still booting then. */
+  async boot(order: Order): Promise<Machine> {
+    await (this.images ??= this.saveImages());
+    const machine = new Machine(order, this.network, join(this.folder, `machine-${order.id}`), this.label);
+    this.machines.set(order.id, machine);
+    if (order.metadata) await this.metadata.tell(machine.address, order.metadata);
+    await machine.make(this.imagesFolder);
+    return machine;
+  }
+
+  async tell(machine: Machine, metadata: Metadata): Promise<void> {
+    await this.metadata.tell(machine.address, metadata);
+  }
+
+  async remove(machine: Machine): Promise<void> {
+    await machine.remove();
+    this.machines.delete(machine.id);
+  }
+
+  private get imagesFolder(): string {
+    return join(this.folder, "images");
+  }
+
+  /** What a machine would get from Docker Hub. */
+  private async saveImages(): Promise<void> {
+    const names = Object.values(settings.images);
+    mkdirSync(this.imagesFolder);
+    await docker("save", "--output", join(this.imagesFolder, "images.tar"), ...names);
+    writeFileSync(join(this.imagesFolder, "names"), `${names.join("\n")}\n`);
+  }
+}
+
+/** A machine: systemd, cloud-init, sshd and a Docker engine of its own. */
+export class Machine {
+  readonly id: string;
+  /** The address that it always has. */
+  readonly address: string;
+  private hasIpv6: boolean;
+  readonly container: string;
+  private readonly extraAddresses = new Set<string>();
+  private readonly disks = new Map<Disk, string>();
+  private isCutOff = false;
+  private filter: Filter | undefined;
+
+  constructor(
+    private readonly order: Order,
+    private readonly network: Network,
+    private readonly folder: string,
+    private readonly label: string,
+  ) {
+    this.id = order.id;
+    this.address = network.allocate();
+    this.hasIpv6 = order.hasIpv6;
+    this.container = `${network.name}-${order.id}`;
+    this.filter = order.filter;
+  }
+
+  get ipv6(): string | undefined {
+    return this.hasIpv6 && this.network.hasIpv6 ? this.network.ipv6Of(this.address) : undefined;
+  }
+
+  async make(images: string): Promise<void> {
+    this.writeSeed();
+    this.writeWorld();
+    // One that is to have no IPv6 address loses it before it boots.
+    const { hasIpv6 } = this.network;
+    const volume = (from: string, to: string) => ["--volume", `${from}:${to}`];
+    await docker(
+      ...["run", "--detach", "--name", this.container, "--hostname", this.order.hostname, "--label", this.label],
+      ...[
+        "--network",
+        this.network.name,
+        "--ip",
+        this.address,
+        ...(hasIpv6 ? ["--ip6", this.network.ipv6Of(this.address)] : []),
+      ],
+      ...capabilities.map((capability) => `--cap-add=${capability}`),
+      ...["seccomp", "apparmor", "systempaths"].flatMap((name) => ["--security-opt", `${name}=unconfined`]),
+      ...["--cgroupns=host", ...volume("/sys/fs/cgroup", "/sys/fs/cgroup:rw"), "--env", "container=docker"],
+      ...["--device-cgroup-rule", "b 7:* rwm", "--stop-signal", "SIGRTMIN+3"],
+      ...["/run", "/run/lock", "/tmp"].flatMap((path) => ["--tmpfs", path]),
+      ...["--volume", "/var/lib/docker", ...volume(images, "/images:ro"), ...volume(this.path("world"), "/world:ro")],
+      ...volume(this.path("seed"), "/var/lib/cloud/seed/nocloud:ro"),
+      ...volume(this.path("cloud.cfg"), "/etc/cloud/cloud.cfg.d/99-cloud.cfg:ro"),
+      ...[await machineImage(), "sh", "-c", "sh /world/arrange && exec /sbin/init"],
+    );
+  }
+
+  private path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  private writeSeed(): void {
+    const { id, hostname, userData, user, keys } = this.order;
+    mkdirSync(this.path("seed"), { recursive: true });
+    mkdirSync(this.path("world"), { recursive: true });
+    const metadata = { "instance-id": id, "local-hostname": hostname, "public-keys": keys };
+    writeFileSync(this.path("seed/meta-data"), JSON.stringify(metadata));
+    writeFileSync(this.path("seed/user-data"), userData, { mode: 0o600 });
+    // JSON is YAML, too. A user root is no other one's alias.
+    const login = { disable_root: user !== "root", system_info: { default_user: { name: user } } };
+    writeFileSync(this.path("cloud.cfg"), `#cloud-config\n${JSON.stringify(login)}\n`);
+  }
+
+  /** What is around the machine, as a script that arranges it: before it boots, and again after each change. */
+  private writeWorld(): void {
+    const addresses = [`${this.address}/24`, ...[...this.extraAddresses].map((address) => `${address}/24`)];
+    if (this.ipv6) addresses.push(`${this.ipv6}/64`);
+    const disks = [...this.disks].map(([disk, link]) => ({ link, minor: String(disk.minor) }));
+    const script = `set -e
+exec 9>/run/arrange.lock
+flock 9
+mkdir -p /dev/disk/by-id
+find /dev/disk/by-id -type l -delete
+${disks.map(({ minor }) => `[ -b /dev/loop${minor} ] || mknod /dev/loop${minor} b 7 ${minor}`).join("\n")}
+${disks.map(({ link, minor }) => `ln -s ../../loop${minor} '/dev/disk/by-id/${link}'`).join("\n")}
+
+wanted='${addresses.join(" ")}'
+for address in $(ip -oneline address show dev eth0 scope global | awk '{ print $4 }'); do
+  case " $wanted " in *" $address "*) ;; *) ip address delete "$address" dev eth0 ;; esac
+done
+for address in $wanted; do
+  case $address in
+    *:*) ip address replace "$address" dev eth0 nodad ;;
+    *) ip address replace "$address" dev eth0 ;;
+  esac
+done
+ip route replace ${metadataAddress} dev eth0
+
+nft -f - <<'END'
+${renderFilter(this.filter, this.isCutOff)}END
+`;
+    // Whole at once: the machine may be reading it.
+    writeFileSync(this.path("arrange.new"), script);
+    renameSync(this.path("arrange.new"), this.path("world/arrange"));
+  }
+
+  private async arrange(): Promise<void> {
+    this.writeWorld();
+    if (await this.isRunning()) await succeed("docker", ["exec", this.container, "sh", "/world/arrange"]);
+  }
+
+  async isRunning(): Promise<boolean> {
+    return (await docker("inspect", "--format", "{{.State.Running}}", this.container)) === "true";
+  }
+
+  /** Runs a shell script on it, as root and without the network. */
+  run(script: string): Promise<Result> {
+    return run("docker", ["exec", this.container, "sh", "-c", script]);
+  }
+
+  /** The same, for a script that must succeed; gives what it printed. */
+  async succeed(script: string): Promise<string> {
+    return (await succeed("docker", ["exec", this.container, "sh", "-c", script])).trim();
+  }
+
+  read(path: string): Promise<string> {
+    return docker("exec", this.container, "cat", path);
+  }
+
+  /** Waits for the end of cloud-init; gives what it says of itself. */
+  async untilBooted(): Promise<string> {
+    const { output } = await this.run(
+      "until [ -d /run/cloud-init ]; do sleep 0.2; done; cloud-init status --wait --long",
+    );
+    return output;
+  }
+
+  /** Takes the power away. */
+  async kill(): Promise<void> {
+    await docker("kill", this.container);
+  }
+
+  /** Shuts it down in order. */
+  async powerOff(): Promise<void> {
+    await docker("stop", "--time", "60", this.container);
+  }
+
+  async powerOn(): Promise<void> {
+    await docker("start", this.container);
+  }
+
+  /** Drops every packet from and to it, or lets them pass again. */
+  async cutOff(isCutOff: boolean): Promise<void> {
+    this.isCutOff = isCutOff;
+    await this.arrange();
+  }
+
+  async setIpv6(hasIpv6: boolean): Promise<void> {
+    this.hasIpv6 = hasIpv6;
+    await this.arrange();
+  }
+
+  async guard(filter: Filter | undefined): Promise<void> {
+    this.filter = filter;
+    await this.arrange();
+  }
+
+  /** It is to be reached at one more address of the network, at once. */
+  async addAddress(address: string): Promise<void> {
+    this.extraAddresses.add(address);
+    await this.arrange();
+    await this.network.forget(address);
+  }
+
+  async removeAddress(address: string): Promise<void> {
+    this.extraAddresses.delete(address);
+    await this.arrange();
+  }
+
+  /** Plugs a disk in, to be found under a name of `/dev/disk/by-id`. */
+  async plug(disk: Disk, link: string): Promise<void> {
+    await disk.open();
+    this.disks.set(disk, link);
+    await this.arrange();
+  }
+
+  /** Pulls a disk out, whatever uses it. */
+  async unplug(disk: Disk): Promise<void> {
+    this.disks.delete(disk);
+    const { minor } = disk;
+    if (await this.isRunning()) {
+      await this.run(`umount --lazy --all-targets /dev/loop${String(minor)}; rm -f /dev/loop${String(minor)}`);
+    }
+    await this.arrange();
+    await disk.close();
+  }
+
+  /** Leaves no room on the file system that a folder is on. */
+  async fill(folder: string): Promise<void> {
+    await this.succeed(
+      `fallocate --length "$(df --output=avail --block-size=1 '${folder}' | tail -n 1)" '${folder}/filler' ||
+       cat /dev/zero >'${folder}/filler' 2>/dev/null || true`,
+    );
+  }
+
+  /** User data that only the next boot of an unchanged machine would see, and so does nothing. */
+  replaceUserData(userData: string): void {
+    writeFileSync(this.path("seed/user-data"), userData, { mode: 0o600 });
+  }
+
+  /** Of a machine that is gone nothing stays but its disks. */
+  async remove(): Promise<void> {
+    await docker("rm", "--force", "--volumes", this.container);
+    for (const disk of this.disks.keys()) await disk.close();
+    this.disks.clear();
+    this.network.free(this.address);
+  }
+}

@@ -1,0 +1,129 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { docker } from "../support/run";
+import { Aws } from "./aws";
+import { DigitalOcean } from "./digitalOcean";
+import { Disks } from "./disks";
+import { Dns, type RecordType } from "./dns";
+import { Dnsimple } from "./dnsimple";
+import { Faults } from "./faults";
+import { type Machine, Machines, type Order } from "./machines";
+import { Network } from "./network";
+import { Plugins } from "./plugins";
+
+export interface TestCloudOptions {
+  /** Whether its network has IPv6. */
+  readonly ipv6?: boolean;
+  /** The zones that are there already, by provider. */
+  readonly zones?: {
+    readonly digitalOcean?: readonly string[];
+    readonly dnsimple?: readonly string[];
+    readonly route53?: readonly string[];
+  };
+}
+
+/**
+ * DigitalOcean, AWS and DNSimple on this machine: resource plugins that the Pulumi of `env` finds in the place of the
+ * real ones, with machines that really boot, disks that are real block devices, firewalls that really drop packets and
+ * a DNS server that answers. It lives in the process of the test; several can be there at a time.
+ */
+export class TestCloud {
+  /** What the names of its containers and its network begin with. */
+  readonly name = `test-cloud-${randomBytes(4).toString("hex")}`;
+  readonly faults = new Faults();
+  readonly digitalOcean: DigitalOcean;
+  readonly aws: Aws;
+  readonly dnsimple: Dnsimple;
+  readonly dns: Dns;
+  readonly disks: Disks;
+
+  private readonly folder = join(tmpdir(), this.name);
+  private readonly label = `private-registry.test-cloud=${this.name}`;
+  private readonly network: Network;
+  private readonly allMachines: Machines;
+  private readonly plugins: Plugins;
+
+  static async start(options: TestCloudOptions = {}): Promise<TestCloud> {
+    const cloud = new TestCloud(options);
+    try {
+      await cloud.network.create();
+      await cloud.dns.start();
+      await cloud.dnsimple.start();
+      await cloud.plugins.start();
+      return cloud;
+    } catch (error) {
+      await cloud.dispose();
+      throw error;
+    }
+  }
+
+  private constructor({ ipv6 = false, zones = {} }: TestCloudOptions) {
+    mkdirSync(this.folder, { mode: 0o700 });
+    const { digitalOcean = [], dnsimple = [], route53 = [] } = zones;
+    this.network = new Network(this.name, this.label, this.name.replace("test-cloud-", "tc-"), ipv6);
+    this.allMachines = new Machines(this.folder, this.network, this.label);
+    this.disks = new Disks(this.folder);
+    this.dns = new Dns(this.folder, [...digitalOcean, ...dnsimple, ...route53]);
+    const world = { network: this.network, machines: this.allMachines, disks: this.disks, dns: this.dns };
+    this.digitalOcean = new DigitalOcean(world, `dop_v1_${secret()}`, digitalOcean);
+    this.aws = new Aws(world, secret(), route53);
+    this.dnsimple = new Dnsimple(this.folder, dnsimple, `dnsimple_a_${secret()}`, this.dns, this.faults);
+    const providers = { digitalocean: this.digitalOcean, aws: this.aws };
+    this.plugins = new Plugins(this.folder, providers, this.faults);
+  }
+
+  /** The environment in which Pulumi and this project's commands use this cloud, with credentials that it takes. */
+  get env(): NodeJS.ProcessEnv {
+    return {
+      PULUMI_HOME: this.plugins.home,
+      DIGITALOCEAN_TOKEN: this.digitalOcean.token,
+      DIGITALOCEAN_ACCESS_TOKEN: "",
+      DIGITALOCEAN_API_URL: "",
+      AWS_ACCESS_KEY_ID: this.aws.accessKey,
+      AWS_SECRET_ACCESS_KEY: this.aws.secretKey,
+      AWS_SESSION_TOKEN: "",
+      AWS_PROFILE: "",
+      AWS_ENDPOINT_URL: "",
+      AWS_REGION: this.aws.region,
+      NODE_EXTRA_CA_CERTS: this.dnsimple.authority,
+    };
+  }
+
+  /** The machines that are there, in the order in which they were made. */
+  get machines(): Machine[] {
+    return this.allMachines.all;
+  }
+
+  /** A machine that a user has already, made by none of the clouds. */
+  boot(order: Omit<Order, "hasIpv6" | "metadata">): Promise<Machine> {
+    return this.allMachines.boot({ ...order, hasIpv6: false });
+  }
+
+  remove(machine: Machine): Promise<void> {
+    return this.allMachines.remove(machine);
+  }
+
+  /** What the DNS server answers for a name; nothing where it knows none. */
+  resolve(name: string, type: RecordType): Promise<string[]> {
+    return this.dns.resolve(name, type);
+  }
+
+  /** Takes away all that there is of it, whatever state a failed test left it in. */
+  async dispose(): Promise<void> {
+    this.plugins.stop();
+    this.dnsimple.stop();
+    await this.dns.stop();
+    const containers = (await docker("ps", "--all", "--quiet", "--filter", `label=${this.label}`)).split("\n");
+    if (containers[0] !== "") await docker("rm", "--force", "--volumes", ...containers);
+    await this.disks.dispose();
+    await this.network.remove();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function secret(): string {
+  return randomBytes(32).toString("hex");
+}
