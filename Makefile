@@ -88,6 +88,14 @@ check: clouds ## type-check, lint, format, check the workflows
 test: check tools ## everything: quick tests, then the real engine, Docker and clients
 	@scripts/test
 
+.PHONY: test-remote
+test-remote: clouds tools ## of these tests, those of machines in a cloud, as root on Linux (15 minutes)
+	@scripts/test "test/remote/*.test.ts"
+
+.PHONY: test-aws
+test-aws: clouds tools ## what AWS is asked for, told to its real plugin and an AWS in memory (6 minutes, the first time 10 more)
+	@node_modules/.bin/mocha --reporter test/support/reporter.cjs test/aws/aws.spec.ts
+
 .PHONY: bench
 bench: tools ## measure this stack beside the usual ones, as root on Linux (15 minutes)
 	@bench/run main

@@ -6,7 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { AnonymousPull, Rule } from "./access";
 import { Certificate, type CertificateArgs } from "./certificate";
 import { Credentials, type User } from "./credentials";
-import type { DockerHost, MachineLogin } from "./hosts/dockerHost";
+import type { DockerHost, HostMachine, MachineLogin } from "./hosts/dockerHost";
 import { Registry } from "./registry";
 import { isLoopback, ReverseProxy } from "./reverseProxy";
 import type { ProxyLimits } from "./templates/nginxConf";
@@ -70,7 +70,7 @@ export class PrivateRegistry extends pulumi.ComponentResource {
       "privateregistry:index:PrivateRegistry",
       name,
       {},
-      { ...opts, providers: [args.host.provider], transformations: [labelled(name), boundTo(args.host)] },
+      { ...opts, providers: [args.host.provider], transformations: [labelled(name), boundTo(args.host.machine)] },
     );
 
     const { address, ipv6Address, login } = args.host;
@@ -158,20 +158,20 @@ function labelled(name: string): pulumi.ResourceTransformation {
 
 /**
  * For a machine that is made and unmade with the stack: what is on it knows which one it is on, so that another machine
- * at the same address gets it anew; what was on the one before is forgotten first, or it would be taken for the new
- * under the same name. With the provider it goes without a word to the machine, which may be dead.
+ * at the same address gets it anew. What was on the one before is forgotten first, or it would be taken for the new one
+ * of the same name, and without a word to that machine, which may be dead.
  */
-function boundTo({ machineId, provider }: DockerHost): pulumi.ResourceTransformation {
+function boundTo(machine: HostMachine | undefined): pulumi.ResourceTransformation {
   return ({ type, props, opts }) => {
-    if (machineId === undefined || !type.startsWith("docker:")) return undefined;
+    if (machine === undefined || !type.startsWith("docker:")) return undefined;
     const { labels = [] } = props as { labels?: object[] };
     const bound =
       type === "docker:index/remoteImage:RemoteImage"
-        ? { triggers: { machine: machineId } }
-        : { labels: [...labels, { label: "private-registry.machine", value: machineId }] };
+        ? { triggers: { machine: machine.id } }
+        : { labels: [...labels, { label: "private-registry.machine", value: machine.id }] };
     return {
       props: { ...(props as object), ...bound },
-      opts: { ...opts, deletedWith: provider, deleteBeforeReplace: true },
+      opts: { ...opts, deletedWith: machine.prepared, deleteBeforeReplace: true },
     };
   };
 }

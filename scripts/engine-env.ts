@@ -8,7 +8,7 @@ import { dirname, resolve } from "node:path";
 import { pinnedOptions, writeKeyFile } from "../components/hosts/sshClient";
 import { parseSettings } from "../settings";
 import type { HostSettings } from "../settings/host";
-import { outputsOf, resourcesOf, settingsOf } from "./pulumi";
+import { outputsOf, stateOf, settingsOf } from "./pulumi";
 
 const [stack = ""] = process.argv.slice(2);
 
@@ -34,7 +34,7 @@ function environment(host: HostSettings): string[] {
     case "aws": {
       // The outputs of a stack outlive its machine.
       const { login } = outputsOf(stack);
-      const isThere = resourcesOf(stack).some(({ type }) => type.endsWith(":Prepared"));
+      const isThere = stateOf(stack).resources.some(({ type }) => type.endsWith(":Prepared"));
       if (!login || !isThere) return ["ENGINE=none"];
       const options = pinnedOptions(login.hostKey, resolve(writeKeyFile(stack, login.privateKey)));
       return [...engineAt(`ssh://${login.user}@${login.address}`, "machine"), ...sshWith(options)];

@@ -1,5 +1,5 @@
 // Says what a cloud goes on keeping, and charging for, after a stack was taken down: tsx scripts/kept.ts STACK
-import { resourcesOf } from "./pulumi";
+import { stateOf } from "./pulumi";
 
 /** Dollars a month for a GiB, about; AWS by region. */
 const price: Readonly<Record<string, number>> = {
@@ -8,7 +8,7 @@ const price: Readonly<Record<string, number>> = {
 };
 
 const [stack = ""] = process.argv.slice(2);
-for (const { type, id = "", outputs = {} } of resourcesOf(stack)) {
+for (const { type, id = "", outputs = {} } of stateOf(stack).resources) {
   const dollars = price[type];
   if (dollars === undefined) continue;
   const size = Number(outputs["size"]);

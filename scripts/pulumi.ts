@@ -28,9 +28,17 @@ export interface Resource {
   readonly outputs?: Readonly<Record<string, unknown>>;
 }
 
-export function resourcesOf(stack: string): Resource[] {
-  const state = pulumiJson(["stack", "export", "--stack", stack]) as { deployment?: { resources?: Resource[] } };
-  return state.deployment?.resources ?? [];
+/** What the state knows, and what was under way when it was last written. */
+export interface State {
+  readonly resources: readonly Resource[];
+  readonly pending: readonly { readonly type: "creating" | "updating" | "deleting"; readonly resource: Resource }[];
+}
+
+export function stateOf(stack: string): State {
+  const { deployment } = pulumiJson(["stack", "export", "--stack", stack]) as {
+    deployment?: { resources?: State["resources"]; pending_operations?: State["pending"] };
+  };
+  return { resources: deployment?.resources ?? [], pending: deployment?.pending_operations ?? [] };
 }
 
 /** What the program exports. */

@@ -8,7 +8,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 
 import { ownerLabel } from "../components/privateRegistry";
-import { resourcesOf } from "./pulumi";
+import { type Resource, stateOf } from "./pulumi";
 
 const project = "private-registry";
 const [stack = "", engine = ""] = process.argv.slice(2);
@@ -21,9 +21,10 @@ interface Holder {
 
 releaseLock();
 
-const resources = resourcesOf(stack);
+const { resources, pending } = stateOf(stack);
 // What is on a machine that doesn't answer goes with it, or is found when it answers again.
 if (engine !== "none") removeOrphans(new Set(resources.map(({ id }) => id)));
+for (const { type, resource } of pending) if (type === "creating") tellLost(resource);
 for (const { urn, outputs } of resources) {
   if ((outputs?.["exitCode"] ?? 0) !== 0) console.log(`--replace=${urn}`);
 }
@@ -89,6 +90,23 @@ function removeOrphans(known: ReadonlySet<string | undefined>): void {
       console.error(`▸ A run was killed before it could note down a ${kind}: removing ${id.slice(0, 12)}`);
       docker([...remove, id]);
     }
+  }
+}
+
+/** A cloud may have made what the state knows nothing of: that can't be seen from here, but goes on costing. */
+function tellLost({ type, urn }: Resource): void {
+  const cloud = /^(digitalocean|aws):/.exec(type)?.[1];
+  // What joins two things is there once, and so is a record of Route 53.
+  if (cloud === undefined || /(Attachment|Assignment|Association|route53.*)$/.test(type)) return;
+  const name = urn.slice(urn.lastIndexOf("::") + 2);
+  console.error(
+    `▸ A run ended while ${cloud} was making ${type.slice(type.lastIndexOf(":") + 1)} ${name}: if it was made, it is ` +
+      `not in the state, and stays beside the one that is made now. Look for it there, and delete it.`,
+  );
+  // The account has the public key perhaps, and takes none twice.
+  if (type === "digitalocean:index/sshKey:SshKey") {
+    const key = resources.find(({ urn: other }) => other.endsWith("-keys-client"));
+    if (key !== undefined) console.log(`--replace=${key.urn}`);
   }
 }
 

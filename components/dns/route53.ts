@@ -10,7 +10,8 @@ export class Route53DnsRecord extends pulumi.ComponentResource {
     const parent = { parent: this };
     const { zoneId } = aws.route53.getZoneOutput({ name: args.zone, privateZone: false }, parent);
     for (const { type, value } of recordsOf(args)) {
-      const record = { zoneId, name: args.name, type, ttl: args.ttl, records: [value] };
+      // One of this name is taken over: a run that was cut short may have made it.
+      const record = { zoneId, name: args.name, type, ttl: args.ttl, records: [value], allowOverwrite: true };
       new aws.route53.Record(`${name}-${type.toLowerCase()}`, record, parent);
     }
     this.registerOutputs({});

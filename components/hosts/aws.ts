@@ -2,7 +2,7 @@ import * as aws from "@pulumi/aws";
 import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { DockerHost, MachineLogin } from "./dockerHost";
+import type { DockerHost, HostMachine, MachineLogin } from "./dockerHost";
 import { Kept } from "./kept";
 import { type CloudMachineArgs, Machine, machineDataPath, MachineKeys } from "./machine";
 
@@ -32,7 +32,7 @@ export class AwsDockerHost extends pulumi.ComponentResource implements DockerHos
   readonly address: pulumi.Output<string>;
   readonly ipv6Address: pulumi.Output<string> | undefined;
   readonly dataPath = machineDataPath;
-  readonly machineId: pulumi.Output<string>;
+  readonly machine: HostMachine;
   readonly login: MachineLogin;
 
   constructor(name: string, args: AwsDockerHostArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -44,7 +44,7 @@ export class AwsDockerHost extends pulumi.ComponentResource implements DockerHos
       { parent: this, dependsOn: joined },
     );
     this.provider = machine.provider;
-    this.machineId = instance.id;
+    this.machine = { id: instance.id, prepared: machine.prepared };
     this.login = machine.login;
     this.address = ip.publicIp;
     this.ipv6Address = args.ipv6 ? instance.ipv6Addresses.apply(([first = ""]) => first) : undefined;

@@ -2,7 +2,7 @@ import * as digitalocean from "@pulumi/digitalocean";
 import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { DockerHost, MachineLogin } from "./dockerHost";
+import type { DockerHost, HostMachine, MachineLogin } from "./dockerHost";
 import { type CloudMachineArgs, Machine, machineDataPath, MachineKeys } from "./machine";
 
 export interface DigitalOceanDockerHostArgs extends CloudMachineArgs {
@@ -25,29 +25,30 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
   readonly address: pulumi.Output<string>;
   readonly ipv6Address: pulumi.Output<string>;
   readonly dataPath = machineDataPath;
-  readonly machineId: pulumi.Output<string>;
+  readonly machine: HostMachine;
   readonly login: MachineLogin;
 
   constructor(name: string, args: DigitalOceanDockerHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("privateregistry:index:DigitalOceanDockerHost", name, {}, opts);
     const parent = { parent: this };
+    // Names in the cloud get an ending of their own each: what a run that was killed left there is in nobody's way.
     const cloudName = cloudNameOf(name);
 
     const keys = new MachineKeys(`${name}-keys`, parent);
-    // Its name is its device's on the Droplet.
     const volume = new digitalocean.Volume(
-      `${name}-data`,
-      { name: `${cloudName}-data`, region: args.region, size: args.dataSize, description: "All that was pushed" },
+      `${cloudName}-data`,
+      { region: args.region, size: args.dataSize, description: "All that was pushed" },
       { parent: this, protect: true },
     );
     const sshKey = new digitalocean.SshKey(
-      `${name}-ssh-key`,
-      { name: cloudName, publicKey: keys.client.publicKeyOpenssh.apply((key) => key.trim()) },
+      `${cloudName}-ssh-key`,
+      { publicKey: keys.client.publicKeyOpenssh.apply((key) => key.trim()) },
       parent,
     );
     const droplet = new digitalocean.Droplet(
-      `${name}-droplet`,
+      `${cloudName}-droplet`,
       {
+        // The machine's own name, which people read at its prompt.
         name: cloudName,
         region: args.region,
         size: args.size,
@@ -74,9 +75,8 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
       joined,
     );
     const firewall = new digitalocean.Firewall(
-      `${name}-firewall`,
+      `${cloudName}-firewall`,
       {
-        name: cloudName,
         dropletIds: [dropletId],
         inboundRules: [
           { protocol: "tcp", portRange: "22", sourceAddresses: [...args.sshFrom] },
@@ -101,7 +101,7 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
       { parent: this, dependsOn: [assignment, attachment, firewall] },
     );
     this.provider = machine.provider;
-    this.machineId = droplet.id;
+    this.machine = { id: droplet.id, prepared: machine.prepared };
     this.login = machine.login;
     this.address = ip.ipAddress;
     this.ipv6Address = droplet.ipv6Address;

@@ -15,14 +15,19 @@ export interface DockerHost {
   /** An absolute folder on the machine for the registry's data; undefined: a named volume. */
   readonly dataPath: string | undefined;
 
-  /**
-   * Which machine it is, where that is made and unmade with the stack; undefined where it is the user's own. What runs on
-   * the machine ends with it, and is made anew on the next one.
-   */
-  readonly machineId?: pulumi.Output<string> | undefined;
+  /** The machine, where it is made and unmade with the stack; undefined where it is the user's own. */
+  readonly machine?: HostMachine | undefined;
 
   /** How people and scripts sign in to the machine; undefined where that is the user's own affair. */
   readonly login?: MachineLogin | undefined;
+}
+
+/** A machine that comes and goes with a stack. What runs on it ends with it, and is made anew on the next one. */
+export interface HostMachine {
+  /** Which one it is, as the cloud calls it. */
+  readonly id: pulumi.Output<string>;
+  /** The fact that it is ready for containers: without it there are none. */
+  readonly prepared: pulumi.Resource;
 }
 
 /** What an SSH client needs to reach a machine, and to know that it is the right one. */

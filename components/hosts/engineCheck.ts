@@ -48,7 +48,10 @@ async function versionProblem(engine: Engine, client: EngineClient, wanted: Want
     api = (body as { ApiVersion?: string }).ApiVersion;
   } catch (error) {
     const wrong = `no Docker engine answers at ${engine.host} (${engine.foundBy}): ${error instanceof Error ? error.message : String(error)}`;
-    const cure = `start it, or name another: pulumi config set dockerHost unix:///path/to/docker.sock (or dockerContext, dockerMachine)`;
+    const cure =
+      setting === "host.address"
+        ? `see that it runs Docker, and that \`ssh ${engine.host}\` works and shows the host key of host.hostKey`
+        : `start it, or name another: pulumi config set dockerHost unix:///path/to/docker.sock (or dockerContext, dockerMachine)`;
     return { reachable: false, problems: [{ setting, wrong, cure }] };
   }
   if (api === undefined || isOlder(api, oldest.api)) {

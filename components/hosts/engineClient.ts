@@ -27,9 +27,9 @@ export function connectTo(engine: Engine, timeoutMs = 15_000): EngineClient {
 function get(engine: Engine, path: string, timeoutMs: number): Promise<EngineAnswer> {
   return new Promise((resolve, reject) => {
     const request = open(engine, path);
-    request.setTimeout(timeoutMs, () =>
-      request.destroy(new Error(`no answer within ${String(timeoutMs / 1000)} seconds`)),
-    );
+    const late = new Error(`no answer within ${String(timeoutMs / 1000)} seconds`);
+    const timer = setTimeout(() => request.destroy(late), timeoutMs);
+    request.on("close", () => clearTimeout(timer));
     request.on("error", reject);
     request.on("response", (response) => {
       const chunks: Buffer[] = [];
@@ -73,13 +73,31 @@ function dialOverSsh({ host, sshOptions = ["-o", "BatchMode=yes", "-o", "Connect
   const ssh = spawn("ssh", [...sshOptions, host, "docker", "system", "dial-stdio"], {
     stdio: ["pipe", "pipe", "pipe"],
   });
-  const stream = Duplex.from({ readable: ssh.stdout, writable: ssh.stdin });
   const said: string[] = [];
   ssh.stderr.on("data", (chunk: Buffer) => said.push(chunk.toString("utf8")));
-  ssh.on("error", (error) => stream.destroy(error));
-  ssh.on("exit", (code) => {
-    if (code !== 0) stream.destroy(new Error(said.join("").trim() || `ssh ended with ${String(code)}`));
+  const stream = new Duplex({
+    read: () => ssh.stdout.resume(),
+    write: (chunk, encoding, done) => ssh.stdin.write(chunk, encoding, done),
+    final: (done) => ssh.stdin.end(done),
+    destroy: (error, done) => {
+      ssh.kill();
+      done(error);
+    },
   });
-  stream.on("close", () => ssh.kill());
+  ssh.stdout.on("data", (chunk: Buffer) => {
+    if (!stream.push(chunk)) ssh.stdout.pause();
+  });
+  ssh.stdin.on("error", () => undefined); // It has ended, and says why below.
+  ssh.on("error", (error) => stream.destroy(error));
+  // Only then is it known whether the end was one.
+  ssh.on("close", (code) => {
+    if (code === 0) stream.push(null);
+    else stream.destroy(new Error(lastLine(said.join("")) ?? `ssh ended with ${String(code)}`));
+  });
   return stream;
+}
+
+/** What ssh said last; before it may come a banner, or a warning of many lines. */
+function lastLine(text: string): string | undefined {
+  return /\S.*(?=\s*$)/.exec(text)?.[0].trim();
 }

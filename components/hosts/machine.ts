@@ -84,6 +84,8 @@ export interface MachineArgs {
 export class Machine extends pulumi.ComponentResource {
   /** Reaches its engine, over SSH only, and only when it is ready. */
   readonly provider: docker.Provider;
+  /** The fact that it is ready. */
+  readonly prepared: pulumi.Resource;
   readonly login: MachineLogin;
 
   constructor(name: string, args: MachineArgs, opts: pulumi.ComponentResourceOptions) {
@@ -122,6 +124,7 @@ export class Machine extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+    this.prepared = prepared;
     this.login = { address, user, hostKey, privateKey: keys.client.privateKeyOpenssh };
 
     this.registerOutputs({});

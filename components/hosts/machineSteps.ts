@@ -45,13 +45,24 @@ async function replaceHostKey(step: HostKeyStep): Promise<void> {
   await withSession({ ...step, hostKeys: [hostKey] }, 60, () => Promise.resolve());
 }
 
-/** Waits for the machine to have booted well, mounts its data disk and sees the engine answer. */
+/** Waits for the machine to have booted, mounts its data disk and sees the engine answer. */
 async function prepare(step: PrepareStep, created: boolean): Promise<void> {
   await withSession({ ...step, hostKeys: [step.hostKey] }, bootSeconds, async (session) => {
-    await waitForBoot(session);
-    await session.succeed("sudo /usr/local/sbin/mount-data");
-    await session.succeed("sudo /usr/bin/systemctl start docker.service");
-    await session.succeed("docker version");
+    // A boot that failed has failed for good; what counts is whether the machine can be used now.
+    const boot = await session.run("cloud-init status --wait");
+    try {
+      await session.succeed("sudo /usr/local/sbin/mount-data");
+      await session.succeed("sudo /usr/bin/systemctl start docker.service");
+      await session.succeed("docker version");
+    } catch (error) {
+      // It ends with 2 where it succeeded but has something to remark.
+      if (boot.code === 0 || boot.code === 2) throw error;
+      const log = await session.run("tail -n 30 /var/log/cloud-init-output.log");
+      const why = error instanceof Error ? error.message : String(error);
+      throw new Error(`the machine did not boot well: ${why}\nThe end of cloud-init's log:\n${log.output}`, {
+        cause: error,
+      });
+    }
     if (created) await removeOrphans(session);
   });
 }
@@ -66,17 +77,6 @@ async function release(step: PrepareStep): Promise<void> {
     // It is on its way out: it must not be in the way.
     console.warn(`${error instanceof Error ? error.message : String(error)}; going on without it`);
   }
-}
-
-/** cloud-init ends with 2 where it succeeded but has something to remark. */
-async function waitForBoot(session: SshSession): Promise<void> {
-  const { code } = await session.run("cloud-init status --wait");
-  if (code === 0 || code === 2) return;
-  const log = await session.run("tail -n 30 /var/log/cloud-init-output.log");
-  // What most depends on the world around the machine says best what is wrong with it.
-  const disk = await session.run("sudo /usr/local/sbin/mount-data");
-  const why = disk.code === 0 ? "" : `: ${disk.output}`;
-  throw new Error(`the machine did not boot well${why}\nThe end of cloud-init's log:\n${log.output}`);
 }
 
 /** Whatever of ours is on a machine that is just being taken into use was left by a run that was cut short. */

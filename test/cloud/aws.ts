@@ -199,7 +199,8 @@ export class Aws implements Provider {
       const machine = this.machineOf(this.instance(instanceId).id);
       const disk = this.disks.get(volumeId);
       if (disk === undefined) throw new Refusal("InvalidVolume.NotFound", `The volume '${volumeId}' does not exist.`);
-      this.checkAttachment(deviceName, instanceId, volumeId);
+      const attached = this.attachmentOf(deviceName, instanceId, volumeId);
+      if (attached !== undefined) return { id: attached, state: {} };
       await machine?.plug(disk, `nvme-Amazon_Elastic_Block_Store_${volumeId.replace("-", "")}`);
       return { id: `vai-${String(randomBytes(4).readUInt32BE())}`, state: {} };
     },
@@ -534,20 +535,24 @@ export class Aws implements Provider {
     await machine.powerOn();
   }
 
-  private checkAttachment(deviceName: string, instanceId: string, volumeId: string): void {
+  /** The attachment that is there already: the real plugin looks first, and has nothing to do then. */
+  private attachmentOf(deviceName: string, instanceId: string, volumeId: string): string | undefined {
     const zone = this.instances.get(instanceId)?.state.availabilityZone;
     if (this.volumes.get(volumeId)?.inputs.availabilityZone !== zone) {
       const words = `The volume '${volumeId}' is not in the same availability zone as instance '${instanceId}'`;
       throw new Refusal("InvalidVolume.ZoneMismatch", words);
     }
-    for (const { inputs } of this.attachments.all) {
+    for (const { id, inputs } of this.attachments.all) {
+      const isOnInstance = inputs.instanceId === instanceId && inputs.deviceName === deviceName;
+      if (isOnInstance && inputs.volumeId === volumeId) return id;
       if (inputs.volumeId === volumeId)
         throw new Refusal("VolumeInUse", `${volumeId} is already attached to an instance`);
-      if (inputs.instanceId === instanceId && inputs.deviceName === deviceName) {
+      if (isOnInstance) {
         const words = `Invalid value '${deviceName}' for unixDevice. Attachment point ${deviceName} is already in use`;
         throw new Refusal("InvalidParameterValue", words);
       }
     }
+    return undefined;
   }
 
   /** The address takes the place of the one that the instance got by itself. */

@@ -128,8 +128,8 @@ export class DigitalOcean implements Provider {
       if (volume.inputs.region !== droplet.inputs.region) {
         throw new Refusal("422", "Droplet and volume must be in the same region");
       }
-      const isAttached = this.attachments.all.some(({ inputs }) => inputs.volumeId === volumeId);
-      if (isAttached) throw new Refusal("422", "Volume is already attached to a droplet");
+      const attached = this.attachmentOf(volumeId, dropletId);
+      if (attached !== undefined) return { id: attached, state: {} };
       await this.machine(droplet).plug(disk, `scsi-0DO_Volume_${volume.inputs.name ?? ""}`);
       volume.state.dropletIds = [Number(droplet.id)];
       return { id: `${droplet.id}-${volumeId}-${String(Date.now())}`, state: {} };
@@ -331,6 +331,14 @@ export class DigitalOcean implements Provider {
       userData: createHash("sha1").update(userData).digest("hex"),
     };
     return { id, state };
+  }
+
+  /** The attachment that is there already: the real plugin looks first, and has nothing to do then. */
+  private attachmentOf(volumeId: string, dropletId: number): string | undefined {
+    const attached = this.attachments.all.find(({ inputs }) => inputs.volumeId === volumeId);
+    if (attached && attached.inputs.dropletId !== dropletId)
+      throw new Refusal("422", "Volume is already attached to a droplet");
+    return attached?.id;
   }
 
   private publicKey(given: string): string {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
 import { Checkout } from "../support/checkout";
+import { stop } from "../support/run";
 
 /** Seconds after the start at which `make up` is stopped, and how: Ctrl-C, or the power. Together they span its whole run. */
 const moments = [
@@ -36,12 +37,3 @@ describe("`make up`, stopped", function () {
     });
   }
 });
-
-/** A key on a terminal, or the kernel, reaches every process of the group. */
-function stop(group: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-group, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // It had ended.
-  }
-}

@@ -1,3 +1,9 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { compileFunction } from "node:vm";
+
 import * as pulumi from "@pulumi/pulumi";
 
 /** A resource as the program asked for it; secret inputs unwrapped, their names in `secrets`. */
@@ -6,6 +12,45 @@ export interface Recorded {
   readonly name: string;
   readonly inputs: Readonly<Record<string, unknown>>;
   readonly secrets: readonly string[];
+  readonly options: Options;
+}
+
+/** How the engine is to treat a resource, other resources by their logical names. */
+interface Options {
+  readonly provider: string;
+  readonly parent: string;
+  readonly dependsOn: readonly string[];
+  readonly deletedWith: string;
+  readonly protect: boolean;
+  readonly deleteBeforeReplace: boolean;
+  readonly secretOutputs: readonly string[];
+  readonly ignoreChanges: readonly string[];
+}
+
+/** What the program tells the engine of a resource, as far as it is read here. */
+interface Registration {
+  getProvider(): string;
+  getParent(): string;
+  getDependenciesList(): string[];
+  getDeletedwith(): string;
+  getProtect(): boolean;
+  getDeletebeforereplace(): boolean;
+  getAdditionalsecretoutputsList(): string[];
+  getIgnorechangesList(): string[];
+}
+
+function optionsOf(request: Registration): Options {
+  const nameOf = (urn: string) => urn.split("::")[3] ?? "";
+  return {
+    provider: nameOf(request.getProvider()),
+    parent: nameOf(request.getParent()),
+    dependsOn: request.getDependenciesList().map(nameOf).sort(),
+    deletedWith: nameOf(request.getDeletedwith()),
+    protect: request.getProtect(),
+    deleteBeforeReplace: request.getDeletebeforereplace(),
+    secretOutputs: request.getAdditionalsecretoutputsList(),
+    ignoreChanges: request.getIgnorechangesList(),
+  };
 }
 
 /** A property as it travels to the engine when it is secret. */
@@ -32,19 +77,25 @@ type Outputs = (inputs: Readonly<Record<string, unknown>>, name: string) => Reco
 /** What the providers would compute, by type and by function, for a test that needs it. */
 export type ProviderOutputs = Readonly<Record<string, Outputs>>;
 
-/** Runs `build` without an engine and records every resource that it asks for. Ids are `NAME-id`. */
+/**
+ * Runs `build` without an engine, in an empty folder, and records every resource that it asks for. Ids are `NAME-id`,
+ * where none is computed.
+ */
 export async function record<T>(
   build: () => T,
   computed: ProviderOutputs = {},
 ): Promise<{ built: T; resources: Recorded[] }> {
   const resources: Recorded[] = [];
+  let options: Options;
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, inputs }) => {
         const raw = inputs as Record<string, unknown>;
         const plain = unwrap(raw) as Record<string, unknown>;
-        resources.push({ type, name, inputs: plain, secrets: Object.keys(raw).filter((key) => isSecret(raw[key])) });
-        return { id: `${name}-id`, state: { ...raw, ...computed[type]?.(plain, name) } };
+        const secrets = Object.keys(raw).filter((key) => isSecret(raw[key]));
+        resources.push({ type, name, inputs: plain, secrets, options });
+        const state = { id: `${name}-id`, ...raw, ...computed[type]?.(plain, name) };
+        return { id: state.id, state };
       },
       call: ({ token, inputs }) => {
         const given = inputs as Record<string, unknown>;
@@ -55,9 +106,33 @@ export async function record<T>(
     "test",
     false,
   );
-  const built = build();
-  await pulumi.runtime.disconnect();
-  return { built, resources };
+  // The mocks themselves are not told of options; they are called at once.
+  const monitor = pulumi.runtime.getMonitor() as unknown as pulumi.runtime.MockMonitor;
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request: Registration, callback) => {
+    options = optionsOf(request);
+    return register(request, callback);
+  };
+  const project = process.cwd();
+  const folder = mkdtempSync(join(tmpdir(), "program-"));
+  process.chdir(folder);
+  try {
+    const built = build();
+    await pulumi.runtime.disconnect();
+    return { built, resources };
+  } finally {
+    process.chdir(project);
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** The provider of a dynamic resource, brought to life from its text in the state, as Pulumi does it. */
+export function providerOf<T>({ inputs }: Recorded): Required<pulumi.dynamic.ResourceProvider<T, T>> {
+  const exported: { handler?: () => Required<pulumi.dynamic.ResourceProvider<T, T>> } = {};
+  const module = compileFunction(String(inputs["__provider"]), ["exports", "require"]) as (...given: unknown[]) => void;
+  module(exported, createRequire(join(process.cwd(), "index.ts")));
+  if (exported.handler === undefined) throw new Error("no provider came out of its text");
+  return exported.handler();
 }
 
 /** The one resource of a type and name. */

@@ -55,3 +55,12 @@ export function addressOf(container: string, network: string): Promise<string> {
 export async function docker(...args: string[]): Promise<string> {
   return (await succeed("docker", args)).trim();
 }
+
+/** Sends a signal to a process group, as a key on a terminal or the kernel would, unless it has ended. */
+export function stop(group: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-group, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}

@@ -1,0 +1,230 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { parse } from "yaml";
+
+import type { Outputs } from "../../scripts/pulumi";
+import type { Machine } from "../cloud/machines";
+import { TestCloud } from "../cloud/testCloud";
+import { type CloudTarget, RemoteCheckout, stacks, zones } from "../support/remote";
+import { run, succeed } from "../support/run";
+
+for (const target of Object.keys(stacks) as CloudTarget[]) {
+  describe(`the stack remote on ${target}`, function () {
+    this.timeout(5 * 60_000);
+
+    let cloud: TestCloud;
+    let checkout: RemoteCheckout;
+    let outputs: Outputs;
+    let digest: string;
+
+    before(async () => {
+      cloud = await TestCloud.start({ ipv6: true, zones });
+      checkout = new RemoteCheckout(cloud);
+      await checkout.configure(stacks[target]);
+    });
+
+    after(async () => {
+      await checkout.dispose();
+      await cloud.dispose();
+    });
+
+    function machine(): Machine {
+      const [only, ...more] = cloud.machines;
+      assert.ok(only && more.length === 0, `${String(cloud.machines.length)} machines`);
+      return only;
+    }
+
+    /** What is in the cloud but machines, by kind. */
+    function inventory(): Record<string, number> {
+      const { digitalOcean: ocean, aws } = cloud;
+      const kinds: Record<string, { readonly all: readonly unknown[] }> =
+        target === "digitalocean"
+          ? { volumes: ocean.volumes, addresses: ocean.reservedIps, firewalls: ocean.firewalls, keys: ocean.sshKeys }
+          : { volumes: aws.volumes, addresses: aws.addresses, firewalls: aws.securityGroups, keys: aws.keyPairs };
+      return Object.fromEntries(Object.entries(kinds).map(([kind, { all }]) => [kind, all.length]));
+    }
+
+    it("shows its whole tree by a preview, with nothing made yet", async () => {
+      const { code, output } = await checkout.make("preview");
+      assert.equal(code, 0, output);
+      for (const type of ["Machine", "Prepared", "RemoteImage", "Container", "Registry", "ReverseProxy"])
+        assert.match(output, new RegExp(`:${type}: \\(create\\)`));
+      assert.deepEqual(cloud.machines, []);
+    });
+
+    it("is up from nothing in one run", async () => {
+      outputs = await checkout.up();
+      assert.equal(outputs.endpoint, `${stacks[target].hostname}:${new URL(outputs.url).port}`);
+    });
+
+    it("has its name lead to the machine", async () => {
+      assert.deepEqual(await cloud.resolve(stacks[target].hostname, "A"), [outputs.address]);
+      assert.equal(outputs.records[0], `${stacks[target].hostname} A ${outputs.address}`);
+    });
+
+    it("takes a push and gives a pull to a client that knows it by its name only", async () => {
+      digest = await checkout.push(outputs, "app", "the first layer");
+      const folder = mkdtempSync(join(tmpdir(), "image-"));
+      try {
+        const reference = `docker://${outputs.endpoint}/app`;
+        const pulled = await checkout.skopeo(
+          ...([outputs, "copy", "--src-cert-dir", "CERTS", `${reference}@${digest}`, `dir:${folder}`] as const),
+        );
+        assert.equal(pulled.code, 0, pulled.output);
+        const pushed = await checkout.skopeo(
+          ...([outputs, "copy", "--dest-cert-dir", "CERTS", `dir:${folder}`, `${reference}:copied`] as const),
+        );
+        assert.equal(pushed.code, 0, pushed.output);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+
+    it("has no changes on a second `pulumi up`, nor after a refresh", async () => {
+      await checkout.assertUnchanged();
+      const refreshed = await checkout.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes");
+      assert.equal(refreshed.code, 0, refreshed.output);
+    });
+
+    it("proves itself by a host key that is in no user data", async () => {
+      const shown = await succeed("ssh-keyscan", ["-t", "ed25519", outputs.address]);
+      const { hostKey = "" } = outputs.login ?? {};
+      assert.equal(shown.trim(), `${outputs.address} ${hostKey}`);
+      const userData = parse(await machine().read("/var/lib/cloud/instance/user-data.txt")) as {
+        ssh_keys: { ed25519_public: string; ed25519_private: string };
+      };
+      assert.notEqual(userData.ssh_keys.ed25519_public, hostKey);
+      const installed = await machine().read("/etc/ssh/ssh_host_ed25519_key");
+      assert.notEqual(installed, userData.ssh_keys.ed25519_private);
+    });
+
+    it("lets in the deploy user by key, and nobody else and by nothing else", async () => {
+      const attempt = (user: string) => {
+        const options = [
+          "-F",
+          join(checkout.folder, ".state/ssh", `${checkout.stack}.config`),
+          "-o",
+          "ConnectTimeout=5",
+        ];
+        return run("ssh", [...options, `${user}@${outputs.address}`, "id", "-un"]);
+      };
+      const deploy = await attempt("deploy");
+      assert.deepEqual([deploy.code, deploy.stdout.trim()], [0, "deploy"]);
+      assert.match((await attempt("root")).output, /Permission denied \(publickey\)/);
+      const sudo = await machine().run("su deploy -c 'sudo -n id'");
+      assert.match(sudo.output, /a password is required|not allowed/);
+    });
+
+    it("has user data that cloud-init's own schema takes", async () => {
+      const checked = await machine().run("cloud-init schema --config-file /var/lib/cloud/instance/user-data.txt");
+      assert.equal(checked.code, 0, checked.output);
+    });
+
+    it("admits nothing but SSH from the chosen networks, and the registry's port", async () => {
+      const port = new URL(outputs.url).port;
+      const reaches = async (to: string) => {
+        const probe = ["nc", "-w", "3", outputs.address, to];
+        const container = [
+          "run",
+          "--rm",
+          "--network",
+          cloud.name,
+          "--entrypoint",
+          "/bin/busybox",
+          "nginx:1.30.6-alpine",
+        ];
+        return (await run("docker", [...container, ...probe])).code === 0;
+      };
+      assert.deepEqual(await Promise.all(["22", port].map(reaches)), [true, true]);
+      // Something listens there, so that it is the firewall that keeps clients out.
+      await machine().succeed("systemd-run --unit probe /usr/bin/python3 -m http.server 2375");
+      await machine().succeed("until curl -s -o /dev/null http://127.0.0.1:2375/; do sleep 0.2; done");
+      assert.equal(await reaches("2375"), false);
+
+      // As this machine is seen from there.
+      const [, own = ""] = / src (\S+)/.exec(await succeed("ip", ["-4", "route", "get", outputs.address])) ?? [];
+      checkout.set({ host: { ...stacks[target].host, sshFrom: [own] } });
+      outputs = await checkout.up();
+      assert.deepEqual(await Promise.all(["22", port].map(reaches)), [false, true]);
+    });
+
+    it("keeps containers from the cloud's metadata, which the machine itself reads", async () => {
+      const address = "http://169.254.169.254";
+      const token = `curl -s -m 5 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' ${address}/latest/api/token`;
+      const read =
+        target === "digitalocean"
+          ? `curl -s -m 5 ${address}/metadata/v1/user-data`
+          : `curl -s -m 5 -H "X-aws-ec2-metadata-token: $(${token})" ${address}/latest/user-data`;
+      assert.match((await machine().run(read)).stdout, /^#cloud-config/);
+      const inside = `docker exec private-registry-${checkout.stack}-proxy wget -q -T 5 -O - ${address}/`;
+      assert.match((await machine().run(inside)).output, /refused|unreachable|timed out/i);
+    });
+
+    it("lives on another machine after a replacement: the same address, images and containers", async () => {
+      const before = { machine: machine(), containers: await containers() };
+      checkout.set({ host: { ...stacks[target].host, generation: 2 } });
+      const { address } = await checkout.up();
+      assert.notEqual(machine(), before.machine);
+      assert.equal(address, outputs.address);
+      assert.deepEqual(await containers(), before.containers);
+      assert.equal(await checkout.pulls(outputs, "app", digest), true);
+      await checkout.assertUnchanged();
+    });
+
+    /** Names and images of what runs on the machine. */
+    async function containers(): Promise<string[]> {
+      const listed = await machine().succeed("docker ps --no-trunc --format '{{.Names}} {{.Image}}'");
+      return listed.trim().split("\n").sort();
+    }
+
+    it("is replaced although the machine is dead, with a larger disk", async () => {
+      await machine().kill();
+      checkout.set({ host: { ...stacks[target].host, generation: 3, dataSize: 2 } });
+      await checkout.up();
+      assert.match(await machine().succeed("df --output=size -BM /srv/registry | tail -n 1"), /1[89]\d\dM|20\d\dM/);
+      assert.equal(await checkout.pulls(outputs, "app", digest), true);
+    });
+
+    it("comes up by itself after the power was away", async () => {
+      await machine().kill();
+      await machine().powerOn();
+      for (let tries = 60; tries > 0 && !(await checkout.pulls(outputs, "app", digest).catch(() => false)); tries--)
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+      assert.equal(await checkout.pulls(outputs, "app", digest), true);
+    });
+
+    it("leaves only the data volume when it is destroyed, and says so", async () => {
+      const { code, output } = await checkout.make("destroy");
+      assert.equal(code, 0, output);
+      assert.match(output, /Kept: volume \S+ with all that was pushed, 2 GiB, about \$0\.\d\d a month/);
+      assert.deepEqual(cloud.machines, []);
+      assert.deepEqual(inventory(), { volumes: 1, addresses: 0, firewalls: 0, keys: 0 });
+      assert.deepEqual(await cloud.resolve(stacks[target].hostname, "A"), []);
+    });
+
+    it("finds all that was pushed when it is up again", async () => {
+      outputs = await checkout.up();
+      assert.equal(await checkout.pulls(outputs, "app", digest), true);
+      assert.equal(inventory()["volumes"], 1);
+    });
+
+    it("is destroyed although the machine can't be reached, from a desk that has no key file", async () => {
+      rmSync(join(checkout.folder, ".state/ssh"), { recursive: true });
+      await machine().cutOff(true);
+      const { code, output } = await checkout.pulumi("destroy", "--yes", "--skip-preview", "--exclude-protected");
+      assert.equal(code, 0, output);
+      assert.deepEqual(cloud.machines, []);
+    });
+
+    it("leaves nothing when it is purged", async () => {
+      outputs = await checkout.up();
+      const { code, output } = await checkout.make("purge", { env: { CONFIRM: checkout.stack } });
+      assert.equal(code, 0, output);
+      assert.deepEqual(inventory(), { volumes: 0, addresses: 0, firewalls: 0, keys: 0 });
+      assert.doesNotMatch(readFileSync(join(checkout.folder, checkout.stackFile), "utf8"), /PRIVATE KEY/);
+    });
+  });
+}

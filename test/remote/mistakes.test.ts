@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+
+import { TestCloud } from "../cloud/testCloud";
+import { RemoteCheckout, stacks, zones } from "../support/remote";
+import { succeed } from "../support/run";
+
+describe("a mistake of the stack remote", function () {
+  this.timeout(5 * 60_000);
+
+  let cloud: TestCloud;
+  let checkout: RemoteCheckout;
+  const { host } = stacks.digitalocean;
+
+  before(async () => {
+    cloud = await TestCloud.start({ ipv6: true, zones });
+    checkout = new RemoteCheckout(cloud);
+    await checkout.configure(stacks.digitalocean);
+  });
+
+  after(async () => {
+    await checkout.dispose();
+    await cloud.dispose();
+  });
+
+  it("is a name outside its zone, told in one sentence before anything is made", async () => {
+    checkout.set({ hostname: "registry.example.org" });
+    const output = await checkout.upFails();
+    assert.match(output, /hostname: "registry\.example\.org" is not in the zone "example\.com"/);
+    assert.deepEqual(cloud.faults.calls, []);
+    checkout.set({ hostname: stacks.digitalocean.hostname });
+  });
+
+  it("is a missing token, told before anything is made", async () => {
+    const output = await checkout.upFails({ env: { DIGITALOCEAN_TOKEN: "" } });
+    assert.match(output, /digitalocean:token: is not set: an API token/);
+    assert.deepEqual(cloud.faults.calls, []);
+  });
+
+  it("is a token that is not accepted", async () => {
+    const output = await checkout.upFails({ env: { DIGITALOCEAN_TOKEN: "dop_v1_wrong" } });
+    assert.match(output, /401.*Unable to authenticate you/);
+    assert.doesNotMatch(output, /dop_v1_wrong/);
+  });
+
+  it("is a region that there isn't", async () => {
+    checkout.set({ host: { ...host, region: "xyz1" } });
+    assert.match(await checkout.upFails(), /422.*region/i);
+    checkout.set({ host });
+  });
+
+  it("is one address too many", async () => {
+    const { limits } = cloud.digitalOcean;
+    const { reservedIps } = limits;
+    limits.reservedIps = 0;
+    try {
+      assert.match(await checkout.upFails(), /reached the limit of reserved IPs/);
+    } finally {
+      limits.reservedIps = reservedIps;
+    }
+  });
+
+  it("is a size that there isn't", async () => {
+    checkout.set({ host: { ...host, size: "s-99vcpu" } });
+    assert.match(await checkout.upFails(), /422.*size/i);
+    checkout.set({ host });
+  });
+
+  it("is a data disk with something else on it, which is left as it was; an empty one is taken next", async () => {
+    const output = await checkout.make("purge", { env: { CONFIRM: checkout.stack } });
+    assert.equal(output.code, 0, output.output);
+    await checkout.configure(stacks.digitalocean);
+    let disk = "";
+    cloud.disks.preload(async (file) => {
+      disk = file;
+      await succeed("mkfs.ext4", ["-q", "-L", "somebody-elses", file]);
+    });
+    const foreign = await checkout.upFails();
+    assert.match(foreign, /the machine did not boot well: the data disk \S+ holds something that is not ours/);
+    assert.match(foreign, /LABEL=somebody-elses/);
+    assert.match(await succeed("blkid", ["-p", disk]), /LABEL="somebody-elses"/);
+    const again = await checkout.make("purge", { env: { CONFIRM: checkout.stack } });
+    assert.equal(again.code, 0, again.output);
+    await checkout.configure(stacks.digitalocean);
+    await checkout.up();
+  });
+
+  it("is a machine that can't be reached; once it can, the next `up` continues", async () => {
+    const [machine] = cloud.machines;
+    await machine?.cutOff(true);
+    checkout.set({ deletion: true });
+    assert.match(await checkout.upFails(), /The machine does not answer[^]*198\.\S+ is reachable|can't be reached/);
+    await machine?.cutOff(false);
+    await checkout.up();
+  });
+
+  it("is a full data disk, told by name, with nothing lost", async () => {
+    const [machine] = cloud.machines;
+    const outputs = await checkout.outputs();
+    const digest = await checkout.push(outputs, "app", "layer");
+    await machine?.fill("/srv/registry");
+    checkout.set({ host: { ...host, generation: 2 } });
+    assert.match(await checkout.upFails(), /the data disk is full: \d+ MiB are left of/);
+    checkout.set({ host: { ...host, generation: 2, dataSize: 2 } });
+    await checkout.up();
+    assert.equal(await checkout.pulls(outputs, "app", digest), true);
+  });
+});

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { stringify } from "yaml";
+
+import type { Machine } from "../cloud/machines";
+import { TestCloud } from "../cloud/testCloud";
+import { RemoteCheckout, zones } from "../support/remote";
+import { succeed } from "../support/run";
+
+describe("the stack remote on a machine of the user's own", function () {
+  this.timeout(5 * 60_000);
+
+  let folder: string;
+  let cloud: TestCloud;
+  let machine: Machine;
+  let checkout: RemoteCheckout;
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "ssh-"));
+    cloud = await TestCloud.start({ zones });
+    for (const key of ["client", "host", "other"])
+      await succeed("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", join(folder, key)]);
+    const config = {
+      users: [{ name: "deploy", groups: "docker", shell: "/bin/bash", ssh_authorized_keys: [publicKey("client")] }],
+      ssh_deletekeys: true,
+      ssh_keys: { ed25519_private: readFileSync(join(folder, "host"), "utf8"), ed25519_public: publicKey("host") },
+      runcmd: [["systemctl", "enable", "--now", "docker"]],
+    };
+    machine = await cloud.boot({
+      ...{ id: "own", hostname: "own", user: "root", keys: [publicKey("client")] },
+      userData: `#cloud-config\n${stringify(config)}`,
+    });
+    await machine.untilBooted();
+    checkout = new RemoteCheckout(cloud);
+    await checkout.configure({
+      target: "ssh",
+      hostname: "registry.example.net",
+      host: { address: machine.address, hostKey: publicKey("host"), keyFile: join(folder, "client") },
+      dns: { provider: "dnsimple", zone: "example.net", account: cloud.dnsimple.account, apiUrl: cloud.dnsimple.url },
+    });
+    await checkout.setSecret("dns.token", cloud.dnsimple.token);
+  });
+
+  after(async () => {
+    await checkout.dispose();
+    await cloud.dispose();
+    rmSync(folder, { recursive: true });
+  });
+
+  function publicKey(name: string): string {
+    return readFileSync(join(folder, `${name}.pub`), "utf8").trim();
+  }
+
+  it("refuses a machine that shows another host key, and sends it nothing", async () => {
+    const host = { address: machine.address, keyFile: join(folder, "client") };
+    checkout.set({ host: { ...host, hostKey: publicKey("other") } });
+    const output = await checkout.upFails();
+    assert.match(output, /Host key verification failed/);
+    assert.match(output, /nothing was changed/);
+    const heard = await machine.succeed("journalctl -u ssh -o cat");
+    assert.match(heard, /\[preauth\]/);
+    assert.doesNotMatch(heard, /Accepted|Failed|authenticating user/);
+    checkout.set({ host: { ...host, hostKey: publicKey("host") } });
+  });
+
+  it("is up from nothing, under a name that DNSimple serves, and takes what is pushed", async () => {
+    const outputs = await checkout.up();
+    assert.deepEqual(await cloud.resolve("registry.example.net", "A"), [machine.address]);
+    const digest = await checkout.push(outputs, "app", "layer");
+    assert.equal(await checkout.pulls(outputs, "app", digest), true);
+    await checkout.assertUnchanged();
+  });
+
+  it("comes back on a machine that has lost all of it", async () => {
+    await machine.succeed("docker rm -f $(docker ps -aq) && docker network prune -f && docker volume prune -f");
+    await checkout.up();
+  });
+
+  it("moves its record with the machine's address, and refuses a token that is not accepted", async () => {
+    await checkout.setSecret("dns.token", "wrong");
+    assert.match(await checkout.upFails(), /DNSimple refuses the record in example\.net: the token is not accepted/);
+    await checkout.setSecret("dns.token", cloud.dnsimple.token);
+    checkout.set({ hostname: "other.example.net" });
+    await checkout.up();
+    assert.deepEqual(await cloud.resolve("other.example.net", "A"), [machine.address]);
+    assert.deepEqual(await cloud.resolve("registry.example.net", "A"), []);
+  });
+
+  it("leaves the machine as it was, but for the data volume, when it is destroyed", async () => {
+    const { code, output } = await checkout.make("destroy");
+    assert.equal(code, 0, output);
+    assert.match(output, /Kept: volume private-registry-\w+-data/);
+    assert.equal((await machine.succeed("docker ps -aq; docker network ls -q --filter type=custom")).trim(), "");
+    assert.match(await machine.succeed("docker volume ls -q"), /^private-registry-\w+-data\s*$/);
+    assert.deepEqual(await cloud.resolve("other.example.net", "A"), []);
+  });
+});

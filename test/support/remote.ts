@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { basicAuthorization, digestOf, emptyConfig, manifestOf, RegistryClient } from "../../scripts/client";
+import type { Outputs } from "../../scripts/pulumi";
+import type { TestCloud } from "../cloud/testCloud";
+import { Checkout } from "./checkout";
+import { run, type Result, type RunOptions } from "./run";
+
+/** The zones that a cloud for tests has before anything is made. */
+export const zones = { digitalOcean: ["example.com"], route53: ["example.org"], dnsimple: ["example.net"] } as const;
+
+/** A stack on a machine of a cloud for tests, with the settings that a user would write. */
+export const stacks = {
+  digitalocean: {
+    target: "digitalocean",
+    hostname: "registry.example.com",
+    host: { sshFrom: ["0.0.0.0/0"], dataSize: 1 },
+    dns: { provider: "digitalocean", zone: "example.com" },
+  },
+  aws: {
+    target: "aws",
+    hostname: "registry.example.org",
+    host: { sshFrom: ["0.0.0.0/0"], dataSize: 1 },
+    dns: { provider: "route53", zone: "example.org" },
+  },
+} as const;
+
+export type CloudTarget = keyof typeof stacks;
+
+/** A checkout whose stack runs on a machine of a cloud for tests. */
+export class RemoteCheckout extends Checkout {
+  constructor(
+    private readonly cloud: TestCloud,
+    env: NodeJS.ProcessEnv = {},
+  ) {
+    super({ ...cloud.env, ...env });
+  }
+
+  /** `make up`, which must succeed with every proof. */
+  async up(): Promise<Outputs> {
+    const { code, output } = await this.make("up");
+    assert.equal(code, 0, output);
+    assert.doesNotMatch(output, /✗/);
+    return this.outputs();
+  }
+
+  /** `make up`, which must fail; gives what it says, without the colours and the progress. */
+  async upFails(options: RunOptions = {}): Promise<string> {
+    const { code, output } = await this.make("up", options);
+    assert.notEqual(code, 0, output);
+    return output;
+  }
+
+  async assertUnchanged(): Promise<void> {
+    const { code, output } = await this.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes");
+    assert.equal(code, 0, output);
+  }
+
+  /** Runs something with a client that reaches the registry by its name, at the address that its record holds. */
+  async asking<T>(outputs: Outputs, ask: (client: RegistryClient) => Promise<T>): Promise<T> {
+    const [address] = await this.cloud.resolve(new URL(outputs.url).hostname, "A");
+    assert.ok(address, "the name does not resolve");
+    const client = new RegistryClient(outputs.url, outputs.caCertificate, outputs.passwords, address);
+    return ask(client).finally(() => client.close());
+  }
+
+  /** Pushes an artifact; gives its digest. */
+  push(outputs: Outputs, repository: string, content: string): Promise<string> {
+    const layer = Buffer.from(content);
+    const manifest = manifestOf(layer);
+    return this.asking(outputs, async (client) => {
+      const answers = [
+        await client.pushBlob("admin", repository, layer),
+        await client.pushBlob("admin", repository, emptyConfig),
+        await client.pushManifest("admin", repository, digestOf(manifest), manifest),
+      ];
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        [201, 201, 201],
+      );
+      return digestOf(manifest);
+    });
+  }
+
+  pulls(outputs: Outputs, repository: string, digest: string): Promise<boolean> {
+    const path = `/v2/${repository}/manifests/${digest}`;
+    return this.asking(outputs, async (client) => (await client.ask("GET", path, { as: "admin" })).status === 200);
+  }
+
+  /** A client that looks the name up for itself, as the DNS server of the cloud answers, and checks the certificate. */
+  async skopeo(outputs: Outputs, ...args: readonly string[]): Promise<Result> {
+    const { hostname, host } = new URL(outputs.url);
+    const folder = mkdtempSync(join(tmpdir(), "skopeo-"));
+    try {
+      const [address = ""] = await this.cloud.resolve(hostname, "A");
+      const auth = basicAuthorization("admin", outputs.passwords["admin"] ?? "").replace("Basic ", "");
+      writeFileSync(join(folder, "hosts"), `${address} ${hostname}\n`);
+      writeFileSync(join(folder, "ca.crt"), outputs.caCertificate);
+      writeFileSync(join(folder, "auth.json"), JSON.stringify({ auths: { [host]: { auth } } }), { mode: 0o600 });
+      // In a mount namespace of its own, so that nobody else's names change.
+      const script =
+        'mount --bind "$1/hosts" /etc/hosts; folder=$1; shift; exec skopeo --insecure-policy "$@" --authfile "$folder/auth.json"';
+      return await run("unshare", [
+        "--mount",
+        "sh",
+        "-ec",
+        script,
+        "-",
+        folder,
+        ...args.map((arg) => arg.replace("CERTS", folder)),
+      ]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+}
