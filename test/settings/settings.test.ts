@@ -45,23 +45,47 @@ describe("settings", () => {
     assert.deepEqual(settings.images, { registry: "registry:3.1.1", proxy: "nginx:1.30.6-alpine" });
   });
 
+  /** A stack file as Pulumi hands it over, secrets in clear. */
+  function rawOf(text: string): RawSettings {
+    const { config } = parse(text.replaceAll(/^ +secure: .*$/gm, "        secret")) as {
+      config: Record<string, unknown>;
+    };
+    return Object.fromEntries(
+      Object.entries(config).map(([key, value]) => [
+        key.replace("private-registry:", ""),
+        typeof value === "string" ? value : JSON.stringify(value),
+      ]),
+    );
+  }
+
+  /** Brings the examples of a stack file to life. */
+  function alive(text: string): string {
+    return text.replace(/^ {2}# (private-registry:| {2})/gm, "  $1");
+  }
+
   it("takes the tracked Pulumi.dev1.yaml as it stands, and with every example in it brought to life", () => {
     const text = readFileSync("Pulumi.dev1.yaml", "utf8");
-    const alive = text
-      .replace(/^ {2}# (private-registry:| {2})/gm, "  $1")
-      .replace(/^ {8}secure: .*$/m, "        secret");
-    for (const source of [text, alive]) {
-      const { config } = parse(source) as { config: Record<string, unknown> };
-      const raw = Object.fromEntries(
-        Object.entries(config).map(([key, value]) => [
-          key.replace("private-registry:", ""),
-          typeof value === "string" ? value : JSON.stringify(value),
-        ]),
-      );
+    for (const source of [text, alive(text)]) {
+      const raw = rawOf(source);
       const unknown = problemsOf(raw).filter((problem) => problem.includes("no such setting"));
       assert.deepEqual(unknown, []);
-      assert.equal(Object.keys(raw).length, source === alive ? Object.keys(declared).length + 4 : 1);
+      assert.equal(Object.keys(raw).length, source === text ? 1 : Object.keys(declared).length + 5);
     }
+  });
+
+  it("takes the tracked Pulumi.remote.yaml as it stands, and with each example in it brought to life", () => {
+    const text = readFileSync("Pulumi.remote.yaml", "utf8");
+    const env = { DIGITALOCEAN_TOKEN: "token", AWS_REGION: "eu-central-1" };
+    const base = rawOf(text);
+    const examples = text.split("\n\n").filter((paragraph) => /^ {2}# private-registry:/m.test(paragraph));
+    const settings = examples.map((example) => rawOf(`config:\n${alive(example)}`));
+    const whole = rawOf(alive(text.slice(0, text.indexOf("  # AWS:"))));
+    for (const raw of [base, whole, ...settings.map((more) => ({ ...base, ...more }))])
+      assert.deepEqual(parseWith(raw, env).problems, []);
+    assert.deepEqual(
+      settings.map((more) => Object.keys(more).join()),
+      ["target,host", "target,host", "dns", "dns"],
+    );
   });
 
   it("carries no encryption salt in a tracked stack file", () => {

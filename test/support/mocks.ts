@@ -39,6 +39,10 @@ interface Registration {
   getIgnorechangesList(): string[];
 }
 
+interface Monitor {
+  registerResource: (request: Registration, answer: unknown) => unknown;
+}
+
 function optionsOf(request: Registration): Options {
   const nameOf = (urn: string) => urn.split("::")[3] ?? "";
   return {
@@ -107,11 +111,11 @@ export async function record<T>(
     false,
   );
   // The mocks themselves are not told of options; they are called at once.
-  const monitor = pulumi.runtime.getMonitor() as unknown as pulumi.runtime.MockMonitor;
+  const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
-  monitor.registerResource = (request: Registration, callback) => {
+  monitor.registerResource = (request, answer) => {
     options = optionsOf(request);
-    return register(request, callback);
+    return register(request, answer);
   };
   const project = process.cwd();
   const folder = mkdtempSync(join(tmpdir(), "program-"));
