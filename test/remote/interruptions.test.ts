@@ -109,10 +109,8 @@ describe("`make up` of the stack remote, killed", function () {
       const outputs = await checkout.outputs();
       const digest = await checkout.push(outputs, "app", "layer");
       for (const condition of [
-        "true",
         "ss -ltn | grep -q :22",
         "journalctl -u ssh | grep -q 'Accepted publickey'",
-        "test -e /var/lib/cloud/instance/boot-finished",
         "mountpoint -q /srv/registry",
         "docker ps | grep -q registry",
       ]) {
@@ -124,12 +122,12 @@ describe("`make up` of the stack remote, killed", function () {
 
     /** Makes the replacement of the host key stop in its middle. */
     async function stuckInReplacement(machine: Machine): Promise<void> {
-      await machine.succeed(
-        "printf '#!/bin/sh\\nsleep 20\\nexec /usr/bin/ssh-keygen \"$@\"\\n' >/usr/local/bin/ssh-keygen",
-      );
-      await machine.succeed("chmod +x /usr/local/bin/ssh-keygen");
+      const slow = '#!/bin/sh\\nsleep 20\\nexec /usr/bin/ssh-keygen "$@"\\n';
+      const program = "/usr/local/bin/ssh-keygen";
+      // As soon as the machine is there.
+      await until(machine, `printf '${slow}' >${program} && chmod +x ${program}`);
       await until(machine, "test -s /etc/ssh/ssh_host_ed25519_key.new");
-      await machine.succeed("rm /usr/local/bin/ssh-keygen");
+      await machine.succeed(`rm ${program}`);
     }
 
     it("in the middle of the replacement of the host key, locks nobody out", async () => {
