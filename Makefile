@@ -42,7 +42,7 @@ smoke: tools ## prove that the live registry works
 
 .PHONY: ssh
 ssh: tools ## sign in to the stack's machine
-	@$(pulumi_env); $(engine_env); ssh -t "$${DOCKER_HOST#ssh://}"
+	@$(pulumi_env); $(engine_env); [ "$$ENGINE" = machine ] || { echo "Stack $(STACK) has no machine to sign in to." >&2; exit 1; }; ssh -t "$$DOCKER_HOST"
 
 .PHONY: logs
 logs: tools ## show what the containers say
@@ -65,7 +65,7 @@ npm_ci := npm ci --no-audit --no-fund --loglevel=error
 
 .PHONY: tools
 tools: node_modules/.package-lock.json
-	@! grep -Eqs '(target|provider)"?: *"?(aws|digitalocean|dnsimple|route53)' Pulumi.$(STACK).yaml || $(MAKE) -s clouds
+	@! grep -Eqs '^[^#]*(target|provider)["'\'']?: *["'\'']?(aws|digitalocean|dnsimple|route53)' Pulumi.$(STACK).yaml || $(MAKE) -s clouds
 	@scripts/install-tools
 
 # npm writes this file last, so an installation that was cut short is done again.
@@ -93,7 +93,7 @@ test-remote: clouds tools ## of these tests, those of machines in a cloud, as ro
 	@scripts/test "test/remote/*.test.ts"
 
 .PHONY: test-aws
-test-aws: clouds tools ## what AWS is asked for, told to its real plugin and an AWS in memory (6 minutes, the first time 10 more)
+test-aws: clouds tools ## what AWS is asked for, by its real plugin, of an AWS in memory (7 minutes, 10 more the first time)
 	@node_modules/.bin/mocha --reporter test/support/reporter.cjs test/aws/aws.spec.ts
 
 .PHONY: bench

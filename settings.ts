@@ -161,7 +161,16 @@ export function parseSettings(
     dns: parseDns(raw["dns"], hostname, engine?.address, problems),
   };
   checkClouds(settings, environment, problems);
+  checkSshPort(settings, problems);
   return { settings, problems: problems.all };
+}
+
+/** A machine that is made for a registry is signed in to at port 22. */
+function checkSshPort({ host, port, anonymous }: Parsed, problems: Problems): void {
+  if (host === undefined || "engine" in host) return;
+  for (const [setting, number] of Object.entries({ port, "anonymous.port": anonymous?.port }))
+    if (number === 22)
+      problems.add(setting, "port 22 is the machine's own, for SSH", configCommand("set", setting, "443"));
 }
 
 /** What the clouds' own providers would miss only when the first resource is under way. */

@@ -118,7 +118,9 @@ export class HostReader {
   }
 }
 
-function parseNetwork(text: string): string | undefined {
+function parseNetwork(given: string): string | undefined {
+  // Clouds write them so, and would see a change in any other way.
+  const text = given.toLowerCase();
   const [address = "", length, ...rest] = text.split("/");
   const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
   if (bits < 0 || rest.length > 0) return undefined;

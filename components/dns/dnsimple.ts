@@ -46,7 +46,7 @@ const provider: pulumi.dynamic.ResourceProvider<Inputs, Inputs> = {
       const record = { name: name === "@" ? "" : name, type, ttl, content: value };
       // One that a run made before it was cut short is the one that is wanted.
       const { data: same } = await zones.listZoneRecords(account, zone, { name: record.name, type });
-      const [made] = same.filter(({ content }) => content === value);
+      const made = same.find((each) => each.name === record.name && each.type === type && each.content === value);
       return made ?? (await zones.createZoneRecord(account, zone, record)).data;
     });
     return { id: String(id), outs: inputs };

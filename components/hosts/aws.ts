@@ -2,6 +2,7 @@ import * as aws from "@pulumi/aws";
 import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
+import { configCommand, UserError } from "../../problems";
 import type { DockerHost, HostMachine, MachineLogin } from "./dockerHost";
 import { Kept } from "./kept";
 import { type CloudMachineArgs, Machine, machineDataPath, MachineKeys } from "./machine";
@@ -40,7 +41,7 @@ export class AwsDockerHost extends pulumi.ComponentResource implements DockerHos
     const { keys, instance, ip, joined } = createMachine(name, args, this);
     const machine = new Machine(
       `${name}-machine`,
-      { keys, id: instance.id, address: ip.publicIp, dataSize: args.dataSize },
+      { keys, id: instance.id, address: ip.publicIp, dataSize: args.dataSize, size: args.size },
       { parent: this, dependsOn: joined },
     );
     this.provider = machine.provider;
@@ -78,7 +79,7 @@ export function createMachine(name: string, args: AwsDockerHostArgs, host: pulum
   ).value;
   const { availabilityZone, vpcId } = aws.ec2.getSubnetOutput({ id: subnet }, parent);
 
-  const keys = new MachineKeys(`${name}-keys`, parent);
+  const keys = new MachineKeys(`${name}-keys`, { edition: `${args.image} ${String(args.generation)}` }, parent);
   const volume = new aws.ebs.Volume(
     `${name}-data`,
     { availabilityZone, size: args.dataSize, type: "gp3", encrypted: true, tags: { Name: `${name}-data` } },
@@ -106,7 +107,7 @@ export function createMachine(name: string, args: AwsDockerHostArgs, host: pulum
       keyName: keyPair.keyName,
       // It asks for packages before it has its Elastic IP.
       associatePublicIpAddress: true,
-      ...(args.ipv6 && { ipv6AddressCount: 1 }),
+      ipv6AddressCount: args.ipv6 ? 1 : 0,
       userData: keys.userData(pulumi.interpolate`/dev/disk/by-id/${volume.id.apply(deviceOf)}`, args.generation),
       userDataReplaceOnChange: true,
       metadataOptions: { httpEndpoint: "enabled", httpTokens: "required", httpPutResponseHopLimit: 1 },
@@ -118,12 +119,13 @@ export function createMachine(name: string, args: AwsDockerHostArgs, host: pulum
       // The next one takes its disk and its address over.
       deleteBeforeReplace: true,
       additionalSecretOutputs: ["userData"],
-      // With the Elastic IP it reads otherwise, and would be replaced for it.
+      // Without any public address it reads otherwise, and would be replaced for it.
       ignoreChanges: ["associatePublicIpAddress"],
     },
   );
   const moved = { parent: host, deleteBeforeReplace: true };
-  const ip = new aws.ec2.Eip(`${name}-ip`, { domain: "vpc", tags }, parent);
+  // Where the volume can't go, as to another zone, the address isn't given up either.
+  const ip = new aws.ec2.Eip(`${name}-ip`, { domain: "vpc", tags }, { parent: host, dependsOn: volume });
   const association = new aws.ec2.EipAssociation(
     `${name}-ip-association`,
     { allocationId: ip.allocationId, instanceId: instance.id, allowReassociation: true },
@@ -131,7 +133,8 @@ export function createMachine(name: string, args: AwsDockerHostArgs, host: pulum
   );
   const attachment = new aws.ec2.VolumeAttachment(
     `${name}-data-attachment`,
-    { volumeId: volume.id, instanceId: instance.id, deviceName: "/dev/sdf" },
+    // A disk that is in use stays attached: a machine that hangs can't let go of it, one that is off has.
+    { volumeId: volume.id, instanceId: instance.id, deviceName: "/dev/sdf", stopInstanceBeforeDetaching: true },
     moved,
   );
   return { keys, instance, ip, joined: [association, attachment] };
@@ -149,7 +152,14 @@ function defaultSubnet(opts: pulumi.InvokeOptions): pulumi.Output<string> {
     { name: "vpc-id", values: [vpc.id] },
     { name: "default-for-az", values: ["true"] },
   ];
-  return aws.ec2.getSubnetsOutput({ filters }, opts).ids.apply((ids) => [...ids].sort()[0] ?? "");
+  return aws.ec2.getSubnetsOutput({ filters }, opts).ids.apply((ids) => {
+    const [first] = [...ids].sort();
+    if (first !== undefined) return first;
+    throw new UserError(
+      "host.subnet: the default VPC of this region has no subnet. " +
+        `Name another one: ${configCommand("set", "host.subnet", "subnet-0123456789abcdef0")}`,
+    );
+  });
 }
 
 /** How the kernel calls the NVMe device of a volume: by its id, without the dash. */

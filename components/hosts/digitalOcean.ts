@@ -8,7 +8,7 @@ import { type CloudMachineArgs, Machine, machineDataPath, MachineKeys } from "./
 export interface DigitalOceanDockerHostArgs extends CloudMachineArgs {
   /** `fra1`. A change would move disk and address, which can't move: it is refused while there is a data disk. */
   readonly region: string;
-  /** `s-1vcpu-2gb`. A change resizes the Droplet, which is off meanwhile. */
+  /** `s-1vcpu-2gb`. A change resizes the Droplet, which is switched off for it: transfers are cut. */
   readonly size: string;
   /** `ubuntu-24-04-x64`: a Debian or Ubuntu. A change replaces the Droplet. */
   readonly image: string;
@@ -34,10 +34,10 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
     // Names in the cloud get an ending of their own each: what a run that was killed left there is in nobody's way.
     const cloudName = cloudNameOf(name);
 
-    const keys = new MachineKeys(`${name}-keys`, parent);
+    const keys = new MachineKeys(`${name}-keys`, { edition: `${args.image} ${String(args.generation)}` }, parent);
     const volume = new digitalocean.Volume(
       `${cloudName}-data`,
-      { region: args.region, size: args.dataSize, description: "All that was pushed" },
+      { region: args.region, size: args.dataSize },
       { parent: this, protect: true },
     );
     const sshKey = new digitalocean.SshKey(
@@ -52,6 +52,8 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
         name: cloudName,
         region: args.region,
         size: args.size,
+        // Its own disk can't shrink again, and nothing of worth is on it.
+        resizeDisk: false,
         image: args.image,
         ipv6: true,
         // Or a password for root would be mailed.
@@ -62,17 +64,19 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
       { parent: this, deleteBeforeReplace: true, additionalSecretOutputs: ["userData"] },
     );
     const dropletId = droplet.id.apply(Number);
-    const joined = { parent: this, deleteBeforeReplace: true };
-    const ip = new digitalocean.ReservedIp(`${name}-ip`, { region: args.region }, parent);
-    const assignment = new digitalocean.ReservedIpAssignment(
-      `${name}-ip-assignment`,
-      { ipAddress: ip.ipAddress, dropletId },
-      joined,
-    );
+    const moved = { parent: this, deleteBeforeReplace: true };
+    // Where the volume can't go, as to another region, the address isn't given up either.
+    const ip = new digitalocean.ReservedIp(`${name}-ip`, { region: args.region }, { parent: this, dependsOn: volume });
     const attachment = new digitalocean.VolumeAttachment(
       `${name}-data-attachment`,
       { volumeId: volume.id, dropletId },
-      joined,
+      moved,
+    );
+    // One after the other: a Droplet takes one such order at a time.
+    const assignment = new digitalocean.ReservedIpAssignment(
+      `${name}-ip-assignment`,
+      { ipAddress: ip.ipAddress, dropletId },
+      { ...moved, dependsOn: attachment },
     );
     const firewall = new digitalocean.Firewall(
       `${cloudName}-firewall`,
@@ -97,7 +101,7 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
 
     const machine = new Machine(
       `${name}-machine`,
-      { keys, id: droplet.id, address: ip.ipAddress, dataSize: args.dataSize },
+      { keys, id: droplet.id, address: ip.ipAddress, dataSize: args.dataSize, size: args.size },
       { parent: this, dependsOn: [assignment, attachment, firewall] },
     );
     this.provider = machine.provider;
@@ -110,7 +114,11 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
   }
 }
 
-/** A stack's name as DigitalOcean takes names: lower-case letters, digits and dashes. */
+/** A name as DigitalOcean takes it: lower-case letters, digits and dashes, 64 with the endings that it gets. */
 function cloudNameOf(name: string): string {
-  return name.toLowerCase().replaceAll(/[^a-z0-9-]+/g, "-");
+  return name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, "-")
+    .slice(0, 44)
+    .replace(/-+$/, "");
 }

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
@@ -28,21 +30,27 @@ export interface CloudMachineArgs {
   readonly generation: number;
 }
 
+export interface MachineKeysArgs {
+  /** What the machine is made of: other words are about another machine, which gets other host keys. */
+  readonly edition: string;
+}
+
 /**
- * The keys of a machine, all of them in the state before it exists: that of the client that signs in, the host key that
- * the user data gives it, and the one that replaces that. They outlive the machine.
+ * The keys of a machine, all of them in the state before it exists: that of the client that signs in, which stays; the
+ * host key that the user data gives the machine, and the one that replaces that, which no two machines share.
  */
 export class MachineKeys extends pulumi.ComponentResource {
   readonly client: tls.PrivateKey;
   readonly boot: tls.PrivateKey;
   readonly host: tls.PrivateKey;
 
-  constructor(name: string, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: MachineKeysArgs, opts?: pulumi.ComponentResourceOptions) {
     super("privateregistry:index:MachineKeys", name, {}, opts);
     const key = (of: string) => new tls.PrivateKey(`${name}-${of}`, { algorithm: "ED25519" }, { parent: this });
+    const edition = createHash("sha256").update(args.edition).digest("hex").slice(0, 8);
     this.client = key("client");
-    this.boot = key("boot");
-    this.host = key("host");
+    this.boot = key(`boot-${edition}`);
+    this.host = key(`host-${edition}`);
     this.registerOutputs({});
   }
 
@@ -75,6 +83,8 @@ export interface MachineArgs {
   readonly address: pulumi.Input<string>;
   /** The size of its data disk, GiB. A change grows the file system. */
   readonly dataSize: number;
+  /** The size of the machine; for another one it is off for a while, and waited for. */
+  readonly size: string;
 }
 
 /**
@@ -106,10 +116,10 @@ export class Machine extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const prepared = new MachineStep<PrepareStep & { readonly dataSize: number }>(
+    const prepared = new MachineStep<PrepareStep & Pick<MachineArgs, "dataSize" | "size">>(
       `${name}-prepared`,
       "Prepared",
-      { ...login, hostKey, dataSize: args.dataSize },
+      { ...login, hostKey, dataSize: args.dataSize, size: args.size },
       { parent: this, dependsOn: replaced },
     );
 

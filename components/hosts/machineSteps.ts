@@ -5,8 +5,11 @@
 import { UserError } from "../../problems";
 import { type SshLogin, SshSession } from "./sshSession";
 
-/** How long a machine may take from its creation to the end of cloud-init. */
+/** How long a machine may take to be reached after its creation, and then to the end of cloud-init. */
 const bootSeconds = 15 * 60;
+
+/** How much must be free on the data disk, MiB: a full one would show as errors of every kind later on. */
+const leastFree = 64;
 
 export type Verb = "create" | "update" | "delete";
 
@@ -38,25 +41,30 @@ export interface PrepareStep extends Omit<SshLogin, "hostKeys"> {
 /** Gives the machine its own host key; a machine that has it already, from a run that was cut short, keeps it. */
 async function replaceHostKey(step: HostKeyStep): Promise<void> {
   const { bootKey, hostKey, privateHostKey } = step;
-  await withSession({ ...step, hostKeys: [bootKey, hostKey] }, bootSeconds, async (session) => {
-    if (session.hostKey === hostKey) return;
-    await session.succeed("sudo /usr/local/sbin/replace-host-key", privateHostKey);
+  const either = { ...step, hostKeys: [bootKey, hostKey] };
+  const shown = await withSession(either, bootSeconds, async (session) => {
+    if (session.hostKey !== hostKey) await session.succeed("sudo /usr/local/sbin/replace-host-key", privateHostKey);
+    return session.hostKey;
   });
-  await withSession({ ...step, hostKeys: [hostKey] }, 60, () => Promise.resolve());
+  // Who listens there takes a moment to read the new one.
+  for (let tries = 30, now = shown; now !== hostKey; tries--) {
+    if (tries === 0) throw new UserError(`${step.address} goes on showing the host key that it booted with`);
+    now = await withSession(either, 60, (session) => Promise.resolve(session.hostKey));
+  }
 }
 
 /** Waits for the machine to have booted, mounts its data disk and sees the engine answer. */
 async function prepare(step: PrepareStep, created: boolean): Promise<void> {
   await withSession({ ...step, hostKeys: [step.hostKey] }, bootSeconds, async (session) => {
     // A boot that failed has failed for good; what counts is whether the machine can be used now.
-    const boot = await session.run("cloud-init status --wait");
+    const boot = await session.run("cloud-init status --wait", "", bootSeconds);
     try {
-      await session.succeed("sudo /usr/local/sbin/mount-data");
-      await session.succeed("sudo /usr/bin/systemctl start docker.service");
+      await session.succeed("sudo /usr/local/sbin/mount-data", "", 600);
+      await checkSpace(session);
+      await session.succeed("sudo systemctl start docker.service", "", 600);
       await session.succeed("docker version");
     } catch (error) {
-      // It ends with 2 where it succeeded but has something to remark.
-      if (boot.code === 0 || boot.code === 2) throw error;
+      if (boot.code === 0) throw error;
       const log = await session.run("tail -n 30 /var/log/cloud-init-output.log");
       const why = error instanceof Error ? error.message : String(error);
       throw new Error(`the machine did not boot well: ${why}\nThe end of cloud-init's log:\n${log.output}`, {
@@ -67,11 +75,17 @@ async function prepare(step: PrepareStep, created: boolean): Promise<void> {
   });
 }
 
+async function checkSpace(session: SshSession): Promise<void> {
+  const free = await session.succeed(". /etc/registry-data && df --output=avail -B 1M $FOLDER | tail -n 1");
+  if (Number(free) >= leastFree) return;
+  throw new Error(`the data disk is full: ${free.trim()} MiB are left. A larger host.dataSize makes it grow`);
+}
+
 /** Ends what runs and lets go of the data disk, where the machine can still be reached. */
 async function release(step: PrepareStep): Promise<void> {
   try {
     await withSession({ ...step, hostKeys: [step.hostKey] }, 20, (session) =>
-      session.succeed("sudo /usr/local/sbin/release-data"),
+      session.succeed("sudo /usr/local/sbin/release-data", "", 120),
     );
   } catch (error) {
     // It is on its way out: it must not be in the way.

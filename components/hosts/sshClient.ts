@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /** Where clients of a stack's machine find its private key, from the project's folder, which is where Pulumi runs. */
@@ -9,7 +9,10 @@ export function keyFileOf(stack: string): string {
 /** Writes the private key of a stack's machine, for this user alone. OpenSSH takes a key from a file only. */
 export function writeKeyFile(stack: string, privateKey: string): string {
   const file = keyFileOf(stack);
-  if (read(file) === privateKey) return file;
+  if (read(file) === privateKey) {
+    chmodSync(file, 0o600); // A copy that was restored may have another mode, and OpenSSH then refuses it.
+    return file;
+  }
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const part = `${file}.${String(process.pid)}`;
   writeFileSync(part, privateKey, { mode: 0o600 });
@@ -42,7 +45,7 @@ export function pinnedOptions(hostKey: string, keyFile?: string): string[] {
     "GlobalKnownHostsFile=/dev/null",
     `HostKeyAlgorithms=${algorithm}`,
     `KnownHostsCommand=/bin/echo %H ${algorithm} ${key}`,
-    ...(keyFile === undefined ? [] : ["IdentitiesOnly=yes", `IdentityFile=${keyFile}`]),
+    ...(keyFile === undefined ? [] : ["IdentitiesOnly=yes", `IdentityFile="${keyFile}"`]),
   ];
   return options.flatMap((option) => ["-o", option]);
 }

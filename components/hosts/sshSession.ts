@@ -83,10 +83,18 @@ export class SshSession {
     });
   }
 
-  /** @param input What the command reads. */
-  run(command: string, input = ""): Promise<Outcome> {
+  /**
+   * @param input What the command reads.
+   * @param seconds For how long it may run.
+   */
+  run(command: string, input = "", seconds = 120): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      this.client.once("close", () => reject(new Error(`the connection broke during \`${command}\``)));
+      const fail = (why: string) => () => reject(new Error(`${why} \`${command}\``));
+      const timer = setTimeout(() => {
+        fail(`no answer within ${String(seconds)} s from`)();
+        this.client.destroy();
+      }, seconds * 1000);
+      this.client.once("close", fail("the connection broke during"));
       this.client.exec(command, (error, channel) => {
         if (error) return reject(error);
         let output = "";
@@ -94,15 +102,18 @@ export class SshSession {
         channel.on("data", (chunk: Buffer) => (output += chunk.toString()));
         channel.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
         channel.on("exit", (status: number | null) => (code = status));
-        channel.on("close", () => resolve({ code, output: output.trim() }));
+        channel.on("close", () => {
+          clearTimeout(timer);
+          resolve({ code, output: output.trim() });
+        });
         channel.end(input);
       });
     });
   }
 
   /** The same for a command that must succeed. */
-  async succeed(command: string, input = ""): Promise<string> {
-    const { code, output } = await this.run(command, input);
+  async succeed(command: string, input = "", seconds = 120): Promise<string> {
+    const { code, output } = await this.run(command, input, seconds);
     if (code !== 0) throw new Error(output || `\`${command}\` ended with ${String(code)}`);
     return output;
   }

@@ -88,6 +88,7 @@ describe("a stack from nothing to nothing", function () {
 
   it("exports exactly the contract", () => {
     assert.deepEqual(Object.keys(outputs).sort(), [
+      "address",
       "anonymousEndpoint",
       "caCertificate",
       "caFingerprint",
@@ -95,6 +96,7 @@ describe("a stack from nothing to nothing", function () {
       "endpoint",
       "loginCommand",
       "passwords",
+      "records",
       "url",
       "usernames",
     ]);

@@ -14,8 +14,8 @@ export const computed: ProviderOutputs = {
   }),
   "tls:index/privateKey:PrivateKey": (_, name) => ({
     privateKeyPem: pulumi.secret(authority.key),
-    privateKeyOpenssh: pulumi.secret(`private ${name}`),
-    publicKeyOpenssh: `ssh-ed25519 ${name}\n`,
+    privateKeyOpenssh: pulumi.secret(`private ${withoutEdition(name)}`),
+    publicKeyOpenssh: `ssh-ed25519 ${withoutEdition(name)}\n`,
   }),
   "tls:index/selfSignedCert:SelfSignedCert": () => ({ certPem: authority.certificate }),
   "tls:index/certRequest:CertRequest": () => ({ certRequestPem: "request" }),
@@ -26,13 +26,20 @@ export const computed: ProviderOutputs = {
   "docker:index/container:Container": () => ({ exitCode: 0, containerLogs: "" }),
   "digitalocean:index/reservedIp:ReservedIp": () => ({ ipAddress: "192.0.2.1" }),
   "digitalocean:index/droplet:Droplet": () => ({ id: "4711", ipv6Address: "2001:db8::1" }),
+  "digitalocean:index/volume:Volume": () => ({ id: "volume-1", name: "registry-data" }),
   "digitalocean:index/sshKey:SshKey": () => ({ fingerprint: "fingerprint" }),
   "aws:ec2/eip:Eip": () => ({ publicIp: "192.0.2.1", allocationId: "eipalloc-1" }),
   "aws:ec2/instance:Instance": () => ({ id: "i-1", ipv6Addresses: ["2001:db8::1"] }),
   "aws:ebs/volume:Volume": () => ({ id: "vol-1" }),
+  "aws:ec2/keyPair:KeyPair": () => ({ keyName: "key-1" }),
   "aws:ec2/getVpc:getVpc": () => ({ id: "vpc-1" }),
   "aws:ec2/getSubnets:getSubnets": () => ({ ids: ["subnet-2", "subnet-1"] }),
   "aws:ec2/getSubnet:getSubnet": () => ({ availabilityZone: "eu-central-1a", vpcId: "vpc-1" }),
   "aws:ssm/getParameter:getParameter": () => ({ insecureValue: "ami-1" }),
   "aws:route53/getZone:getZone": () => ({ zoneId: "Z1" }),
 };
+
+/** The name of a machine's key without what tells one machine from the next. */
+export function withoutEdition(name: string): string {
+  return name.replace(/-[0-9a-f]{8}$/, "");
+}

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 
 import type { Settings } from "../../settings";
-import type { HostSettings } from "../../settings/host";
+import type { HostSettings, Target } from "../../settings/host";
 
 interface Declaration {
   readonly type: string;
@@ -41,3 +41,30 @@ export const settings: Settings = {
   limits: { guessesPerMinute: 30 },
   certificate: { mode: "selfSigned" },
 };
+
+const cloud = {
+  dataSize: 50,
+  sshFrom: ["203.0.113.7/32"],
+  registryFrom: ["0.0.0.0/0", "::/0"],
+  generation: 1,
+} as const;
+
+/** A host of each kind. */
+export const hosts = {
+  local: {
+    target: "local",
+    engine: { ...localHost.engine, host: "tcp://192.168.99.100:2376", address: "192.168.99.100" },
+  },
+  ssh: {
+    target: "ssh",
+    engine: {
+      host: "ssh://deploy@203.0.113.10",
+      address: "203.0.113.10",
+      foundBy: "host.address",
+      setting: "host.address",
+      sshOptions: ["-o", "BatchMode=yes"],
+    },
+  },
+  digitalocean: { target: "digitalocean", region: "fra1", size: "s-1vcpu-2gb", image: "ubuntu-24-04-x64", ...cloud },
+  aws: { target: "aws", size: "t3.small", image: "/ubuntu/ami-id", ipv6: false, ...cloud },
+} as const satisfies { [T in Target]: Extract<HostSettings, { target: T }> };
