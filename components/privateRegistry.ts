@@ -178,7 +178,7 @@ function boundTo(machine: HostMachine | undefined): pulumi.ResourceTransformatio
 
 /** The records by which a hostname leads to an address. */
 function recordsOf(hostname: string, ipv4Address: string, ipv6Address: string): string[] {
-  if (isIP(hostname) !== 0 || isLoopback(hostname) || hostname === ipv4Address) return [];
+  if (isIP(hostname) !== 0 || isLoopback(hostname) || isIP(ipv4Address) !== 4) return [];
   return [`${hostname} A ${ipv4Address}`, ...(ipv6Address === "" ? [] : [`${hostname} AAAA ${ipv6Address}`])];
 }
 

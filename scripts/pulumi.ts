@@ -54,8 +54,8 @@ export interface Outputs {
   readonly checkCommand: string;
   readonly address: string;
   readonly records: string[];
-  /** Not there where the machine is the user's own. */
-  readonly login?: MachineLogin;
+  /** Null where the machine is the user's own; not there before the first `up`. */
+  readonly login?: MachineLogin | null;
 }
 
 /** How one signs in to the machine that a stack made. */

@@ -30,6 +30,7 @@ class Machine {
   readonly commands: string[] = [];
   readonly inputs: string[] = [];
   private readonly server: Server;
+  private readonly clients = new Set<Connection>();
 
   constructor(
     hostKey: { readonly private: string },
@@ -50,9 +51,12 @@ class Machine {
 
   stop(): void {
     this.server.close();
+    // Also those of a test that failed.
+    for (const client of this.clients) client.end();
   }
 
   private serve(client: Connection): void {
+    this.clients.add(client);
     client.on("error", () => undefined); // Of a client that went away.
     client.on("authentication", (context) => {
       this.attempts++;

@@ -94,6 +94,7 @@ describe("a stack from nothing to nothing", function () {
       "caFingerprint",
       "checkCommand",
       "endpoint",
+      "login",
       "loginCommand",
       "passwords",
       "records",

@@ -99,7 +99,7 @@ describe("a mistake of the stack remote", function () {
     const digest = await checkout.push(outputs, "app", "layer");
     await machine?.fill("/srv/registry");
     checkout.set({ host: { ...host, generation: 2 } });
-    assert.match(await checkout.upFails(), /the data disk is full: \d+ MiB are left of/);
+    assert.match(await checkout.upFails(), /the data disk is full: \d+ MiB are left\. A larger host\.dataSize/);
     checkout.set({ host: { ...host, generation: 2, dataSize: 2 } });
     await checkout.up();
     assert.equal(await checkout.pulls(outputs, "app", digest), true);

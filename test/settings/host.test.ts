@@ -284,6 +284,15 @@ describe("a machine of one's own", () => {
     });
   });
 
+  it("is told of a private key in the place of the host key without a word of it", () => {
+    const hostKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk";
+    const { problems } = parseWith({ target: "ssh", host: JSON.stringify({ address: "203.0.113.10", hostKey }) });
+    assert.deepEqual(
+      problems.map(({ wrong }) => wrong),
+      ["a private key is not the public host key of the machine"],
+    );
+  });
+
   it("is reached as another user, at another port and by a key of its own, where they are set", () => {
     const { host, address, sshOptions } = engineOf({ user: "root", port: 2222, keyFile: "~/.ssh/registry" });
     assert.equal(host, "ssh://root@203.0.113.10:2222");
