@@ -67,7 +67,7 @@ export class HostReader {
     const value = this.values[key] ?? fallback;
     if (typeof value === "string" && pattern.test(value)) return value;
     const path = `host.${key}`;
-    const given = String(value).includes("PRIVATE KEY") ? "a private key" : shown(value); // Never quoted.
+    const given = shown(value).includes("PRIVATE KEY") ? "a private key" : shown(value); // Never quoted.
     const wrong = value === undefined ? `is not set: ${what} is needed` : `${given} is not ${what}`;
     this.problems.add(path, wrong, configCommand("set", path, example));
     return "";

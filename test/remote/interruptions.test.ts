@@ -9,14 +9,15 @@ import { type Result, stop } from "../support/run";
 /** What a first `up` asks of a cloud, in the stages in which it can be asked at the same time. */
 const stages = {
   digitalocean: [
-    ["reservedIp:ReservedIp", "volume:Volume", "sshKey:SshKey"],
-    ["droplet:Droplet", "dnsRecord:DnsRecord"],
-    ["reservedIpAssignment:ReservedIpAssignment", "volumeAttachment:VolumeAttachment", "firewall:Firewall"],
+    ["volume:Volume", "sshKey:SshKey"],
+    ["droplet:Droplet", "reservedIp:ReservedIp"],
+    ["volumeAttachment:VolumeAttachment", "firewall:Firewall", "dnsRecord:DnsRecord"],
+    ["reservedIpAssignment:ReservedIpAssignment"],
   ],
   aws: [
-    ["ec2/eip:Eip", "ec2/keyPair:KeyPair", "ec2/securityGroup:SecurityGroup", "ebs/volume:Volume"],
-    ["ec2/instance:Instance", "route53/record:Record"],
-    ["ec2/eipAssociation:EipAssociation", "ec2/volumeAttachment:VolumeAttachment"],
+    ["ec2/keyPair:KeyPair", "ec2/securityGroup:SecurityGroup", "ebs/volume:Volume"],
+    ["ec2/instance:Instance", "ec2/eip:Eip"],
+    ["ec2/eipAssociation:EipAssociation", "ec2/volumeAttachment:VolumeAttachment", "route53/record:Record"],
   ],
 } as const;
 
