@@ -85,7 +85,7 @@ check: clouds ## type-check, lint, format, check the workflows
 	@scripts/check-workflows
 
 .PHONY: test
-test: check tools ## everything: quick tests, then the real engine, Docker and clients
+test: check tools ## quick tests, then the real engine, Docker, clients and clouds
 	@scripts/test
 
 .PHONY: test-remote
