@@ -89,7 +89,7 @@ test: check tools ## quick tests, then the real engine, Docker, clients and clou
 	@scripts/test
 
 .PHONY: test-remote
-test-remote: clouds tools ## of these tests, those of machines in a cloud, as root on Linux (15 minutes)
+test-remote: clouds tools ## machines in a cloud, killed runs too, as root on Linux (25 minutes)
 	@scripts/test "test/remote/*.test.ts"
 
 .PHONY: test-aws
