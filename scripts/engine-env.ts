@@ -34,9 +34,10 @@ function environment(host: HostSettings): string[] {
     case "aws": {
       // The outputs of a stack outlive its machine.
       const { login } = outputsOf(stack);
-      const isThere = stateOf(stack).resources.some(({ type }) => type.endsWith(":Prepared"));
-      if (!login || !isThere) return ["ENGINE=none"];
-      const options = pinnedOptions(login.hostKey, resolve(writeKeyFile(stack, login.privateKey)));
+      const prepared = stateOf(stack).resources.find(({ type }) => type.endsWith(":Prepared"));
+      if (!login || !prepared) return ["ENGINE=none"];
+      // Of the machine that is there: the outputs are those of the last run that ended well.
+      const options = pinnedOptions(String(prepared.outputs?.["hostKey"]), resolve(writeKeyFile(stack, login.privateKey)));
       return [...engineAt(`ssh://${login.user}@${login.address}`, "machine"), ...sshWith(options)];
     }
     default:
