@@ -37,7 +37,10 @@ function environment(host: HostSettings): string[] {
       const prepared = stateOf(stack).resources.find(({ type }) => type.endsWith(":Prepared"));
       if (!login || !prepared) return ["ENGINE=none"];
       // Of the machine that is there: the outputs are those of the last run that ended well.
-      const options = pinnedOptions(String(prepared.outputs?.["hostKey"]), resolve(writeKeyFile(stack, login.privateKey)));
+      const options = pinnedOptions(
+        String(prepared.outputs?.["hostKey"]),
+        resolve(writeKeyFile(stack, login.privateKey)),
+      );
       return [...engineAt(`ssh://${login.user}@${login.address}`, "machine"), ...sshWith(options)];
     }
     default:
