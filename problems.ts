@@ -32,6 +32,11 @@ export class SettingsError extends UserError {
   }
 }
 
+/** What something that was thrown says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The command that changes a setting, by its path. */
 export function configCommand(verb: "set" | "set --secret" | "rm", path: string, value = ""): string {
   const key = /[.[]/.test(path) ? `--path '${path}'` : path;

@@ -1,3 +1,4 @@
+import { messageOf } from "../problems";
 import { run, type RunOptions, succeed } from "../test/support/run";
 
 let interrupted = false;
@@ -51,7 +52,7 @@ export function finish(program: Promise<void>): void {
   void program.then(
     () => process.exit(0),
     (error: unknown) => {
-      console.error(`✗ ${error instanceof Error ? error.message : String(error)}`);
+      console.error(`✗ ${messageOf(error)}`);
       process.exit(1);
     },
   );

@@ -137,7 +137,7 @@ export class PrivateRegistry extends pulumi.ComponentResource {
           `curl -I ${ca === "" ? "" : `--cacert <(pulumi stack output caCertificate -s ${pulumi.getStack()}) `}-u ${user} ${url}/v2/`,
       );
     this.address = address;
-    this.records = pulumi.all([hostname, address, ipv6Address ?? ""]).apply((all) => recordsOf(...all));
+    this.records = pulumi.all([hostname, address, ipv6Address ?? ""]).apply((all) => renderRecords(...all));
     this.login = login === undefined ? pulumi.output(null) : pulumi.secret(login);
 
     this.registerOutputs({ endpoint: this.endpoint });
@@ -177,7 +177,7 @@ function boundTo(machine: HostMachine | undefined): pulumi.ResourceTransformatio
 }
 
 /** The records by which a hostname leads to an address. */
-function recordsOf(hostname: string, ipv4Address: string, ipv6Address: string): string[] {
+function renderRecords(hostname: string, ipv4Address: string, ipv6Address: string): string[] {
   if (isIP(hostname) !== 0 || isLoopback(hostname) || isIP(ipv4Address) !== 4) return [];
   return [`${hostname} A ${ipv4Address}`, ...(ipv6Address === "" ? [] : [`${hostname} AAAA ${ipv6Address}`])];
 }

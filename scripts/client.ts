@@ -100,6 +100,16 @@ export class RegistryClient {
     });
   }
 
+  /** Pushes an artifact of one layer, under its digest; gives the answers to its layer, configuration and manifest. */
+  async pushArtifact(as: string, repository: string, layer: Buffer): Promise<Answer[]> {
+    const manifest = manifestOf(layer);
+    return [
+      await this.pushBlob(as, repository, layer),
+      await this.pushBlob(as, repository, emptyConfig),
+      await this.pushManifest(as, repository, digestOf(manifest), manifest),
+    ];
+  }
+
   close(): void {
     this.agent.destroy();
   }

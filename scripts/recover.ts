@@ -22,8 +22,8 @@ interface Holder {
 releaseLock();
 
 const { resources, pending } = stateOf(stack);
-// What is on a machine that doesn't answer goes with it, or is found when it answers again.
-if (engine !== "none") removeOrphans(new Set(resources.map(({ id }) => id)));
+// What is on a machine that is lost goes with it, or is found when it answers again.
+if (engine === "local" || engine === "machine") removeOrphans(new Set(resources.map(({ id }) => id)));
 for (const { type, resource } of pending) if (type === "creating") tellLost(resource);
 for (const { urn, outputs } of resources) {
   if ((outputs?.["exitCode"] ?? 0) !== 0) console.log(`--replace=${urn}`);

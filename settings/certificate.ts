@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { CertificateSource } from "../components/certificate";
 import { validateBundle } from "../components/certificateBundle";
-import { configCommand } from "../problems";
+import { configCommand, messageOf } from "../problems";
 import { isRecord, readJson, shown } from "./json";
 import type { Problems } from "./problems";
 
@@ -72,6 +72,6 @@ function parsePem(
   try {
     return { path, pem: readFileSync(file, "utf8") };
   } catch (error) {
-    return problems.add(path, `can't be read: ${error instanceof Error ? error.message : String(error)}`, cure);
+    return problems.add(path, `can't be read: ${messageOf(error)}`, cure);
   }
 }

@@ -5,7 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { configCommand, UserError } from "../../problems";
 import type { DockerHost, HostMachine, MachineLogin } from "./dockerHost";
 import { Kept } from "./kept";
-import { type CloudMachineArgs, Machine, machineDataPath, MachineKeys } from "./machine";
+import { type CloudMachineArgs, editionOf, Machine, machineDataPath, MachineKeys } from "./machine";
 
 export interface AwsDockerHostArgs extends CloudMachineArgs {
   /** `t3.small`; of a generation whose disks are NVMe. A change stops the instance for it. */
@@ -67,11 +67,7 @@ export function createMachine(name: string, args: AwsDockerHostArgs, host: pulum
   const parent = { parent: host };
   const tags = { Name: name };
 
-  const image = new Kept(
-    `${name}-image`,
-    { value: imageOf(args.image, parent), until: `${args.image} ${String(args.generation)}` },
-    parent,
-  ).value;
+  const image = new Kept(`${name}-image`, { value: imageOf(args.image, parent), until: editionOf(args) }, parent).value;
   const subnet = new Kept(
     `${name}-subnet`,
     { value: args.subnet ?? defaultSubnet(parent), until: args.subnet ?? "" },
@@ -79,7 +75,7 @@ export function createMachine(name: string, args: AwsDockerHostArgs, host: pulum
   ).value;
   const { availabilityZone, vpcId } = aws.ec2.getSubnetOutput({ id: subnet }, parent);
 
-  const keys = new MachineKeys(`${name}-keys`, { edition: `${args.image} ${String(args.generation)}` }, parent);
+  const keys = new MachineKeys(`${name}-keys`, args, parent);
   const volume = new aws.ebs.Volume(
     `${name}-data`,
     { availabilityZone, size: args.dataSize, type: "gp3", encrypted: true, tags: { Name: `${name}-data` } },
@@ -108,7 +104,7 @@ export function createMachine(name: string, args: AwsDockerHostArgs, host: pulum
       // It asks for packages before it has its Elastic IP.
       associatePublicIpAddress: true,
       ipv6AddressCount: args.ipv6 ? 1 : 0,
-      userData: keys.userData(pulumi.interpolate`/dev/disk/by-id/${volume.id.apply(deviceOf)}`, args.generation),
+      userData: keys.userData(pulumi.interpolate`/dev/disk/by-id/${volume.id.apply(deviceOf)}`),
       userDataReplaceOnChange: true,
       metadataOptions: { httpEndpoint: "enabled", httpTokens: "required", httpPutResponseHopLimit: 1 },
       rootBlockDevice: { volumeType: "gp3", volumeSize: 16, encrypted: true },

@@ -34,7 +34,7 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
     // Names in the cloud get an ending of their own each: what a run that was killed left there is in nobody's way.
     const cloudName = cloudNameOf(name);
 
-    const keys = new MachineKeys(`${name}-keys`, { edition: `${args.image} ${String(args.generation)}` }, parent);
+    const keys = new MachineKeys(`${name}-keys`, args, parent);
     const volume = new digitalocean.Volume(
       `${cloudName}-data`,
       { region: args.region, size: args.dataSize },
@@ -58,7 +58,7 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
         ipv6: true,
         // Or a password for root would be mailed.
         sshKeys: [sshKey.fingerprint],
-        userData: keys.userData(pulumi.interpolate`/dev/disk/by-id/scsi-0DO_Volume_${volume.name}`, args.generation),
+        userData: keys.userData(pulumi.interpolate`/dev/disk/by-id/scsi-0DO_Volume_${volume.name}`),
       },
       // The next one takes its disk and its address over.
       { parent: this, deleteBeforeReplace: true, additionalSecretOutputs: ["userData"] },

@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 
-import { configCommand, type Problem } from "../../problems";
+import { configCommand, messageOf, type Problem } from "../../problems";
 import type { Engine } from "./engine";
 import type { EngineClient } from "./engineClient";
 
@@ -47,7 +47,7 @@ async function versionProblem(engine: Engine, client: EngineClient, wanted: Want
     if (status !== 200) throw new Error(`it answered ${String(status)}: ${messageIn(body)}`);
     api = (body as { ApiVersion?: string }).ApiVersion;
   } catch (error) {
-    const wrong = `no Docker engine answers at ${engine.host} (${engine.foundBy}): ${error instanceof Error ? error.message : String(error)}`;
+    const wrong = `no Docker engine answers at ${engine.host} (${engine.foundBy}): ${messageOf(error)}`;
     const cure =
       setting === "host.address"
         ? `see that it runs Docker, and that \`ssh ${engine.host}\` works and shows the host key of host.hostKey`
@@ -109,7 +109,7 @@ async function imageProblem(client: EngineClient, setting: string, image: string
   if ((await client.get(`/images/${reference}/json`)).status === 200) return undefined;
   const { status, body } = await client.get(`/distribution/${reference}/json`).catch((error: unknown) => ({
     status: 0,
-    body: { message: error instanceof Error ? error.message : String(error) },
+    body: { message: messageOf(error) },
   }));
   if (status === 200) return undefined;
   return {

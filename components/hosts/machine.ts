@@ -28,11 +28,13 @@ export interface CloudMachineArgs {
   readonly ports: readonly number[];
   /** Another number makes another machine, with the same disk and address. The registry is away for some minutes. */
   readonly generation: number;
+  /** What the machine boots, as its cloud calls it. A change makes another machine, too. */
+  readonly image: string;
 }
 
-export interface MachineKeysArgs {
-  /** What the machine is made of: other words are about another machine, which gets other host keys. */
-  readonly edition: string;
+/** What a machine is made of: other words are about another machine. */
+export function editionOf({ image, generation }: Pick<CloudMachineArgs, "image" | "generation">): string {
+  return `${image} ${String(generation)}`;
 }
 
 /**
@@ -43,11 +45,17 @@ export class MachineKeys extends pulumi.ComponentResource {
   readonly client: tls.PrivateKey;
   readonly boot: tls.PrivateKey;
   readonly host: tls.PrivateKey;
+  private readonly generation: number;
 
-  constructor(name: string, args: MachineKeysArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: string,
+    args: Pick<CloudMachineArgs, "image" | "generation">,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
     super("privateregistry:index:MachineKeys", name, {}, opts);
     const key = (of: string) => new tls.PrivateKey(`${name}-${of}`, { algorithm: "ED25519" }, { parent: this });
-    const edition = createHash("sha256").update(args.edition).digest("hex").slice(0, 8);
+    const edition = createHash("sha256").update(editionOf(args)).digest("hex").slice(0, 8);
+    this.generation = args.generation;
     this.client = key("client");
     this.boot = key(`boot-${edition}`);
     this.host = key(`host-${edition}`);
@@ -59,7 +67,7 @@ export class MachineKeys extends pulumi.ComponentResource {
    *
    * @param disk The device of the data disk.
    */
-  userData(disk: pulumi.Input<string>, generation: number): pulumi.Output<string> {
+  userData(disk: pulumi.Input<string>): pulumi.Output<string> {
     return pulumi
       .all([disk, this.client.publicKeyOpenssh, this.boot.privateKeyOpenssh, this.boot.publicKeyOpenssh])
       .apply(([device, client, privateKey, publicKey]) =>
@@ -69,7 +77,7 @@ export class MachineKeys extends pulumi.ComponentResource {
           hostKey: { private: privateKey, public: publicKey },
           disk: device,
           dataFolder: mountPoint,
-          generation,
+          generation: this.generation,
         }),
       );
   }

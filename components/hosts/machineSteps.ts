@@ -2,7 +2,7 @@
  * What is done on a machine over SSH from the program itself. The resources of machine.ts have it done by Pulumi's
  * dynamic provider, in its process: this file is loaded there, and nothing of it is kept in the state.
  */
-import { UserError } from "../../problems";
+import { messageOf, UserError } from "../../problems";
 import { type SshLogin, SshSession } from "./sshSession";
 
 /** How long a machine may take to be reached after its creation, and then to the end of cloud-init. */
@@ -66,7 +66,7 @@ async function prepare(step: PrepareStep, created: boolean): Promise<void> {
     } catch (error) {
       if (boot.code === 0) throw error;
       const log = await session.run("tail -n 30 /var/log/cloud-init-output.log");
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new Error(`the machine did not boot well: ${why}\nThe end of cloud-init's log:\n${log.output}`, {
         cause: error,
       });
@@ -89,7 +89,7 @@ async function release(step: PrepareStep): Promise<void> {
     );
   } catch (error) {
     // It is on its way out: it must not be in the way.
-    console.warn(`${error instanceof Error ? error.message : String(error)}; going on without it`);
+    console.warn(`${messageOf(error)}; going on without it`);
   }
 }
 
@@ -111,5 +111,5 @@ async function withSession<T>(login: SshLogin, seconds: number, work: (session: 
 
 /** Without the stack, which the dynamic provider would print. */
 function rethrow(error: unknown): never {
-  throw new UserError(error instanceof Error ? error.message : String(error));
+  throw new UserError(messageOf(error));
 }

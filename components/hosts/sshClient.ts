@@ -1,14 +1,12 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** Where clients of a stack's machine find its private key, from the project's folder, which is where Pulumi runs. */
-export function keyFileOf(stack: string): string {
-  return join(".state", "ssh", stack);
-}
-
-/** Writes the private key of a stack's machine, for this user alone. OpenSSH takes a key from a file only. */
+/**
+ * Writes the private key of a stack's machine, for this user alone: OpenSSH takes a key from a file only. Gives the file's
+ * path from the project's folder, which is where Pulumi runs.
+ */
 export function writeKeyFile(stack: string, privateKey: string): string {
-  const file = keyFileOf(stack);
+  const file = join(".state", "ssh", stack);
   if (read(file) === privateKey) {
     chmodSync(file, 0o600); // A copy that was restored may have another mode, and OpenSSH then refuses it.
     return file;

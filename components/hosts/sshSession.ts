@@ -1,5 +1,7 @@
 import { Client, type ConnectConfig } from "ssh2";
 
+import { messageOf } from "../../problems";
+
 /** Where to sign in, as whom, and who must answer. */
 export interface SshLogin {
   readonly address: string;
@@ -43,7 +45,7 @@ export class SshSession {
       } catch (error) {
         if (error instanceof WrongHostKey) throw error;
         if (Date.now() > end) {
-          const why = error instanceof Error ? error.message : String(error);
+          const why = messageOf(error);
           const after = `after ${String(seconds)} s`;
           throw new Error(`${login.address} can't be reached over SSH as ${login.user} ${after}: ${why}`, {
             cause: error,
@@ -89,23 +91,26 @@ export class SshSession {
    */
   run(command: string, input = "", seconds = 120): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      const fail = (why: string) => () => reject(new Error(`${why} \`${command}\``));
+      const end = (settle: () => void) => {
+        clearTimeout(timer);
+        this.client.off("close", broken);
+        settle();
+      };
+      const fail = (why: string) => end(() => reject(new Error(`${why} \`${command}\``)));
+      const broken = () => fail("the connection broke during");
       const timer = setTimeout(() => {
-        fail(`no answer within ${String(seconds)} s from`)();
+        fail(`no answer within ${String(seconds)} s from`);
         this.client.destroy();
       }, seconds * 1000);
-      this.client.once("close", fail("the connection broke during"));
+      this.client.once("close", broken);
       this.client.exec(command, (error, channel) => {
-        if (error) return reject(error);
+        if (error) return end(() => reject(error));
         let output = "";
         let code: number | null = null;
         channel.on("data", (chunk: Buffer) => (output += chunk.toString()));
         channel.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
         channel.on("exit", (status: number | null) => (code = status));
-        channel.on("close", () => {
-          clearTimeout(timer);
-          resolve({ code, output: output.trim() });
-        });
+        channel.on("close", () => end(() => resolve({ code, output: output.trim() })));
         channel.end(input);
       });
     });

@@ -8,6 +8,7 @@ import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/struct_pb";
 
+import { messageOf } from "../../problems";
 import { AnswerLost, type Faults } from "./faults";
 import { type AnyKind, type Call, type Provider, Refusal } from "./kinds";
 
@@ -87,7 +88,7 @@ export class PluginServer {
         (response) => callback(null, response),
         (error: unknown) => {
           if (error instanceof AnswerLost) this.onLost();
-          const details = error instanceof Error ? error.message : String(error);
+          const details = messageOf(error);
           callback({ code: grpc.status.UNKNOWN, details });
         },
       );
