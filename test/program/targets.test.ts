@@ -69,6 +69,12 @@ describe("the outputs", () => {
     }
   });
 
+  it("name no records where the machine is known by a name, which an A record can't hold", async () => {
+    const host = { ...localHost, engine: { ...localHost.engine, address: "build.example" } };
+    const { records, address } = await outputsOf({ host, hostname });
+    assert.deepEqual([records, address], [open([]), open("build.example")]);
+  });
+
   it("name no records where people type the address itself, which the certificate is for then", async () => {
     for (const host of [hosts.digitalocean, hosts.aws])
       for (const name of [undefined, "192.0.2.1"]) {
