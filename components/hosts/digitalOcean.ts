@@ -45,43 +45,12 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
       { publicKey: keys.client.publicKeyOpenssh.apply((key) => key.trim()) },
       parent,
     );
-    const droplet = new digitalocean.Droplet(
-      `${cloudName}-droplet`,
-      {
-        // The machine's own name, which people read at its prompt.
-        name: cloudName,
-        region: args.region,
-        size: args.size,
-        // Its own disk can't shrink again, and nothing of worth is on it.
-        resizeDisk: false,
-        image: args.image,
-        ipv6: true,
-        // Or a password for root would be mailed.
-        sshKeys: [sshKey.fingerprint],
-        userData: keys.userData(pulumi.interpolate`/dev/disk/by-id/scsi-0DO_Volume_${volume.name}`),
-      },
-      // The next one takes its disk and its address over.
-      { parent: this, deleteBeforeReplace: true, additionalSecretOutputs: ["userData"] },
-    );
-    const dropletId = droplet.id.apply(Number);
-    const moved = { parent: this, deleteBeforeReplace: true };
-    // Where the volume can't go, as to another region, the address isn't given up either.
-    const ip = new digitalocean.ReservedIp(`${name}-ip`, { region: args.region }, { parent: this, dependsOn: volume });
-    const attachment = new digitalocean.VolumeAttachment(
-      `${name}-data-attachment`,
-      { volumeId: volume.id, dropletId },
-      moved,
-    );
-    // One after the other: a Droplet takes one such order at a time.
-    const assignment = new digitalocean.ReservedIpAssignment(
-      `${name}-ip-assignment`,
-      { ipAddress: ip.ipAddress, dropletId },
-      { ...moved, dependsOn: attachment },
-    );
+    // The firewall goes by it, so that it is there before the Droplet: none is open for a moment.
+    const tag = new digitalocean.Tag(`${cloudName}-tag`, {}, parent);
     const firewall = new digitalocean.Firewall(
       `${cloudName}-firewall`,
       {
-        dropletIds: [dropletId],
+        tags: [tag.name],
         inboundRules: [
           { protocol: "tcp", portRange: "22", sourceAddresses: [...args.sshFrom] },
           ...args.ports.map((port) => ({
@@ -98,11 +67,45 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
       },
       parent,
     );
+    const droplet = new digitalocean.Droplet(
+      `${cloudName}-droplet`,
+      {
+        // The machine's own name, which people read at its prompt.
+        name: cloudName,
+        region: args.region,
+        size: args.size,
+        // Its own disk can't shrink again, and nothing of worth is on it.
+        resizeDisk: false,
+        image: args.image,
+        ipv6: true,
+        // Or a password for root would be mailed.
+        sshKeys: [sshKey.fingerprint],
+        tags: [tag.name],
+        userData: keys.userData(pulumi.interpolate`/dev/disk/by-id/scsi-0DO_Volume_${volume.name}`),
+      },
+      // The next one takes its disk and its address over.
+      { parent: this, dependsOn: firewall, deleteBeforeReplace: true, additionalSecretOutputs: ["userData"] },
+    );
+    const dropletId = droplet.id.apply(Number);
+    const moved = { parent: this, deleteBeforeReplace: true };
+    // Where the volume can't go, as to another region, the address isn't given up either.
+    const ip = new digitalocean.ReservedIp(`${name}-ip`, { region: args.region }, { parent: this, dependsOn: volume });
+    const attachment = new digitalocean.VolumeAttachment(
+      `${name}-data-attachment`,
+      { volumeId: volume.id, dropletId },
+      moved,
+    );
+    // One after the other: a Droplet takes one such order at a time.
+    const assignment = new digitalocean.ReservedIpAssignment(
+      `${name}-ip-assignment`,
+      { ipAddress: ip.ipAddress, dropletId },
+      { ...moved, dependsOn: attachment },
+    );
 
     const machine = new Machine(
       `${name}-machine`,
       { keys, id: droplet.id, address: ip.ipAddress, dataSize: args.dataSize, size: args.size },
-      { parent: this, dependsOn: [assignment, attachment, firewall] },
+      { parent: this, dependsOn: [assignment, attachment] },
     );
     this.provider = machine.provider;
     this.machine = { id: droplet.id, prepared: machine.prepared };

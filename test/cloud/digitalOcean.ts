@@ -65,6 +65,24 @@ export class DigitalOcean implements Provider {
     },
   });
 
+  readonly tags = new Kind<sdk.TagArgs, sdk.Tag>({
+    noun: "tag",
+    replacedBy: ["name"],
+    changedBy: [],
+    autoName: "name",
+    computed: ["dropletsCount", "totalResourceCount"],
+    create: ({ name = "" }) => {
+      if (!/^[\w:-]{1,255}$/.test(name)) throw new Refusal("422", "Tags must be alphanumeric, with : - _");
+      return Promise.resolve({ id: name, state: { dropletsCount: 0, totalResourceCount: 0 } });
+    },
+    delete: ({ id }) => {
+      // It comes off whatever has it.
+      for (const { inputs } of [...this.droplets.all, ...this.firewalls.all])
+        inputs.tags = inputs.tags?.filter((tag) => tag !== id);
+      return this.guardAll(this.firewalls.all.map(({ inputs }) => inputs));
+    },
+  });
+
   readonly droplets = new Kind<sdk.DropletArgs, sdk.Droplet>({
     noun: "droplet",
     replacedBy: ["image", "region", "sshKeys", "userData", "monitoring", "vpcUuid", "dropletAgent"],
@@ -72,10 +90,12 @@ export class DigitalOcean implements Provider {
     autoName: "name",
     computed: ["ipv4Address", "ipv4AddressPrivate", "ipv6Address", "dropletUrn", "status"],
     create: (inputs) => this.createDroplet(inputs),
-    update: async ({ id, inputs }, { size, ipv6 = false }) => {
+    update: async ({ id, inputs }, { size, ipv6 = false, tags = [] }) => {
       checkSize(size);
       if (ipv6 !== (inputs.ipv6 ?? false)) throw new Refusal("422", "IPv6 of a droplet can't change here");
       const machine = this.world.machines.get(id);
+      const firewalls = this.firewalls.all.map((firewall) => firewall.inputs);
+      await machine?.guard(filterFor(firewalls, { ...inputs, tags }, id));
       if (size === inputs.size || machine === undefined) return;
       await machine.powerOff();
       await machine.powerOn();
@@ -201,18 +221,12 @@ export class DigitalOcean implements Provider {
     create: async (inputs) => {
       const isTaken = this.firewalls.all.some((firewall) => firewall.inputs.name === inputs.name);
       if (isTaken) throw new Refusal("409", "duplicate name");
-      const others = this.firewalls.all.map((firewall) => firewall.inputs);
-      await this.guard([...others, inputs], inputs.dropletIds);
+      for (const tag of inputs.tags ?? []) if (this.tags.get(tag) === undefined) throw notFound();
+      await this.guardAll([...this.firewalls.all.map((firewall) => firewall.inputs), inputs]);
       return { id: randomUUID(), state: { status: "succeeded" } };
     },
-    update: async ({ id, inputs }, changed) => {
-      const others = this.firewalls.all.filter((firewall) => firewall.id !== id).map((firewall) => firewall.inputs);
-      await this.guard([...others, changed], [...(inputs.dropletIds ?? []), ...(changed.dropletIds ?? [])]);
-    },
-    delete: async ({ id, inputs }) => {
-      const others = this.firewalls.all.filter((firewall) => firewall.id !== id).map((firewall) => firewall.inputs);
-      await this.guard(others, inputs.dropletIds);
-    },
+    update: ({ id }, changed) => this.guardAll([...this.otherFirewalls(id), changed]),
+    delete: ({ id }) => this.guardAll(this.otherFirewalls(id)),
   });
 
   readonly records = new Kind<sdk.DnsRecordArgs, sdk.DnsRecord>({
@@ -238,6 +252,7 @@ export class DigitalOcean implements Provider {
 
   readonly kinds = {
     "digitalocean:index/sshKey:SshKey": this.sshKeys,
+    "digitalocean:index/tag:Tag": this.tags,
     "digitalocean:index/droplet:Droplet": this.droplets,
     "digitalocean:index/volume:Volume": this.volumes,
     "digitalocean:index/volumeAttachment:VolumeAttachment": this.attachments,
@@ -310,8 +325,11 @@ export class DigitalOcean implements Provider {
     if (this.droplets.all.length >= this.limits.droplets) {
       throw new Refusal("422", "creating this/these droplet(s) will exceed your droplet limit");
     }
+    for (const tag of inputs.tags ?? []) if (this.tags.get(tag) === undefined) await this.tags.create({ name: tag });
     const keys = (inputs.sshKeys ?? []).map((key) => this.publicKey(key));
     const id = this.nextId();
+    const firewalls = this.firewalls.all.map((firewall) => firewall.inputs);
+    const filter = filterFor(firewalls, inputs, id);
     const machine = await this.world.machines.boot({
       id,
       hostname: name,
@@ -319,6 +337,7 @@ export class DigitalOcean implements Provider {
       keys,
       userData,
       hasIpv6: ipv6,
+      ...(filter && { filter }),
       metadata: { path: "/metadata/v1/user-data", userData },
     });
     const state = {
@@ -360,16 +379,27 @@ export class DigitalOcean implements Provider {
     return { id, state: { volumeUrn: `do:volume:${id}`, dropletIds: [] } };
   }
 
-  /** Droplets that no firewall is about are open. */
-  private async guard(
-    firewalls: readonly Inputs<sdk.FirewallArgs>[],
-    dropletIds: readonly number[] = [],
-  ): Promise<void> {
-    for (const id of new Set(dropletIds)) {
-      const about = firewalls.filter((firewall) => firewall.dropletIds?.some((each) => String(each) === String(id)));
-      await this.world.machines.get(id)?.guard(about.length === 0 ? undefined : filterOf(about));
-    }
+  private otherFirewalls(id: string): Inputs<sdk.FirewallArgs>[] {
+    return this.firewalls.all.filter((firewall) => firewall.id !== id).map(({ inputs }) => inputs);
   }
+
+  private async guardAll(firewalls: readonly Inputs<sdk.FirewallArgs>[]): Promise<void> {
+    for (const { id, inputs } of this.droplets.all)
+      await this.world.machines.get(id)?.guard(filterFor(firewalls, inputs, id));
+  }
+}
+
+/** What firewalls let pass to and from a Droplet, by its id or a tag of it; one that none is about is open. */
+function filterFor(
+  firewalls: readonly Inputs<sdk.FirewallArgs>[],
+  { tags = [] }: Inputs<sdk.DropletArgs>,
+  id: string,
+): Filter | undefined {
+  const about = firewalls.filter(
+    (firewall) =>
+      firewall.dropletIds?.map(String).includes(id) === true || firewall.tags?.some((tag) => tags.includes(tag)),
+  );
+  return about.length === 0 ? undefined : filterOf(about);
 }
 
 function filterOf(firewalls: readonly Inputs<sdk.FirewallArgs>[]): Filter {

@@ -92,6 +92,7 @@ const made = {
     "digitalocean:index/reservedIp:ReservedIp": ["-host-ip"],
     "digitalocean:index/reservedIpAssignment:ReservedIpAssignment": ["-host-ip-assignment"],
     "digitalocean:index/volumeAttachment:VolumeAttachment": ["-host-data-attachment"],
+    "digitalocean:index/tag:Tag": ["-host-tag"],
     "digitalocean:index/firewall:Firewall": ["-host-firewall"],
   },
   aws: {
@@ -237,9 +238,9 @@ for (const target of cloudNames) {
       );
     });
 
-    it("changes its boot key for its own first, and is prepared then, once disk, address and firewall are there", () => {
+    it("changes its boot key for its own first, and is prepared then, once disk and address are there", () => {
       const joined = {
-        digitalocean: [`${host}-data-attachment`, `${host}-firewall`, `${host}-ip-assignment`],
+        digitalocean: [`${host}-data-attachment`, `${host}-ip-assignment`],
         aws: [`${host}-data-attachment`, `${host}-ip-association`],
       }[target];
       const component = find(resources, "privateregistry:index:Machine", `${host}-machine`);
@@ -343,6 +344,7 @@ describe("a machine at DigitalOcean", () => {
       image: "ubuntu-24-04-x64",
       ipv6: true,
       sshKeys: ["fingerprint"],
+      tags: [`${host}-tag`],
     });
     assert.deepEqual(input(resources, "digitalocean:index/volume:Volume", "-host-data"), {
       region: "fra1",
@@ -364,12 +366,12 @@ describe("a machine at DigitalOcean", () => {
       host: { ...hosts.digitalocean, registryFrom: ["198.51.100.0/24", "2001:db8::/32"] },
       anonymous: { port: 5044, prefixes: ["public"] },
     });
-    const { dropletIds, inboundRules, outboundRules } = input(
+    const { tags, inboundRules, outboundRules } = input(
       resources,
       "digitalocean:index/firewall:Firewall",
       "-host-firewall",
     );
-    assert.deepEqual(dropletIds, [4711]);
+    assert.deepEqual(tags, [`${host}-tag`]);
     const registryFrom = { protocol: "tcp", sourceAddresses: ["198.51.100.0/24", "2001:db8::/32"] };
     assert.deepEqual(inboundRules, [
       { protocol: "tcp", portRange: "22", sourceAddresses: ["203.0.113.7/32"] },
@@ -384,15 +386,22 @@ describe("a machine at DigitalOcean", () => {
     ]);
   });
 
+  it("has its firewall before it is there itself, so that it is open at no moment", async () => {
+    const { resources } = await stack("digitalocean");
+    const { options } = find(resources, "digitalocean:index/droplet:Droplet", `${host}-droplet`);
+    assert.ok(options.dependsOn.includes(`${host}-firewall`));
+  });
+
   it("has a name that DigitalOcean takes, whatever the stack is called", async () => {
     const args = { ...hosts.digitalocean, ports: [443] };
     const { resources } = await record(() => new DigitalOceanDockerHost("My_Stack.1-host", args), computed);
-    const named = resources.filter(({ type }) => /^digitalocean:.*:(Droplet|Volume|SshKey|Firewall)$/.test(type));
+    const named = resources.filter(({ type }) => /^digitalocean:.*:(Droplet|Volume|SshKey|Firewall|Tag)$/.test(type));
     assert.deepEqual(named.map((each) => each.name).sort(), [
       "my-stack-1-host-data",
       "my-stack-1-host-droplet",
       "my-stack-1-host-firewall",
       "my-stack-1-host-ssh-key",
+      "my-stack-1-host-tag",
     ]);
     assert.equal(
       find(resources, "digitalocean:index/droplet:Droplet", "my-stack-1-host-droplet").inputs["name"],

@@ -95,8 +95,9 @@ describe("the cloud for tests", function () {
     const source = (greeting: string, port: number, size: number) => `
       const key = new digitalocean.SshKey("key", { publicKey: ${JSON.stringify(clientKey)} });
       const volume = new digitalocean.Volume("volume", { name: "data", region: "fra1", size: ${String(size)} });
+      const tag = new digitalocean.Tag("tag", { name: "web" });
       const droplet = new digitalocean.Droplet("droplet", {
-        name: "web", region: "fra1", size: "s-1vcpu-1gb", image: "debian-12-x64", ipv6: true,
+        name: "web", region: "fra1", size: "s-1vcpu-1gb", image: "debian-12-x64", ipv6: true, tags: [tag.name],
         sshKeys: [key.fingerprint], userData: pulumi.secret(${JSON.stringify(userData(greeting))}),
       });
       const dropletId = droplet.id.apply(Number);
@@ -107,7 +108,7 @@ describe("the cloud for tests", function () {
       const inboundRules = [22, ${String(port)}].map((portRange) => (
         { protocol: "tcp", portRange: String(portRange), sourceAddresses: ["0.0.0.0/0", "::/0"] }
       ));
-      new digitalocean.Firewall("firewall", { name: "web", dropletIds: [dropletId], inboundRules });
+      new digitalocean.Firewall("firewall", { name: "web", tags: [tag.name], inboundRules });
       const domain = digitalocean.getDomainOutput({ name: "example.com" }).name;
       new digitalocean.DnsRecord("a", { domain, name: "www", type: "A", value: ip.ipAddress });
       new digitalocean.DnsRecord("aaaa", { domain, name: "www", type: "AAAA", value: droplet.ipv6Address });
@@ -121,7 +122,7 @@ describe("the cloud for tests", function () {
     it("previews everything with nothing made", async () => {
       cloud.faults.calls.length = 0;
       const output = await program.succeed("preview");
-      assert.match(output, /10 to create/);
+      assert.match(output, /11 to create/);
       assert.deepEqual(cloud.faults.calls, ["invoke digitalocean:index/getDomain:getDomain"]);
       assert.deepEqual(cloud.machines, []);
     });

@@ -9,9 +9,10 @@ import { type Result, stop } from "../support/run";
 /** What a first `up` asks of a cloud, in the stages in which it can be asked at the same time. */
 const stages = {
   digitalocean: [
-    ["volume:Volume", "sshKey:SshKey"],
-    ["droplet:Droplet", "reservedIp:ReservedIp"],
-    ["volumeAttachment:VolumeAttachment", "firewall:Firewall", "dnsRecord:DnsRecord"],
+    ["volume:Volume", "sshKey:SshKey", "tag:Tag"],
+    ["firewall:Firewall", "reservedIp:ReservedIp"],
+    ["droplet:Droplet", "dnsRecord:DnsRecord"],
+    ["volumeAttachment:VolumeAttachment"],
     ["reservedIpAssignment:ReservedIpAssignment"],
   ],
   aws: [

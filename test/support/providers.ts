@@ -27,6 +27,7 @@ export const computed: ProviderOutputs = {
   "digitalocean:index/reservedIp:ReservedIp": () => ({ ipAddress: "192.0.2.1" }),
   "digitalocean:index/droplet:Droplet": () => ({ id: "4711", ipv6Address: "2001:db8::1" }),
   "digitalocean:index/volume:Volume": () => ({ id: "volume-1", name: "registry-data" }),
+  "digitalocean:index/tag:Tag": (_, name) => ({ name }),
   "digitalocean:index/sshKey:SshKey": () => ({ fingerprint: "fingerprint" }),
   "aws:ec2/eip:Eip": () => ({ publicIp: "192.0.2.1", allocationId: "eipalloc-1" }),
   "aws:ec2/instance:Instance": () => ({ id: "i-1", ipv6Addresses: ["2001:db8::1"] }),
