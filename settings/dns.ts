@@ -93,8 +93,9 @@ function parseAccount(value: Record<string, unknown>, problems: Problems) {
   }
   if (typeof token !== "string" || token === "")
     problems.add("dns.token", "is not set: an API token of the account", configCommand("set --secret", "dns.token"));
-  if (apiUrl !== undefined && !(typeof apiUrl === "string" && URL.canParse(apiUrl))) {
-    const wrong = `${shown(apiUrl)} is not a URL`;
+  // Their library speaks TLS whatever is written.
+  if (apiUrl !== undefined && !(typeof apiUrl === "string" && apiUrl.startsWith("https:") && URL.canParse(apiUrl))) {
+    const wrong = `${shown(apiUrl)} is not an https URL`;
     problems.add("dns.apiUrl", wrong, configCommand("set", "dns.apiUrl", "https://api.sandbox.dnsimple.com"));
   }
   return {

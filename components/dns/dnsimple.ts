@@ -47,9 +47,21 @@ const provider: pulumi.dynamic.ResourceProvider<Inputs, Inputs> = {
       // One that a run made before it was cut short is the one that is wanted.
       const { data: same } = await zones.listZoneRecords(account, zone, { name: record.name, type });
       const made = same.find((each) => each.name === record.name && each.type === type && each.content === value);
-      return made ?? (await zones.createZoneRecord(account, zone, record)).data;
+      if (made === undefined) return (await zones.createZoneRecord(account, zone, record)).data;
+      return made.ttl === ttl ? made : (await zones.updateZoneRecord(account, zone, made.id, { ttl })).data;
     });
     return { id: String(id), outs: inputs };
+  },
+  async read(id, inputs = {} as Inputs) {
+    try {
+      const { data } = await asked(inputs, (zones) => zones.getZoneRecord(inputs.account, inputs.zone, Number(id)));
+      return { id, props: { ...inputs, value: data.content, ttl: data.ttl } };
+    } catch (error) {
+      if ((error as { status?: number }).status === 404) return {};
+      // As with a token that was changed: the new one comes with the update that follows.
+      console.warn(`${(error as Error).message}; taking it to be as it was`);
+      return { id, props: inputs };
+    }
   },
   diff: (_id, olds, news) => {
     const changed = (["zone", "name", "type", "account", "ttl", "value", "token", "apiUrl"] as const).filter(
@@ -85,13 +97,28 @@ async function asked<T>({ apiUrl, token, zone }: Inputs, ask: (zones: Zones) => 
   try {
     return await ask(new DNSimple({ accessToken: token, baseUrl: apiUrl }).zones);
   } catch (error) {
-    const { status, message } = error as { status?: number; message: string };
-    const why =
-      status === 401 ? "the token is not accepted" : status === 404 ? "the account has no such zone" : message;
-    const told = new Error(`DNSimple refuses the record in ${zone}: ${why}`);
+    const { status } = error as Refusal;
+    const verb = status === undefined ? "does not answer about" : "refuses";
+    const told = new Error(`DNSimple ${verb} the record in ${zone}: ${reasonOf(error as Refusal)}`);
     told.stack = told.message;
-    throw told;
+    throw Object.assign(told, { status });
   }
+}
+
+/** What their library throws: with a status where they answered, with a code where the network failed. */
+type Refusal = Error & {
+  readonly status?: number;
+  readonly code?: string;
+  readonly data?: { readonly message?: string; readonly errors?: Readonly<Record<string, readonly string[]>> };
+};
+
+function reasonOf(error: Refusal): string {
+  const { status, code, message, data: { message: said = message, errors = {} } = {} } = error;
+  if (status === 401) return "the token is not accepted";
+  if (status === 404 && /record/i.test(said)) return "it is gone; `pulumi refresh` notes that";
+  if (status === 404) return "the account has no such zone";
+  const details = Object.entries(errors).map(([key, each]) => `; ${key}: ${each.join(", ")}`);
+  return `${said || (code ?? error.constructor.name)}${details.join("")}`;
 }
 
 /** One record of a zone. */

@@ -16,6 +16,7 @@ import { Refusal } from "./kinds";
 type Answer = readonly [status: number, body?: object];
 
 const time = new Date(0).toISOString();
+const repeated: Answer = [400, { message: "Validation failed", errors: { base: ["The record already exists"] } }];
 
 /** The part of DNSimple's API v2 that has to do with records, on loopback. */
 export class Dnsimple {
@@ -120,10 +121,7 @@ export class Dnsimple {
     zone: Zone,
     { name = "", type = "A", content = "", ttl = 3600 }: Partial<ZoneRecord>,
   ): Promise<Answer> {
-    const twin = this.records.find(
-      (each) => each.zone_id === zone.name && each.name === name && each.type === type && each.content === content,
-    );
-    if (twin) return [400, { message: "Validation failed", errors: { base: ["The record already exists"] } }];
+    if (this.hasTwin({ zone_id: zone.name, name, type, content })) return repeated;
     const id = ++this.lastId;
     const rest = { parent_id: null, priority: null, regions: ["global" as const], system_record: false };
     const record: ZoneRecord = {
@@ -149,6 +147,7 @@ export class Dnsimple {
       case "GET":
         return [200, { data: record }];
       case "PATCH":
+        if (this.hasTwin({ ...record, ...content }, record)) return repeated;
         await this.serve(Object.assign(record, content));
         return [200, { data: record }];
       case "DELETE":
@@ -158,6 +157,11 @@ export class Dnsimple {
       default:
         return [405, {}];
     }
+  }
+
+  private hasTwin(wanted: Pick<ZoneRecord, "zone_id" | "name" | "type" | "content">, itself?: ZoneRecord): boolean {
+    const keys = ["zone_id", "name", "type", "content"] as const;
+    return this.records.some((record) => record !== itself && keys.every((key) => record[key] === wanted[key]));
   }
 
   private serve(record: ZoneRecord): Promise<void> {

@@ -157,6 +157,57 @@ describe("a record at DNSimple", () => {
     await provider.delete(made.id, inputs);
   });
 
+  it("is kept as long as is wanted, where it was made to be kept otherwise", async () => {
+    const made = await provider.create({ ...inputs, ttl: 60 });
+    assert.equal((await provider.create(inputs)).id, made.id);
+    assert.deepEqual(
+      [...served.values()].map(({ ttl }) => ttl),
+      [300],
+    );
+    await provider.delete(made.id, inputs);
+  });
+
+  it("is read as it is there, with what somebody changed by hand, and is gone when it was taken away", async () => {
+    const { id } = await provider.create(inputs);
+    assert.deepEqual(await provider.read(id, inputs), { id, props: inputs });
+    const changed = { ...inputs, value: "192.0.2.9", ttl: 60 };
+    await provider.update(id, inputs, changed);
+    assert.deepEqual(await provider.read(id, inputs), { id, props: changed });
+    await provider.delete(id, inputs);
+    assert.deepEqual(await provider.read(id, inputs), {});
+  });
+
+  it("is taken to be as it was where it can't be read, as the token may be about to change", async () => {
+    const { id } = await provider.create(inputs);
+    const stale = { ...inputs, token: "dnsimple_a_wrong" };
+    assert.deepEqual(await provider.read(id, stale), { id, props: stale });
+    await provider.delete(id, inputs);
+  });
+
+  it("is refused a change when it is gone, in a sentence that says how to go on", async () => {
+    const { id } = await provider.create(inputs);
+    await provider.delete(id, inputs);
+    await assert.rejects(provider.update(id, inputs, { ...inputs, ttl: 60 }), {
+      message: "DNSimple refuses the record in example.com: it is gone; `pulumi refresh` notes that",
+    });
+  });
+
+  it("is refused with DNSimple's own reason", async () => {
+    const { id } = await provider.create(inputs);
+    const other = { ...inputs, value: "192.0.2.9" };
+    const { id: otherId } = await provider.create(other);
+    await assert.rejects(provider.update(otherId, other, inputs), {
+      message: "DNSimple refuses the record in example.com: Validation failed; base: The record already exists",
+    });
+    for (const made of [id, otherId]) await provider.delete(made, inputs);
+  });
+
+  it("says so where nobody answers", async () => {
+    await assert.rejects(provider.create({ ...inputs, apiUrl: "https://127.0.0.1:1" }), {
+      message: "DNSimple does not answer about the record in example.com: connect ECONNREFUSED 127.0.0.1:1",
+    });
+  });
+
   it("is not taken over where it is for another name, type or address", async () => {
     const others = [{ name: "other" }, { type: "TXT" }, { value: "192.0.2.9" }].map((other) => ({
       ...inputs,

@@ -116,8 +116,9 @@ describe("the setting dns", () => {
     assert.deepEqual(problemsOf({ ...dnsimple, account: "me@example.com", apiUrl: "sandbox", ttl: 1 }), [
       "dns.ttl: 1 is not a whole number of seconds from 30 to 86400. pulumi config set --path 'dns.ttl' 300",
       `dns.account: "me@example.com" ${account}`,
-      `dns.apiUrl: "sandbox" is not a URL. pulumi config set --path 'dns.apiUrl' https://api.sandbox.dnsimple.com`,
+      `dns.apiUrl: "sandbox" is not an https URL. pulumi config set --path 'dns.apiUrl' https://api.sandbox.dnsimple.com`,
     ]);
+    assert.match(problemsOf({ ...dnsimple, apiUrl: "http://127.0.0.1:8080" })[0] ?? "", /is not an https URL/);
     for (const wrong of ["", { secure: token }, [token]])
       assert.deepEqual(problemsOf({ ...dnsimple, token: wrong }), [missing]);
   });
