@@ -6,7 +6,7 @@ import type { User } from "./components/credentials";
 import { type Engine, EngineNotFound, findEngine } from "./components/hosts/engine";
 import { checkEngine } from "./components/hosts/engineCheck";
 import { connectTo } from "./components/hosts/engineClient";
-import { publishedOn } from "./components/reverseProxy";
+import { isLoopback, publishedOn } from "./components/reverseProxy";
 import type { ProxyLimits } from "./components/templates/nginxConf";
 import { configCommand, nearest, type Problem, SettingsError } from "./problems";
 import { parseAnonymous, parsePort, parseRules } from "./settings/access";
@@ -136,7 +136,7 @@ export function parseSettings(
 
   const text = (key: Key) => raw[key] ?? "";
   const host = parseHost(raw, environment, problems);
-  const engine = host && "engine" in host ? host.engine : undefined;
+  const engine = engineOf(host);
   const hostname = parseHostname(text("hostname"), problems);
   if (text("hostname") === "" && engine !== undefined) checkAddress(engine, problems);
   const port = parsePort(text("port"), "port", 5043, problems);
@@ -160,9 +160,22 @@ export function parseSettings(
     certificate: parseCertificate(raw["certificate"], hostname ?? engine?.address, environment.now, problems),
     dns: parseDns(raw["dns"], hostname, engine?.address, problems),
   };
+  checkName(settings, problems);
   checkClouds(settings, environment, problems);
   checkSshPort(settings, problems);
   return { settings, problems: problems.all };
+}
+
+/** The engine that is there already; undefined where a machine is only to be made, or where its address is wrong. */
+function engineOf(host: HostSettings | undefined): Engine | undefined {
+  return host !== undefined && "engine" in host && host.engine.address !== "" ? host.engine : undefined;
+}
+
+/** A machine in a cloud is reached by others only. */
+function checkName({ host, hostname = "" }: Parsed, problems: Problems): void {
+  if (host === undefined || "engine" in host || !isLoopback(hostname)) return;
+  const wrong = `"${hostname}" leads each client to itself, not to a machine in a cloud`;
+  problems.add("hostname", wrong, configCommand("set", "hostname", "registry.example.com"));
 }
 
 /** A machine that is made for a registry is signed in to at port 22. */
@@ -233,12 +246,12 @@ function parseEngine(
 
 /** The engine is asked even when other settings are wrong, so that its problems are told with theirs. */
 async function askEngine({ host, hostname, port, anonymous, images }: Parsed, proxyName: string) {
-  // A machine that is only to be made has nothing to say yet; one whose address is wrong is not asked.
-  if (host === undefined || !("engine" in host) || host.engine.address === "") return { reachable: true, problems: [] };
-  return checkEngine(host.engine, connectTo(host.engine), {
-    engineSetting: host.engine.setting,
+  const engine = engineOf(host);
+  if (engine === undefined) return { reachable: true, problems: [] };
+  return checkEngine(engine, connectTo(engine), {
+    engineSetting: engine.setting,
     ports: { port: port ?? 0, ...(anonymous && { "anonymous.port": anonymous.port }) },
-    publishedOn: publishedOn(hostname ?? host.engine.address),
+    publishedOn: publishedOn(hostname ?? engine.address),
     proxyName,
     images: { registryImage: images?.registry ?? "", proxyImage: images?.proxy ?? "" },
   });

@@ -1,5 +1,7 @@
 import { isIP } from "node:net";
 
+import * as ipaddr from "ipaddr.js";
+
 import type { AwsDockerHostArgs } from "../components/hosts/aws";
 import type { DigitalOceanDockerHostArgs } from "../components/hosts/digitalOcean";
 import type { Engine } from "../components/hosts/engine";
@@ -78,10 +80,11 @@ export class HostReader {
   }
 
   number(key: string, least: number, most: number, fallback: number): number {
-    const value = Number(this.values[key] ?? fallback);
+    const given = this.values[key] ?? fallback;
+    const value = typeof given === "number" || typeof given === "string" ? Number(given) : NaN;
     if (Number.isInteger(value) && value >= least && value <= most) return value;
     const path = `host.${key}`;
-    const wrong = `${shown(this.values[key])} is not a whole number from ${String(least)} to ${String(most)}`;
+    const wrong = `${shown(given)} is not a whole number from ${String(least)} to ${String(most)}`;
     this.problems.add(path, wrong, configCommand("set", path, String(fallback)));
     return fallback;
   }
@@ -106,27 +109,32 @@ export class HostReader {
       return [];
     }
     return value.map((entry: unknown, i) => {
-      const network = typeof entry === "string" ? parseNetwork(entry) : undefined;
-      if (network !== undefined) return network;
-      const wrong = `${shown(entry)} is not a network such as 203.0.113.0/24 or 2001:db8::/32`;
-      this.problems.add(
-        `${path}[${String(i)}]`,
-        wrong,
-        configCommand("set", `${path}[${String(i)}]`, "203.0.113.7/32"),
-      );
-      return "";
+      const at = `${path}[${String(i)}]`;
+      const { network, isWhole } = parseNetwork(entry) ?? {};
+      if (network === undefined) {
+        const wrong = `${shown(entry)} is not a network such as 203.0.113.0/24 or 2001:db8::/32`;
+        this.problems.add(at, wrong, configCommand("set", at, "203.0.113.7/32"));
+      } else if (!isWhole) {
+        const wrong = `${shown(entry)} is an address in the network ${network}: name that one, or the address alone`;
+        this.problems.add(at, wrong, configCommand("set", at, network));
+      }
+      return network ?? "";
     });
   }
 }
 
-function parseNetwork(given: string): string | undefined {
-  // Clouds write them so, and would see a change in any other way.
-  const text = given.toLowerCase();
-  const [address = "", length, ...rest] = text.split("/");
-  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  if (bits < 0 || rest.length > 0) return undefined;
-  if (length === undefined) return `${address}/${String(bits)}`;
-  return /^\d{1,3}$/.test(length) && Number(length) <= bits ? text : undefined;
+/** The network that is meant, as clouds write it, and whether that is what was given; an address alone is one, too. */
+function parseNetwork(given: unknown): { network: string; isWhole: boolean } | undefined {
+  const [text = "", length, ...rest] = typeof given === "string" ? given.split("/") : [];
+  if (isIP(text) === 0 || text.includes("%") || rest.length > 0) return undefined;
+  const address = ipaddr.parse(text);
+  if (address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress()) return undefined;
+  const { bits, family } =
+    address instanceof ipaddr.IPv4 ? { bits: 32, family: ipaddr.IPv4 } : { bits: 128, family: ipaddr.IPv6 };
+  if (length === undefined) return { network: `${address.toString()}/${String(bits)}`, isWhole: true };
+  if (!/^\d{1,3}$/.test(length) || Number(length) > bits) return undefined;
+  const first = family.networkAddressFromCIDR(`${text}/${length}`).toString();
+  return { network: `${first}/${String(Number(length))}`, isWhole: first === address.toString() };
 }
 
 const everywhere = ["0.0.0.0/0", "::/0"];
@@ -155,8 +163,11 @@ const ubuntuImage = "/aws/service/canonical/ubuntu/server/24.04/stable/current/a
 
 export function parseAws(host: HostReader): Unported<AwsDockerHostArgs> {
   const image = /^(ami-[0-9a-f]+|\/[\w./-]+)$/;
+  // Those of the old hypervisor call their disks otherwise.
+  const size =
+    /^(?!(t[12]|m[1-4]|c[134]|cc2|r[34]|cr1|i[23]|d2|h1|hs1|f1|g[23]s?|p[23]|x1e?)\.)[a-z0-9-]+\.[a-z0-9-]+$/;
   return {
-    size: host.text("size", /^[a-z0-9-]+\.[a-z0-9-]+$/, "an instance type", "t3.small", "t3.small"),
+    size: host.text("size", size, "an instance type of the Nitro system", "t3.small", "t3.small"),
     image: host.text("image", image, "an AMI (ami-…) or the name of an SSM parameter", ubuntuImage, ubuntuImage),
     subnet: host.optionalText("subnet", /^subnet-[0-9a-f]+$/, "a subnet (subnet-…)", "subnet-0123456789abcdef0"),
     ipv6: host.boolean("ipv6", false),

@@ -4,15 +4,16 @@ import { configCommand, nearest, type Problem } from "../problems";
 export class Problems {
   readonly all: Problem[] = [];
 
+  /** The first problem of a setting: what follows from it is no other one. */
   add(setting: string, wrong: string, cure: string): undefined {
-    this.all.push({ setting, wrong, cure });
+    if (!this.all.some((known) => known.setting === setting)) this.all.push({ setting, wrong, cure });
   }
 
   addUnknownKey(parent: string, key: string, known: readonly string[]): void {
     if (known.includes(key)) return;
     const path = parent + key;
     const near = nearest(key, known);
-    const cure = `${near === undefined ? `known here: ${known.join(", ")}` : `did you mean ${parent}${near}?`} To remove it: ${configCommand("rm", path)}`;
+    const cure = `${near === undefined ? `known here: ${known.join(", ")}.` : `did you mean ${parent}${near}?`} To remove it: ${configCommand("rm", path)}`;
     this.add(path, "there is no such setting", cure);
   }
 

@@ -76,8 +76,12 @@ describe("the setting host", () => {
     ["digitalocean", "image", "", '"" is not an image', "ubuntu-24-04-x64"],
     ["digitalocean", "dataSize", 0, "0 is not a whole number from 1 to 16000", "50"],
     ["digitalocean", "dataSize", 16_001, "16001 is not a whole number from 1 to 16000", "50"],
+    ["digitalocean", "dataSize", true, "true is not a whole number from 1 to 16000", "50"],
+    ["digitalocean", "generation", [3], "[3] is not a whole number from 1 to 1000000", "1"],
     ["digitalocean", "generation", 1.5, "1.5 is not a whole number from 1 to 1000000", "1"],
-    ["aws", "size", "t3", '"t3" is not an instance type', "t3.small"],
+    ["aws", "size", "t3", '"t3" is not an instance type of the Nitro system', "t3.small"],
+    ["aws", "size", "t2.small", '"t2.small" is not an instance type of the Nitro system', "t3.small"],
+    ["aws", "size", "m4.large", '"m4.large" is not an instance type of the Nitro system', "t3.small"],
     ["aws", "image", "ubuntu", '"ubuntu" is not an AMI (ami-…) or the name of an SSM parameter', ubuntu],
     ["aws", "subnet", "vpc-0a1b", '"vpc-0a1b" is not a subnet (subnet-…)', "subnet-0123456789abcdef0"],
     ["aws", "ipv6", "maybe", '"maybe" is neither true nor false', "false"],
@@ -114,6 +118,29 @@ describe("the setting host", () => {
       "host.hostKey: is not set: the public host key of the machine is needed. pulumi config set --path 'host.hostKey' 'ssh-ed25519 AAAA…'",
     ]);
   });
+
+  it("is missed once only: what follows from it is not told besides", () => {
+    const dns = { provider: "route53", zone: "example.com" };
+    assert.deepEqual(
+      parseWith({ target: "ssh", host: { hostKey }, dns }).problems.map(({ setting }) => setting),
+      ["host.address", "hostname"],
+    );
+    assert.deepEqual(
+      parseWith({ target: "aws", host: needed["aws"], hostname: "-x", dns }).problems.map(({ wrong }) => wrong),
+      ['"-x" is neither a DNS name nor an IPv4 address'],
+    );
+    assert.equal(problemsOf({ host: "x" }).length, 1);
+  });
+
+  for (const hostname of ["localhost", "127.0.0.1"]) {
+    it(`has no machine in a cloud under the name ${hostname}`, () => {
+      for (const target of ["digitalocean", "aws"])
+        assert.deepEqual(problemsOf({ target, host: needed[target], hostname }), [
+          `hostname: "${hostname}" leads each client to itself, not to a machine in a cloud. ` +
+            "pulumi config set hostname registry.example.com",
+        ]);
+    });
+  }
 
   it("is refused where the target has no machine of its own, and where it is no object", () => {
     assert.deepEqual(problemsOf({ host: { sshFrom: from } }), [
@@ -213,24 +240,34 @@ describe("a network that may connect", () => {
   };
 
   it("is an address with a length, or without one for itself alone", () => {
-    assert.deepEqual(networksOf("203.0.113.7", "203.0.113.0/24", "2001:db8::1", "2001:DB8::/32", "0.0.0.0/0", "::/0"), [
-      "203.0.113.7/32",
-      "203.0.113.0/24",
-      "2001:db8::1/128",
-      "2001:db8::/32",
-      "0.0.0.0/0",
-      "::/0",
-    ]);
+    assert.deepEqual(
+      networksOf("203.0.113.7", "203.0.113.0/24", "2001:db8::1", "2001:0DB8:0::/32", "0.0.0.0/0", "::/0"),
+      ["203.0.113.7/32", "203.0.113.0/24", "2001:db8::1/128", "2001:db8::/32", "0.0.0.0/0", "::/0"],
+    );
   });
 
   for (const network of [
     ...["", "all", "example.com", "203.0.113", "203.0.113.256", "203.0.113.0/33", "203.0.113.0/", "203.0.113.0/-1"],
     ...["203.0.113.0/24/24", "203.0.113.0/255.255.255.0", " 203.0.113.7", "0xcb.0.0.7", "2001:db8::/129", "[::1]"],
+    ...["fe80::1%eth0", "::ffff:203.0.113.7", "::ffff:203.0.113.0/120"],
   ]) {
     it(`is not ${JSON.stringify(network)}`, () => {
       assert.deepEqual(problemsOf({ target: "aws", host: { sshFrom: [...from, network] } }), [
         `host.sshFrom[1]: ${JSON.stringify(network)} is not a network such as 203.0.113.0/24 or 2001:db8::/32. ` +
           "pulumi config set --path 'host.sshFrom[1]' 203.0.113.7/32",
+      ]);
+    });
+  }
+
+  for (const [given, network] of [
+    ["203.0.113.7/24", "203.0.113.0/24"],
+    ["2001:db8::1/64", "2001:db8::/64"],
+    ["10.0.0.1/0", "0.0.0.0/0"],
+  ] as const) {
+    it(`is told for ${given}, which clouds refuse or change`, () => {
+      assert.deepEqual(problemsOf({ target: "aws", host: { sshFrom: [given] } }), [
+        `host.sshFrom[0]: "${given}" is an address in the network ${network}: name that one, or the address alone. ` +
+          `pulumi config set --path 'host.sshFrom[0]' ${network}`,
       ]);
     });
   }
