@@ -3,7 +3,7 @@
  * dynamic provider, in its process: this file is loaded there, and nothing of it is kept in the state.
  */
 import { messageOf, UserError } from "../../problems";
-import { type SshLogin, SshSession } from "./sshSession";
+import { type SshLogin, SshSession, Unreachable } from "./sshSession";
 
 /** How long a machine may take to be reached after its creation, and then to the end of cloud-init. */
 const bootSeconds = 15 * 60;
@@ -49,6 +49,7 @@ async function replaceHostKey(step: HostKeyStep): Promise<void> {
   // Who listens there takes a moment to read the new one.
   for (let tries = 30, now = shown; now !== hostKey; tries--) {
     if (tries === 0) throw new UserError(`${step.address} goes on showing the host key that it booted with`);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
     now = await withSession(either, 60, (session) => Promise.resolve(session.hostKey));
   }
 }
@@ -111,5 +112,6 @@ async function withSession<T>(login: SshLogin, seconds: number, work: (session: 
 
 /** Without the stack, which the dynamic provider would print. */
 function rethrow(error: unknown): never {
-  throw new UserError(messageOf(error));
+  const hint = error instanceof Unreachable ? " (is your network among those of host.sshFrom?)" : "";
+  throw new UserError(messageOf(error) + hint);
 }

@@ -34,15 +34,17 @@ function read(file: string): string | undefined {
  * @param keyFile The client's private key. Default: those that the user's ssh takes, an agent's among them.
  */
 export function pinnedOptions(hostKey: string, keyFile?: string): string[] {
-  const [algorithm = "", key = ""] = hostKey.trim().split(/\s+/);
+  const [type = "", key = ""] = hostKey.trim().split(/\s+/);
+  // A key of this type signs by other hashes now than when it was named.
+  const algorithms = type === "ssh-rsa" ? "rsa-sha2-512,rsa-sha2-256" : type;
   const options = [
     "BatchMode=yes",
     "ConnectTimeout=15",
     "StrictHostKeyChecking=yes",
     "UserKnownHostsFile=/dev/null",
     "GlobalKnownHostsFile=/dev/null",
-    `HostKeyAlgorithms=${algorithm}`,
-    `KnownHostsCommand=/bin/echo %H ${algorithm} ${key}`,
+    `HostKeyAlgorithms=${algorithms}`,
+    `KnownHostsCommand=/bin/echo %H ${type} ${key}`,
     ...(keyFile === undefined ? [] : ["IdentitiesOnly=yes", `IdentityFile="${keyFile}"`]),
   ];
   return options.flatMap((option) => ["-o", option]);

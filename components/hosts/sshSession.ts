@@ -21,6 +21,9 @@ export interface Outcome {
 /** Somebody else answered. Nothing was sent but that a connection is wanted. */
 export class WrongHostKey extends Error {}
 
+/** Nobody answered, or nobody let us in, until the time was up. */
+export class Unreachable extends Error {}
+
 const secondsPerTry = 15;
 
 /** A connection to a machine, over which commands run one after the other. */
@@ -35,7 +38,7 @@ export class SshSession {
    * Signs in, trying again until the machine has booted.
    *
    * @param seconds For how long it tries.
-   * @throws WrongHostKey at once; Error with the last reason when the time is up.
+   * @throws WrongHostKey at once; Unreachable with the last reason when the time is up.
    */
   static async open(login: SshLogin, seconds: number): Promise<SshSession> {
     const end = Date.now() + seconds * 1000;
@@ -47,7 +50,7 @@ export class SshSession {
         if (Date.now() > end) {
           const why = messageOf(error);
           const after = `after ${String(seconds)} s`;
-          throw new Error(`${login.address} can't be reached over SSH as ${login.user} ${after}: ${why}`, {
+          throw new Unreachable(`${login.address} can't be reached over SSH as ${login.user} ${after}: ${why}`, {
             cause: error,
           });
         }

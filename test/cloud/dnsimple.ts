@@ -65,6 +65,11 @@ export class Dnsimple {
     this.server.closeAllConnections();
   }
 
+  /** Takes the records of a name away, as somebody does by hand. */
+  async forget(name: string): Promise<void> {
+    for (const record of this.records.filter((each) => each.name === name)) await this.remove(record);
+  }
+
   private zone(name: string, id: number): Zone {
     const dates = { created_at: time, updated_at: time, last_transferred_at: time };
     return { id, account_id: this.account, name, reverse: false, secondary: false, active: true, ...dates };
@@ -151,12 +156,16 @@ export class Dnsimple {
         await this.serve(Object.assign(record, content));
         return [200, { data: record }];
       case "DELETE":
-        this.records = this.records.filter((each) => each !== record);
-        await this.dns.delete(record);
+        await this.remove(record);
         return [204];
       default:
         return [405, {}];
     }
+  }
+
+  private async remove(record: ZoneRecord): Promise<void> {
+    this.records = this.records.filter((each) => each !== record);
+    await this.dns.delete(record);
   }
 
   private hasTwin(wanted: Pick<ZoneRecord, "zone_id" | "name" | "type" | "content">, itself?: ZoneRecord): boolean {

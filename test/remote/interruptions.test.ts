@@ -4,7 +4,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Machine } from "../cloud/machines";
 import { TestCloud } from "../cloud/testCloud";
 import { RemoteCheckout, stacks, zones } from "../support/remote";
-import { type Result, stop } from "../support/run";
 
 /** What a first `up` asks of a cloud, in the stages in which it can be asked at the same time. */
 const stages = {
@@ -39,7 +38,7 @@ describe("`make up` of the stack remote, killed", function () {
           const module = target === "digitalocean" ? "digitalocean:index/" : "aws:";
           // The cloud does what it was asked for all the same, when nobody waits any more.
           const hanging = calls.map((call) => cloud.faults.hang(`create ${module}${call}`));
-          const { output } = await killed(checkout, () => Promise.all(hanging.map(({ asked }) => asked)));
+          const { output } = await checkout.upKilled(() => Promise.all(hanging.map(({ asked }) => asked)));
           for (const { release } of hanging) release();
           assertTold(output, lost);
           lost = calls;
@@ -63,15 +62,6 @@ describe("`make up` of the stack remote, killed", function () {
     }
   }
 
-  async function killed(checkout: RemoteCheckout, moment: () => Promise<unknown>): Promise<Result> {
-    let group = 0;
-    const running = checkout.make("up", { onStart: (started) => (group = started) });
-    // A run that ends by itself is past the moment.
-    await Promise.race([moment(), running]);
-    stop(group, "SIGKILL");
-    return running;
-  }
-
   describe("while its machine is made", () => {
     let cloud: TestCloud;
     let checkout: RemoteCheckout;
@@ -93,7 +83,7 @@ describe("`make up` of the stack remote, killed", function () {
     async function killedAt(moment: (machine: Machine) => Promise<unknown>): Promise<void> {
       checkout.set({ host: { ...stacks.digitalocean.host, generation: ++generation } });
       const known = new Set(cloud.machines);
-      await killed(checkout, async () => {
+      await checkout.upKilled(async () => {
         for (;;) {
           const machine = cloud.machines.find((each) => !known.has(each));
           if (machine !== undefined) return moment(machine);
@@ -120,6 +110,15 @@ describe("`make up` of the stack remote, killed", function () {
         assert.deepEqual((await checkout.up()).address, outputs.address, condition);
         assert.equal(await checkout.pulls(outputs, "app", digest), true, condition);
       }
+    });
+
+    it("in the middle of a container's start, with the machine itself, leaves no port taken", async () => {
+      await killedAt(async (machine) => {
+        await until(machine, "docker ps --all | grep -q -- -proxy$");
+        await machine.kill();
+      });
+      await cloud.machines.at(-1)?.powerOn();
+      await checkout.up();
     });
 
     /** Makes the replacement of the host key stop in its middle. */

@@ -105,3 +105,59 @@ describe("a mistake of the stack remote", function () {
     assert.equal(await checkout.pulls(outputs, "app", digest), true);
   });
 });
+
+describe("a mistake of the stack remote on aws", function () {
+  this.timeout(5 * 60_000);
+
+  let cloud: TestCloud;
+  let checkout: RemoteCheckout;
+  const { host } = stacks.aws;
+
+  before(async () => {
+    cloud = await TestCloud.start({ ipv6: true, zones });
+    checkout = new RemoteCheckout(cloud);
+    await checkout.configure(stacks.aws);
+  });
+
+  after(async () => {
+    await checkout.dispose();
+    await cloud.dispose();
+  });
+
+  it("is a missing region, told before anything is made", async () => {
+    assert.match(await checkout.upFails({ env: { AWS_REGION: "" } }), /aws:region: is not set/);
+    assert.deepEqual(cloud.faults.calls, []);
+  });
+
+  it("is a key that is not accepted", async () => {
+    const output = await checkout.upFails({ env: { AWS_SECRET_ACCESS_KEY: "wrong" } });
+    assert.match(output, /InvalidClientTokenId|not valid|credentials/i);
+  });
+
+  it("is one address too many", async () => {
+    const { limits } = cloud.aws;
+    const { addresses } = limits;
+    limits.addresses = 0;
+    try {
+      assert.match(await checkout.upFails(), /AddressLimitExceeded/);
+    } finally {
+      limits.addresses = addresses;
+    }
+  });
+
+  it("is a type that there isn't", async () => {
+    checkout.set({ host: { ...host, size: "t3.tiny", generation: 2 } });
+    assert.match(await checkout.upFails(), /Invalid value 't3\.tiny' for InstanceType/);
+    checkout.set({ host });
+  });
+
+  it("is an image and a subnet that there isn't", async () => {
+    checkout.set({ host: { ...host, image: "ami-0123456789abcdef0" } });
+    assert.match(await checkout.upFails(), /InvalidAMIID\.NotFound/);
+    checkout.set({ host: { ...host, subnet: "subnet-0123456789abcdef0" } });
+    assert.match(await checkout.upFails(), /InvalidSubnetID\.NotFound|no matching/i);
+    checkout.set({ host });
+  });
+
+  it("is followed by an `up` that goes on from there", () => checkout.up());
+});

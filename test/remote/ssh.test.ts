@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { stringify } from "yaml";
 
+import type { Outputs } from "../../scripts/pulumi";
 import type { Machine } from "../cloud/machines";
 import { TestCloud } from "../cloud/testCloud";
 import { RemoteCheckout, zones } from "../support/remote";
@@ -17,6 +19,8 @@ describe("the stack remote on a machine of the user's own", function () {
   let cloud: TestCloud;
   let machine: Machine;
   let checkout: RemoteCheckout;
+  let outputs: Outputs;
+  let digest: string;
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), "ssh-"));
@@ -24,16 +28,24 @@ describe("the stack remote on a machine of the user's own", function () {
     for (const key of ["client", "host", "other"])
       await succeed("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", join(folder, key)]);
     const config = {
-      users: [{ name: "deploy", groups: "docker", shell: "/bin/bash", ssh_authorized_keys: [publicKey("client")] }],
+      users: [
+        {
+          ...{ name: "deploy", shell: "/bin/bash", sudo: "ALL=(ALL) NOPASSWD:ALL" },
+          ssh_authorized_keys: [publicKey("client")],
+        },
+      ],
       ssh_deletekeys: true,
       ssh_keys: { ed25519_private: readFileSync(join(folder, "host"), "utf8"), ed25519_public: publicKey("host") },
-      runcmd: [["systemctl", "enable", "--now", "docker"]],
     };
     machine = await cloud.boot({
       ...{ id: "own", hostname: "own", user: "root", keys: [publicKey("client")] },
       userData: `#cloud-config\n${stringify(config)}`,
     });
     await machine.untilBooted();
+    // As a machine is that nobody has put Docker on, with a mirror that has it.
+    await machine.succeed(
+      "apt-get purge -y docker.io && echo 'deb [trusted=yes] file:/packages ./' >/etc/apt/sources.list",
+    );
     checkout = new RemoteCheckout(cloud);
     await checkout.configure({
       target: "ssh",
@@ -66,17 +78,38 @@ describe("the stack remote on a machine of the user's own", function () {
     checkout.set({ host: { ...host, hostKey: publicKey("host") } });
   });
 
-  it("is up from nothing, under a name that DNSimple serves, and takes what is pushed", async () => {
-    const outputs = await checkout.up();
+  it("is up from nothing, with a Docker that it gets, under a name that DNSimple serves, and takes what is pushed", async () => {
+    assert.notEqual((await machine.run("command -v docker")).code, 0);
+    outputs = await checkout.up();
     assert.deepEqual(await cloud.resolve("registry.example.net", "A"), [machine.address]);
-    const digest = await checkout.push(outputs, "app", "layer");
-    assert.equal(await checkout.pulls(outputs, "app", digest), true);
+    digest = await checkout.push(outputs, "app", "layer");
+    await checkout.copies(outputs, "app", digest, "copied");
     await checkout.assertUnchanged();
+  });
+
+  it("goes on after a run that was killed, and after a machine that went off with it", async () => {
+    const labelled = "docker ps --all --quiet --filter label=private-registry.stack";
+    for (const [port, moment] of [
+      [5044, "docker ps | grep -q -- -loader"],
+      [5045, "docker ps | grep -q -- -proxy"],
+    ] as const) {
+      await machine.succeed(`${labelled} | xargs docker rm --force`);
+      checkout.set({ anonymous: { port, prefixes: ["public"] } });
+      await checkout.upKilled(async () => {
+        while ((await machine.run(moment)).code !== 0) await sleep(50);
+        if (port === 5045) await machine.kill();
+      });
+      if (port === 5045) await machine.powerOn();
+      await machine.untilBooted();
+      outputs = await checkout.up();
+      assert.equal(await checkout.pulls(outputs, "app", digest), true);
+    }
   });
 
   it("comes back on a machine that has lost all of it", async () => {
     await machine.succeed("docker rm -f $(docker ps -aq) && docker network prune -f && docker volume prune -f");
-    await checkout.up();
+    outputs = await checkout.up();
+    digest = await checkout.push(outputs, "app", "another layer");
   });
 
   it("moves its record with the machine's address, and refuses a token that is not accepted", async () => {
@@ -84,9 +117,19 @@ describe("the stack remote on a machine of the user's own", function () {
     assert.match(await checkout.upFails(), /DNSimple refuses the record in example\.net: the token is not accepted/);
     await checkout.setSecret("dns.token", cloud.dnsimple.token);
     checkout.set({ hostname: "other.example.net" });
-    await checkout.up();
+    outputs = await checkout.up();
     assert.deepEqual(await cloud.resolve("other.example.net", "A"), [machine.address]);
     assert.deepEqual(await cloud.resolve("registry.example.net", "A"), []);
+  });
+
+  it("has its record again after somebody removed it by hand", async () => {
+    await cloud.dnsimple.forget("other");
+    assert.deepEqual(await cloud.resolve("other.example.net", "A"), []);
+    await checkout.up();
+    assert.deepEqual(await cloud.resolve("other.example.net", "A"), [machine.address]);
+    const { stdout } = await checkout.pulumi("stack", "export");
+    assert.match(stdout, /DnsimpleRecord/);
+    assert.ok(!stdout.includes(cloud.dnsimple.token));
   });
 
   it("leaves the machine as it was, but for the data volume, when it is destroyed", async () => {
@@ -96,5 +139,14 @@ describe("the stack remote on a machine of the user's own", function () {
     assert.equal((await machine.succeed("docker ps -aq; docker network ls -q --filter type=custom")).trim(), "");
     assert.match(await machine.succeed("docker volume ls -q"), /^private-registry-\w+-data\s*$/);
     assert.deepEqual(await cloud.resolve("other.example.net", "A"), []);
+  });
+
+  it("finds all that was pushed when it is up again, and leaves nothing when it is purged", async () => {
+    outputs = await checkout.up();
+    assert.equal(await checkout.pulls(outputs, "app", digest), true);
+    const { code, output } = await checkout.make("purge", { env: { CONFIRM: checkout.stack } });
+    assert.equal(code, 0, output);
+    const lists = "docker ps -aq; docker network ls -q --filter type=custom; docker volume ls -q";
+    assert.equal(await machine.succeed(lists), "");
   });
 });

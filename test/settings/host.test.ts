@@ -342,6 +342,12 @@ describe("a machine of one's own", () => {
     assert.equal(sshOptions.at(-1), `KnownHostsCommand=/bin/echo %H ${hostKey}`);
   });
 
+  it("proves an RSA key by the hashes of today", () => {
+    const { sshOptions } = engineOf({ hostKey: "ssh-rsa AAAAB3NzaC1yc2E" });
+    assert.ok(sshOptions.includes("HostKeyAlgorithms=rsa-sha2-512,rsa-sha2-256"));
+    assert.equal(sshOptions.at(-1), "KnownHostsCommand=/bin/echo %H ssh-rsa AAAAB3NzaC1yc2E");
+  });
+
   it("must have an address that clients can type, or a hostname", () => {
     const named = { target: "ssh", host: { address: "build-.example", hostKey } };
     assert.match(problemsOf(named).join(), /^hostname: is not set, and "build-\.example", where the engine is/);

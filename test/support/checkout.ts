@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
@@ -43,6 +44,8 @@ export class Checkout {
     for (const file of files.split("\0").filter((path) => path !== "" && existsSync(path))) {
       cpSync(file, join(this.folder, file), { preserveTimestamps: true });
     }
+    // Older than what is installed, or `make` would install anew, through the link, what others are using.
+    utimesSync(join(this.folder, "package-lock.json"), 0, 0);
     symlinkSync(join(process.cwd(), "node_modules"), join(this.folder, "node_modules"));
     execFileSync("git", ["init", "--quiet", this.folder]);
   }

@@ -7,7 +7,7 @@ import { basicAuthorization, digestOf, manifestOf, RegistryClient } from "../../
 import type { Outputs } from "../../scripts/pulumi";
 import type { TestCloud } from "../cloud/testCloud";
 import { Checkout } from "./checkout";
-import { run, type Result, type RunOptions } from "./run";
+import { run, type Result, type RunOptions, stop } from "./run";
 
 /** The zones that a cloud for tests has before anything is made. */
 export const zones = { digitalOcean: ["example.com"], route53: ["example.org"], dnsimple: ["example.net"] } as const;
@@ -54,6 +54,15 @@ export class RemoteCheckout extends Checkout {
     return output;
   }
 
+  /** `make up`, killed with all that it started at a moment, unless it has ended by itself before. */
+  async upKilled(moment: () => Promise<unknown>): Promise<Result> {
+    let group = 0;
+    const running = this.make("up", { onStart: (started) => (group = started) });
+    await Promise.race([moment(), running]);
+    stop(group, "SIGKILL");
+    return running;
+  }
+
   async assertUnchanged(): Promise<void> {
     const { code, output } = await this.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes");
     assert.equal(code, 0, output);
@@ -85,8 +94,25 @@ export class RemoteCheckout extends Checkout {
     return this.asking(outputs, async (client) => (await client.ask("GET", path, { as: "admin" })).status === 200);
   }
 
+  /** Pulls an image by its digest and pushes it under a tag, as `skopeo` does that knows the registry by its name only. */
+  async copies(outputs: Outputs, repository: string, digest: string, tag: string): Promise<void> {
+    const folder = mkdtempSync(join(tmpdir(), "image-"));
+    try {
+      const reference = `docker://${outputs.endpoint}/${repository}`;
+      for (const copy of [
+        ["--src-cert-dir", "CERTS", `${reference}@${digest}`, `dir:${folder}`],
+        ["--dest-cert-dir", "CERTS", `dir:${folder}`, `${reference}:${tag}`],
+      ]) {
+        const { code, output } = await this.skopeo(outputs, "copy", ...copy);
+        assert.equal(code, 0, output);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+
   /** A client that looks the name up for itself, as the DNS server of the cloud answers, and checks the certificate. */
-  async skopeo(outputs: Outputs, ...args: readonly string[]): Promise<Result> {
+  private async skopeo(outputs: Outputs, ...args: readonly string[]): Promise<Result> {
     const { hostname, host } = new URL(outputs.url);
     const folder = mkdtempSync(join(tmpdir(), "skopeo-"));
     try {
