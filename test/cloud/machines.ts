@@ -95,6 +95,7 @@ export class Machine {
   private readonly extraAddresses = new Set<string>();
   private readonly disks = new Map<Disk, string>();
   private isCutOff = false;
+  private isRemoved = false;
   private filter: Filter | undefined;
 
   constructor(
@@ -192,7 +193,12 @@ ${renderFilter(this.filter, this.isCutOff)}END
 
   private async arrange(): Promise<void> {
     this.writeWorld();
-    if (await this.isRunning()) await succeed("docker", ["exec", this.container, "sh", "/world/arrange"]);
+    try {
+      if (await this.isRunning()) await succeed("docker", ["exec", this.container, "sh", "/world/arrange"]);
+    } catch (error) {
+      // What is around it may change at the same time as it goes.
+      if (!this.isRemoved) throw error;
+    }
   }
 
   async isRunning(): Promise<boolean> {
@@ -296,6 +302,7 @@ ${renderFilter(this.filter, this.isCutOff)}END
 
   /** Of a machine that is gone nothing stays but its disks. */
   async remove(): Promise<void> {
+    this.isRemoved = true;
     await docker("rm", "--force", "--volumes", this.container);
     for (const disk of this.disks.keys()) await disk.close();
     this.disks.clear();
