@@ -12,3 +12,10 @@ const { status } = spawnSync("docker", ["login", "-u", user, "--password-stdin",
   stdio: ["pipe", "inherit", "inherit"],
 });
 process.exitCode = status ?? 1;
+if (status !== 0 && outputs.caCertificate !== "" && !outputs.endpoint.startsWith("localhost")) {
+  const folder = `/etc/docker/certs.d/${outputs.endpoint}`;
+  console.error(`
+  Where Docker doesn't know the stack's authority yet, on the machine of the engine that it uses here:
+    mkdir -p ${folder}
+    pulumi stack output caCertificate -s ${stack} >${folder}/ca.crt`);
+}
