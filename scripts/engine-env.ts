@@ -1,7 +1,7 @@
 // Prints the environment in which the `docker` client talks to the engine of a stack.
 //   eval "$(tsx scripts/engine-env.ts STACK)"
-// It sets ENGINE besides: `local` for one that is reached without further ado, `machine` for one behind SSH, `none` where
-// the machine is not made yet.
+// It sets TARGET besides, as the settings have it, and ENGINE: `local` for one that is reached without further ado,
+// `machine` for one behind SSH by its pinned host key, `none` where the machine is not made yet.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
@@ -18,7 +18,7 @@ if (settings.host === undefined) {
   console.log("false"); // What is printed is eval'd: a failure is a command that fails.
   process.exitCode = 1;
 } else {
-  for (const line of environment(settings.host)) console.log(line);
+  for (const line of [`TARGET=${settings.host.target}`, ...environment(settings.host)]) console.log(line);
 }
 
 function environment(host: HostSettings): string[] {

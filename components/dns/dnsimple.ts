@@ -57,7 +57,7 @@ const provider: pulumi.dynamic.ResourceProvider<Inputs, Inputs> = {
       const { data } = await asked(inputs, (zones) => zones.getZoneRecord(inputs.account, inputs.zone, Number(id)));
       return { id, props: { ...inputs, value: data.content, ttl: data.ttl } };
     } catch (error) {
-      if ((error as { status?: number }).status === 404) return {};
+      if ((error as Refusal).status === 404) return {};
       // As with a token that was changed: the new one comes with the update that follows.
       console.warn(`${(error as Error).message}; taking it to be as it was`);
       return { id, props: inputs };
@@ -115,7 +115,7 @@ type Refusal = Error & {
 function reasonOf(error: Refusal): string {
   const { status, code, message, data: { message: said = message, errors = {} } = {} } = error;
   if (status === 401) return "the token is not accepted";
-  if (status === 404 && /record/i.test(said)) return "it is gone; `pulumi refresh` notes that";
+  if (status === 404 && /^record/i.test(said)) return "it is gone; `pulumi refresh` notes that";
   if (status === 404) return "the account has no such zone";
   const details = Object.entries(errors).map(([key, each]) => `; ${key}: ${each.join(", ")}`);
   return `${said || (code ?? error.constructor.name)}${details.join("")}`;
