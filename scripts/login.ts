@@ -2,6 +2,7 @@
 // The password goes to docker by its standard input: never into a command line, never onto the screen.
 import { spawnSync } from "node:child_process";
 
+import { isLoopback } from "../components/reverseProxy";
 import { outputsOf } from "./pulumi";
 
 const [stack = ""] = process.argv.slice(2);
@@ -12,10 +13,10 @@ const { status } = spawnSync("docker", ["login", "-u", user, "--password-stdin",
   stdio: ["pipe", "inherit", "inherit"],
 });
 process.exitCode = status ?? 1;
-if (status !== 0 && outputs.caCertificate !== "" && !outputs.endpoint.startsWith("localhost")) {
+if (status !== 0 && outputs.caCertificate !== "" && !isLoopback(new URL(outputs.url).hostname)) {
   const folder = `/etc/docker/certs.d/${outputs.endpoint}`;
   console.error(`
   Where Docker doesn't know the stack's authority yet, on the machine of the engine that it uses here:
-    mkdir -p ${folder}
-    pulumi stack output caCertificate -s ${stack} >${folder}/ca.crt`);
+    sudo mkdir -p ${folder}
+    pulumi stack output caCertificate -s ${stack} | sudo tee ${folder}/ca.crt`);
 }

@@ -129,8 +129,8 @@ function parseNetwork(given: unknown): { network: string; isWhole: boolean } | u
   if (isIP(text) === 0 || text.includes("%") || rest.length > 0) return undefined;
   const address = ipaddr.parse(text);
   if (address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress()) return undefined;
-  const { bits, family } =
-    address instanceof ipaddr.IPv4 ? { bits: 32, family: ipaddr.IPv4 } : { bits: 128, family: ipaddr.IPv6 };
+  const family = address instanceof ipaddr.IPv4 ? ipaddr.IPv4 : ipaddr.IPv6;
+  const bits = 8 * address.toByteArray().length;
   if (length === undefined) return { network: `${address.toString()}/${String(bits)}`, isWhole: true };
   if (!/^\d{1,3}$/.test(length) || Number(length) > bits) return undefined;
   const first = family.networkAddressFromCIDR(`${text}/${length}`).toString();

@@ -45,7 +45,7 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
       { publicKey: keys.client.publicKeyOpenssh.apply((key) => key.trim()) },
       parent,
     );
-    // The firewall goes by it, so that it is there before the Droplet: none is open for a moment.
+    // The firewall goes by it, so that it can be asked for before the Droplet.
     const tag = new digitalocean.Tag(`${cloudName}-tag`, {}, parent);
     const firewall = new digitalocean.Firewall(
       `${cloudName}-firewall`,

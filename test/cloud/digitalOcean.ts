@@ -79,7 +79,7 @@ export class DigitalOcean implements Provider {
       // It comes off whatever has it.
       for (const { inputs } of [...this.droplets.all, ...this.firewalls.all])
         inputs.tags = inputs.tags?.filter((tag) => tag !== id);
-      return this.guardAll(this.firewalls.all.map(({ inputs }) => inputs));
+      return this.guardAll(this.firewallsBut());
     },
   });
 
@@ -94,8 +94,7 @@ export class DigitalOcean implements Provider {
       checkSize(size);
       if (ipv6 !== (inputs.ipv6 ?? false)) throw new Refusal("422", "IPv6 of a droplet can't change here");
       const machine = this.world.machines.get(id);
-      const firewalls = this.firewalls.all.map((firewall) => firewall.inputs);
-      await machine?.guard(filterFor(firewalls, { ...inputs, tags }, id));
+      await machine?.guard(filterFor(this.firewallsBut(), { ...inputs, tags }, id));
       if (size === inputs.size || machine === undefined) return;
       await machine.powerOff();
       await machine.powerOn();
@@ -222,11 +221,11 @@ export class DigitalOcean implements Provider {
       const isTaken = this.firewalls.all.some((firewall) => firewall.inputs.name === inputs.name);
       if (isTaken) throw new Refusal("409", "duplicate name");
       for (const tag of inputs.tags ?? []) if (this.tags.get(tag) === undefined) throw notFound();
-      await this.guardAll([...this.firewalls.all.map((firewall) => firewall.inputs), inputs]);
+      await this.guardAll([...this.firewallsBut(), inputs]);
       return { id: randomUUID(), state: { status: "succeeded" } };
     },
-    update: ({ id }, changed) => this.guardAll([...this.otherFirewalls(id), changed]),
-    delete: ({ id }) => this.guardAll(this.otherFirewalls(id)),
+    update: ({ id }, changed) => this.guardAll([...this.firewallsBut(id), changed]),
+    delete: ({ id }) => this.guardAll(this.firewallsBut(id)),
   });
 
   readonly records = new Kind<sdk.DnsRecordArgs, sdk.DnsRecord>({
@@ -328,8 +327,7 @@ export class DigitalOcean implements Provider {
     for (const tag of inputs.tags ?? []) if (this.tags.get(tag) === undefined) await this.tags.create({ name: tag });
     const keys = (inputs.sshKeys ?? []).map((key) => this.publicKey(key));
     const id = this.nextId();
-    const firewalls = this.firewalls.all.map((firewall) => firewall.inputs);
-    const filter = filterFor(firewalls, inputs, id);
+    const filter = filterFor(this.firewallsBut(), inputs, id);
     const machine = await this.world.machines.boot({
       id,
       hostname: name,
@@ -379,7 +377,8 @@ export class DigitalOcean implements Provider {
     return { id, state: { volumeUrn: `do:volume:${id}`, dropletIds: [] } };
   }
 
-  private otherFirewalls(id: string): Inputs<sdk.FirewallArgs>[] {
+  /** All firewalls, without the one that is about to change or go. */
+  private firewallsBut(id?: string): Inputs<sdk.FirewallArgs>[] {
     return this.firewalls.all.filter((firewall) => firewall.id !== id).map(({ inputs }) => inputs);
   }
 
