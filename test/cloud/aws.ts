@@ -23,6 +23,15 @@ const publishers = [
   { prefix: "/aws/service/canonical/ubuntu/", user: "ubuntu" },
 ];
 
+/** The types of instances, whether their disks are NVMe devices, and in which zones of the region they can be had. */
+const instanceTypes = [
+  { name: "t2.small", nvme: "unsupported", zones: ["a", "b", "c"] },
+  ...["t3.micro", "t3.small", "t3.medium", "m5.large"].map((name) => ({
+    ...{ name, nvme: "required", zones: ["a", "b", "c"] },
+  })),
+  { name: "m8i.large", nvme: "required", zones: ["b", "c"] },
+];
+
 /** AWS, as far as a machine with a disk, an address, a firewall and DNS records takes it: one region of one account. */
 export class Aws implements Provider {
   readonly settings = names<sdk.ProviderArgs>(
@@ -36,6 +45,9 @@ export class Aws implements Provider {
 
   /** How many the account may have. */
   readonly limits = { instances: 5, addresses: 5 };
+
+  /** How many requests it still answers before it says that they are too many. */
+  requestsLeft = Infinity;
 
   /** A new one of every image comes out when this grows. */
   imageRelease = 1;
@@ -192,6 +204,8 @@ export class Aws implements Provider {
 
   readonly attachments = new Kind<sdk.ec2.VolumeAttachmentArgs, sdk.ec2.VolumeAttachment>({
     noun: "EBS Volume Attachment",
+    // It goes with its instance, which can't be stopped any more then.
+    gone: () => new Refusal("IncorrectInstanceState", "This instance is not in a state from which it can be stopped."),
     replacedBy: ["deviceName", "instanceId", "volumeId"],
     changedBy: ["forceDetach", "skipDestroy", "stopInstanceBeforeDetaching"],
     computed: [],
@@ -311,6 +325,29 @@ export class Aws implements Provider {
         arn: this.arn("ec2", `vpc/${this.vpcId}`),
       };
     },
+    "aws:ec2/getInstanceType:getInstanceType": ({
+      instanceType,
+    }: sdk.ec2.GetInstanceTypeArgs): Partial<sdk.ec2.GetInstanceTypeResult> => {
+      const type = instanceTypes.find(({ name }) => name === instanceType);
+      if (type === undefined) {
+        const words = `The following supplied instance types do not exist: [${instanceType}]`;
+        throw new Refusal("InvalidInstanceType", words);
+      }
+      return { id: instanceType, instanceType, ebsNvmeSupport: type.nvme };
+    },
+    "aws:ec2/getInstances:getInstances": ({
+      instanceTags = {},
+    }: sdk.ec2.GetInstancesArgs): Partial<sdk.ec2.GetInstancesResult> => {
+      const tagged = this.instances.all.filter(({ inputs }) => inputs.tags?.["Name"] === instanceTags["Name"]);
+      return { id: this.region, ids: tagged.map(({ id }) => id) };
+    },
+    "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": ({
+      filters,
+    }: sdk.ec2.GetInstanceTypeOfferingsArgs): Partial<sdk.ec2.GetInstanceTypeOfferingsResult> => {
+      const wanted = filters?.find(({ name }) => name === "instance-type")?.values ?? [];
+      const { zones = [] } = instanceTypes.find(({ name }) => wanted.includes(name)) ?? {};
+      return { id: this.region, locations: zones.map((letter) => this.region + letter) };
+    },
     "aws:ec2/getSubnets:getSubnets": (args: sdk.ec2.GetSubnetsArgs): Partial<sdk.ec2.GetSubnetsResult> => ({
       id: this.region,
       ids: this.subnets(args.filters).map(({ subnet }) => subnet),
@@ -350,7 +387,9 @@ export class Aws implements Provider {
       const why = `operation error STS: GetCallerIdentity, ${said(refusal)}`;
       throw new Error(`unable to validate AWS credentials.\nDetails: ${why}`);
     }
-    return () => undefined;
+    return () => {
+      if (this.requestsLeft-- <= 0) throw new Refusal("RequestLimitExceeded", "Request limit exceeded.");
+    };
   }
 
   explain({ verb, token }: Call, refusal: Refusal): string {
@@ -493,12 +532,17 @@ export class Aws implements Provider {
     ipv6AddressCount = 0,
   }: InstanceInputs) {
     if (!this.users.has(ami)) throw new Refusal("InvalidAMIID.NotFound", `The image id '[${ami}]' does not exist`);
-    if (!/^[a-z][a-z0-9-]*\.(nano|micro|small|medium|large|\d*xlarge|metal)$/.test(instanceType)) {
+    const type = instanceTypes.find(({ name }) => name === instanceType);
+    if (type === undefined) {
       throw new Refusal("InvalidParameterValue", `Invalid value '${instanceType}' for InstanceType.`);
     }
     const place = this.zonesOfRegion.find(({ subnet }) => subnet === (subnetId ?? subnet));
     if (place === undefined) {
       throw new Refusal("InvalidSubnetID.NotFound", `The subnet ID '${subnetId ?? ""}' does not exist`);
+    }
+    if (!type.zones.some((letter) => place.zone === this.region + letter)) {
+      const words = `Your requested instance type (${instanceType}) is not supported in your requested Availability Zone (${place.zone}).`;
+      throw new Refusal("Unsupported", words);
     }
     if (Buffer.byteLength(userData) > 16384) {
       throw new Refusal("InvalidParameterValue", "User data is limited to 16384 bytes");

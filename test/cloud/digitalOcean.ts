@@ -12,22 +12,13 @@ import type { World } from "./world";
 const api = "https://api.digitalocean.com";
 
 const regions = [
-  "nyc1",
-  "nyc2",
-  "nyc3",
-  "ams3",
-  "sfo2",
-  "sfo3",
-  "sgp1",
-  "lon1",
-  "fra1",
-  "tor1",
-  "blr1",
-  "syd1",
-  "atl1",
+  ...["nyc1", "nyc2", "nyc3", "ams3", "sfo2", "sfo3", "sgp1", "lon1", "fra1", "tor1", "blr1", "syd1", "atl1"],
 ];
 const images = ["debian-12-x64", "debian-13-x64", "ubuntu-22-04-x64", "ubuntu-24-04-x64"];
-const sizes = /^(s|c|g|m)-\d+vcpu-\d+(mb|gb)(-amd|-intel)?$/;
+const sizes = [
+  ...["s-1vcpu-512mb-10gb", "s-1vcpu-1gb", "s-1vcpu-2gb", "s-2vcpu-2gb", "s-2vcpu-4gb", "s-4vcpu-8gb", "s-8vcpu-16gb"],
+  ...["s-1vcpu-2gb-amd", "s-1vcpu-2gb-intel", "c-2", "c-4", "g-2vcpu-8gb", "m-2vcpu-16gb"],
+];
 
 type Droplet = Thing<sdk.DropletArgs, sdk.Droplet>;
 
@@ -41,6 +32,9 @@ export class DigitalOcean implements Provider {
   /** How many the account may have. */
   readonly limits = { droplets: 10, reservedIps: 3 };
 
+  /** How many requests it still answers before it says that they are too many. */
+  requestsLeft = Infinity;
+
   private lastId = 400_000_000;
   private readonly disks = new Map<string, Disk>();
 
@@ -53,6 +47,7 @@ export class DigitalOcean implements Provider {
 
   readonly sshKeys = new Kind<sdk.SshKeyArgs, sdk.SshKey>({
     noun: "SSH Key",
+    gone: notFound,
     replacedBy: ["publicKey"],
     changedBy: ["name"],
     autoName: "name",
@@ -67,6 +62,7 @@ export class DigitalOcean implements Provider {
 
   readonly tags = new Kind<sdk.TagArgs, sdk.Tag>({
     noun: "tag",
+    gone: notFound,
     replacedBy: ["name"],
     changedBy: [],
     autoName: "name",
@@ -85,6 +81,7 @@ export class DigitalOcean implements Provider {
 
   readonly droplets = new Kind<sdk.DropletArgs, sdk.Droplet>({
     noun: "droplet",
+    gone: notFound,
     replacedBy: ["image", "region", "sshKeys", "userData", "monitoring", "vpcUuid", "dropletAgent"],
     changedBy: ["name", "size", "ipv6", "tags", "backups", "resizeDisk", "gracefulShutdown"],
     autoName: "name",
@@ -114,6 +111,7 @@ export class DigitalOcean implements Provider {
 
   readonly volumes = new Kind<sdk.VolumeArgs, sdk.Volume>({
     noun: "Volume",
+    gone: notFound,
     replacedBy: ["name", "region", "description", "snapshotId", "initialFilesystemType", "initialFilesystemLabel"],
     changedBy: ["size", "tags"],
     autoName: "name",
@@ -136,6 +134,7 @@ export class DigitalOcean implements Provider {
 
   readonly attachments = new Kind<sdk.VolumeAttachmentArgs, sdk.VolumeAttachment>({
     noun: "volume attachment",
+    gone: notFound,
     replacedBy: ["dropletId", "volumeId"],
     changedBy: [],
     computed: [],
@@ -163,6 +162,7 @@ export class DigitalOcean implements Provider {
 
   readonly reservedIps = new Kind<sdk.ReservedIpArgs, sdk.ReservedIp>({
     noun: "reserved IP",
+    gone: notFound,
     replacedBy: ["region"],
     changedBy: [],
     computed: ["ipAddress", "reservedIpUrn"],
@@ -184,6 +184,7 @@ export class DigitalOcean implements Provider {
 
   readonly assignments = new Kind<sdk.ReservedIpAssignmentArgs, sdk.ReservedIpAssignment>({
     noun: "reserved IP assignment",
+    gone: notFound,
     replacedBy: ["dropletId", "ipAddress"],
     changedBy: [],
     computed: [],
@@ -209,6 +210,7 @@ export class DigitalOcean implements Provider {
 
   readonly firewalls = new Kind<sdk.FirewallArgs, sdk.Firewall>({
     noun: "firewall",
+    gone: notFound,
     replacedBy: [],
     changedBy: ["name", "dropletIds", "inboundRules", "outboundRules", "tags"],
     within: {
@@ -230,6 +232,7 @@ export class DigitalOcean implements Provider {
 
   readonly records = new Kind<sdk.DnsRecordArgs, sdk.DnsRecord>({
     noun: "record",
+    gone: notFound,
     replacedBy: ["domain", "type"],
     changedBy: ["name", "value", "ttl"],
     autoName: "name",
@@ -266,12 +269,25 @@ export class DigitalOcean implements Provider {
       if (!this.domains.includes(name)) throw notFound();
       return { id: name, name, domainUrn: `do:domain:${name}`, ttl: 1800, zoneFile: "" };
     },
+    "digitalocean:index/getRegion:getRegion": ({ slug }: sdk.GetRegionArgs): sdk.GetRegionResult => {
+      if (!regions.includes(slug)) throw new Error(`Region does not exist: ${slug}`);
+      return { id: slug, slug, name: slug, available: true, features: [], sizes };
+    },
+    "digitalocean:index/getDroplets:getDroplets": ({ filters = [] }: sdk.GetDropletsArgs): object => {
+      const named = filters.filter(({ key }) => key === "name").flatMap(({ values }) => values);
+      return { droplets: this.droplets.all.filter(({ inputs }) => named.includes(inputs.name ?? "")) };
+    },
+    "digitalocean:index/getImage:getImage": ({ slug = "" }: sdk.GetImageArgs): Partial<sdk.GetImageResult> => {
+      if (!images.includes(slug)) throw notFound();
+      return { id: 1, slug, regions };
+    },
   };
 
   signIn({ settings, env }: Credentials): () => void {
     const given = settings.get("token") ?? env.get("DIGITALOCEAN_TOKEN") ?? env.get("DIGITALOCEAN_ACCESS_TOKEN");
     return () => {
       if (given !== this.token) throw new Refusal("401", "Unable to authenticate you");
+      if (this.requestsLeft-- <= 0) throw new Refusal("429", "API rate limit exceeded.");
     };
   }
 
@@ -434,7 +450,7 @@ function checkRegion(region: string): void {
 }
 
 function checkSize(size: string): void {
-  if (!sizes.test(size)) throw new Refusal("422", "You specified an invalid size for Droplet creation.");
+  if (!sizes.includes(size)) throw new Refusal("422", "You specified an invalid size for Droplet creation.");
 }
 
 function notFound(): Refusal {

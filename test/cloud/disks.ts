@@ -8,7 +8,6 @@ const gibibyte = 1024 ** 3;
 
 /** The disks of a cloud: sparse files, which outlive every machine, behind loop devices. */
 export class Disks {
-  private readonly disks = new Set<Disk>();
   private prepare: ((file: string) => Promise<void>) | undefined;
 
   constructor(private readonly folder: string) {}
@@ -20,7 +19,6 @@ export class Disks {
 
   async create(name: string, gibibytes: number): Promise<Disk> {
     const disk = new Disk(join(this.folder, `disk-${name}`));
-    this.disks.add(disk);
     writeFileSync(disk.file, "");
     truncateSync(disk.file, gibibytes * gibibyte);
     const { prepare } = this;
@@ -32,11 +30,6 @@ export class Disks {
   async remove(disk: Disk): Promise<void> {
     await disk.close();
     rmSync(disk.file, { force: true });
-    this.disks.delete(disk);
-  }
-
-  async dispose(): Promise<void> {
-    for (const disk of this.disks) await this.remove(disk);
   }
 }
 

@@ -105,7 +105,8 @@ export class Dns {
 
   private renderConfiguration(): string {
     return [
-      ...["listen-address=127.0.0.1", "bind-interfaces", "no-resolv", "no-hosts", "pid-file"],
+      ...["listen-address=127.0.0.1", "bind-interfaces", "no-resolv", "no-hosts"],
+      `pid-file=${join(this.folder, "dnsmasq.pid")}`,
       ...[`port=${String(this.port)}`, `user=${process.getuid?.() === 0 ? "root" : ""}`],
       ...["host-record=ready.test,127.0.0.1", ...this.zones.map((zone) => `local=/${zone}/`)],
       ...this.all.flatMap(renderRecord),

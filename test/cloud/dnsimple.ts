@@ -13,7 +13,8 @@ import type { Dns } from "./dns";
 import type { Faults } from "./faults";
 import { Refusal } from "./kinds";
 
-type Answer = readonly [status: number, body?: object];
+/** A body that is a text is no JSON. */
+type Answer = readonly [status: number, body?: object | string];
 
 const time = new Date(0).toISOString();
 const repeated: Answer = [400, { message: "Validation failed", errors: { base: ["The record already exists"] } }];
@@ -24,6 +25,8 @@ export class Dnsimple {
   readonly token: string;
   /** The authority of its certificate, for NODE_EXTRA_CA_CERTS: their client library speaks TLS only. */
   readonly authority: string;
+  /** Whether only what stands before it answers. */
+  isDown = false;
   private readonly server: Server;
   private readonly zones: readonly Zone[];
   private records: ZoneRecord[] = [];
@@ -44,8 +47,8 @@ export class Dnsimple {
     this.zones = zones.map((name, index) => this.zone(name, index + 1));
     this.server = createServer({ cert: certificate, key }, (request, response) => {
       void this.answer(request).then(([status, body]) => {
-        response.writeHead(status, { "Content-Type": "application/json" });
-        response.end(body && JSON.stringify(body));
+        response.writeHead(status, { "Content-Type": typeof body === "string" ? "text/html" : "application/json" });
+        response.end(typeof body === "string" ? body : body && JSON.stringify(body));
       });
     });
   }
@@ -78,6 +81,7 @@ export class Dnsimple {
   private async answer(request: IncomingMessage): Promise<Answer> {
     const url = new URL(request.url ?? "", this.url);
     const body = await text(request);
+    if (this.isDown) return [503, "<html><body>Service Unavailable</body></html>"];
     if (request.headers.authorization !== `Bearer ${this.token}`) return [401, { message: "Authentication failed" }];
     const path = url.pathname.replace(/^\/v2/, "").replace(new RegExp(`^/${String(this.account)}/`), "/");
     const content = (body === "" ? {} : JSON.parse(body)) as Partial<ZoneRecord>;

@@ -2,8 +2,10 @@ import { Refusal } from "./kinds";
 
 /** A call that hangs: a promise of the moment when it was asked for, and the way to let it go on. */
 export interface Hanging {
+  readonly call: string;
   readonly asked: Promise<void>;
-  readonly release: () => void;
+  /** Gives whether it was asked for; if not, it will not hang any more. */
+  readonly release: () => boolean;
 }
 
 /** The engine's connection is to break instead of getting an answer. */
@@ -35,11 +37,18 @@ export class Faults {
   /** The cloud does nothing until it is released, and then what it was asked for, even if nobody waits any more. */
   hang(call: string, nth = 1): Hanging {
     let reached: () => void = () => undefined;
-    let release: () => void = () => undefined;
+    let goOn: () => void = () => undefined;
     const asked = new Promise<void>((resolve) => (reached = resolve));
-    const released = new Promise<void>((resolve) => (release = resolve));
-    this.add({ call, passes: nth - 1, before: () => (reached(), released) });
-    return { asked, release };
+    const released = new Promise<void>((resolve) => (goOn = resolve));
+    const fault = { call, passes: nth - 1, before: () => (reached(), released) };
+    this.add(fault);
+    const release = () => {
+      const isWaiting = this.faults.includes(fault);
+      this.faults = this.faults.filter((each) => each !== fault);
+      goOn();
+      return !isWaiting;
+    };
+    return { call, asked, release };
   }
 
   /** The cloud does the thing, and its plugin dies before it can say so. */

@@ -34,6 +34,8 @@ export interface Definition<Args, Resource> {
   /** Called before the thing has its new inputs. */
   update?(thing: Thing<Args, Resource>, inputs: Inputs<Args>): Promise<void>;
   delete?(thing: Thing<Args, Resource>): Promise<void>;
+  /** What its plugin says where something that it is to delete is gone already. Default: nothing. */
+  gone?(): Refusal;
 }
 
 /** One kind of resource, and all of it that the cloud has. */
@@ -65,10 +67,12 @@ export class Kind<Args, Resource> {
     return thing;
   }
 
-  /** Of what is gone already nothing needs to be deleted. */
   async delete(id: string): Promise<void> {
     const thing = this.get(id);
-    if (thing === undefined) return;
+    if (thing === undefined) {
+      if (this.definition.gone) throw this.definition.gone();
+      return;
+    }
     await this.definition.delete?.(thing);
     this.things.delete(id);
   }

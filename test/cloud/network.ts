@@ -60,10 +60,6 @@ export class Network {
     throw new Error("no free network was found in 198.19.0.0/16");
   }
 
-  async remove(): Promise<void> {
-    await run("docker", ["network", "rm", this.name]); // It may never have come to be.
-  }
-
   /** An address that nobody has yet. */
   allocate(): string {
     let host = 10;

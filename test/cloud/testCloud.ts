@@ -1,9 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { mkdirSync } from "node:fs";
 
-import { docker } from "../support/run";
 import { Aws } from "./aws";
 import { DigitalOcean } from "./digitalOcean";
 import { Disks } from "./disks";
@@ -13,6 +10,7 @@ import { Faults } from "./faults";
 import { type Machine, Machines, type Order } from "./machines";
 import { Network } from "./network";
 import { Plugins } from "./plugins";
+import { Remains } from "./remains";
 
 export interface TestCloudOptions {
   /** Whether its network has IPv6. */
@@ -40,13 +38,13 @@ export class TestCloud {
   readonly dns: Dns;
   readonly disks: Disks;
 
-  private readonly folder = join(tmpdir(), this.name);
-  private readonly label = `private-registry.test-cloud=${this.name}`;
+  private readonly remains = new Remains(this.name);
   private readonly network: Network;
   private readonly allMachines: Machines;
   private readonly plugins: Plugins;
 
   static async start(options: TestCloudOptions = {}): Promise<TestCloud> {
+    for (const remains of Remains.nobodys()) await remains.remove();
     const cloud = new TestCloud(options);
     try {
       await cloud.network.create();
@@ -61,18 +59,20 @@ export class TestCloud {
   }
 
   private constructor({ ipv6 = false, zones = {} }: TestCloudOptions) {
-    mkdirSync(this.folder, { mode: 0o700 });
+    const { folder, label } = this.remains;
+    mkdirSync(folder, { mode: 0o700 });
+    this.remains.sign();
     const { digitalOcean = [], dnsimple = [], route53 = [] } = zones;
-    this.network = new Network(this.name, this.label, this.name.replace("test-cloud-", "tc-"), ipv6);
-    this.allMachines = new Machines(this.folder, this.network, this.label);
-    this.disks = new Disks(this.folder);
-    this.dns = new Dns(this.folder, [...digitalOcean, ...dnsimple, ...route53]);
+    this.network = new Network(this.name, label, this.name.replace("test-cloud-", "tc-"), ipv6);
+    this.allMachines = new Machines(folder, this.network, label);
+    this.disks = new Disks(folder);
+    this.dns = new Dns(folder, [...digitalOcean, ...dnsimple, ...route53]);
     const world = { network: this.network, machines: this.allMachines, disks: this.disks, dns: this.dns };
     this.digitalOcean = new DigitalOcean(world, `dop_v1_${secret()}`, digitalOcean);
     this.aws = new Aws(world, secret(), route53);
-    this.dnsimple = new Dnsimple(this.folder, dnsimple, `dnsimple_a_${secret()}`, this.dns, this.faults);
+    this.dnsimple = new Dnsimple(folder, dnsimple, `dnsimple_a_${secret()}`, this.dns, this.faults);
     const providers = { digitalocean: this.digitalOcean, aws: this.aws };
-    this.plugins = new Plugins(this.folder, providers, this.faults);
+    this.plugins = new Plugins(folder, providers, this.faults);
   }
 
   /** The environment in which Pulumi and this project's commands use this cloud, with credentials that it takes. */
@@ -116,11 +116,7 @@ export class TestCloud {
     this.plugins.stop();
     this.dnsimple.stop();
     await this.dns.stop();
-    const containers = (await docker("ps", "--all", "--quiet", "--filter", `label=${this.label}`)).split("\n");
-    if (containers[0] !== "") await docker("rm", "--force", "--volumes", ...containers);
-    await this.disks.dispose();
-    await this.network.remove();
-    rmSync(this.folder, { recursive: true, force: true });
+    await this.remains.remove();
   }
 }
 

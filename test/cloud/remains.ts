@@ -1,0 +1,58 @@
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { run, succeed } from "../support/run";
+
+/** What a cloud for tests has outside of its process: containers, a network, loop devices, a folder, a DNS server. */
+export class Remains {
+  readonly folder: string;
+  /** The Docker label of its containers and its network. */
+  readonly label: string;
+
+  constructor(readonly name: string) {
+    this.folder = join(tmpdir(), name);
+    this.label = `private-registry.test-cloud=${name}`;
+  }
+
+  /** Notes whose they are: those of a process that was killed are nobody's. */
+  sign(): void {
+    writeFileSync(join(this.folder, "pid"), String(process.pid));
+  }
+
+  /** Those of processes that were killed. */
+  static nobodys(): Remains[] {
+    return readdirSync(tmpdir())
+      .filter((name) => name.startsWith("test-cloud-"))
+      .map((name) => new Remains(name))
+      .filter(({ folder }) => existsSync(join(folder, "pid")) && !existsSync(join("/proc", read(join(folder, "pid")))));
+  }
+
+  async remove(): Promise<void> {
+    this.endServer();
+    const listed = (kind: readonly string[]) =>
+      succeed("docker", [...kind, "--quiet", "--filter", `label=${this.label}`]).then(wordsOf);
+    const containers = await listed(["ps", "--all"]);
+    if (containers.length > 0) await succeed("docker", ["rm", "--force", "--volumes", ...containers]);
+    const networks = await listed(["network", "ls"]);
+    if (networks.length > 0) await succeed("docker", ["network", "rm", ...networks]);
+    const devices = await run("losetup", ["--list", "--noheadings", "--output", "NAME,BACK-FILE"]);
+    for (const line of devices.stdout.split("\n").filter((each) => each.includes(`${this.folder}/`)))
+      await run("losetup", ["--detach", line.split(" ")[0] ?? ""]);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** The DNS server, unless another process has its number by now. */
+  private endServer(): void {
+    const pid = read(join(this.folder, "dnsmasq.pid"));
+    if (pid !== "" && read(`/proc/${pid}/cmdline`).includes(this.folder)) process.kill(Number(pid), "SIGTERM");
+  }
+}
+
+function read(path: string): string {
+  return existsSync(path) ? readFileSync(path, "utf8").trim() : "";
+}
+
+function wordsOf(text: string): string[] {
+  return text.split(/\s+/).filter((word) => word !== "");
+}
