@@ -117,6 +117,8 @@ function reasonOf(error: Refusal): string {
   if (status === 401) return "the token is not accepted";
   if (status === 404 && /^record/i.test(said)) return "it is gone; `pulumi refresh` notes that";
   if (status === 404) return "the account has no such zone";
+  // What comes is no JSON, as from a gateway before a service that is down.
+  if (error.name === "SyntaxError") return "its service is not there at the moment";
   const details = Object.entries(errors).map(([key, each]) => `; ${key}: ${each.join(", ")}`);
   return `${said || (code ?? error.constructor.name)}${details.join("")}`;
 }

@@ -168,21 +168,21 @@ const provider: pulumi.dynamic.ResourceProvider<Inputs, Inputs> = {
       deleteBeforeReplace: true,
     });
   },
-  async update(_id, _olds, news) {
-    await perform("update", news);
+  async update(_id, olds, news) {
+    await perform("update", news, olds);
     return { outs: news };
   },
   delete: (_id, olds) => perform("delete", olds),
 };
 
 /** Runs in the process of Pulumi's dynamic provider, whose working folder is the project's. */
-async function perform(verb: Verb, inputs: Inputs): Promise<void> {
+async function perform(verb: Verb, inputs: Inputs, before?: Inputs): Promise<void> {
   /* eslint-disable @typescript-eslint/no-require-imports */
   const path = require("node:path") as typeof import("node:path");
   require("tsx/cjs");
   const steps = require(path.resolve("components/hosts/machineSteps")) as typeof import("./machineSteps");
   /* eslint-enable @typescript-eslint/no-require-imports */
-  await steps.perform(inputs.step, verb, inputs);
+  await steps.perform(inputs.step, verb, inputs, before);
 }
 
 /** Something that is done on a machine over SSH when it is new, and again when one of its inputs changes. */

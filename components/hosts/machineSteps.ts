@@ -15,15 +15,19 @@ export type Verb = "create" | "update" | "delete";
 
 /** The steps by name. What is created, updated or deleted is the fact that the step was done. */
 const steps = {
-  HostKey: (step: HostKeyStep, verb: Verb) => (verb === "delete" ? Promise.resolve() : replaceHostKey(step)),
+  HostKey: (step: HostKeyStep, verb: Verb, before?: HostKeyStep) =>
+    verb === "delete" ? Promise.resolve() : replaceHostKey(step, before?.hostKey ?? step.bootKey),
   Prepared: (step: PrepareStep, verb: Verb) => (verb === "delete" ? release(step) : prepare(step, verb === "create")),
 };
 
 export type StepName = keyof typeof steps;
 
-/** @param inputs Those of the resource. */
-export async function perform(name: StepName, verb: Verb, inputs: unknown): Promise<void> {
-  await steps[name](inputs as HostKeyStep & PrepareStep, verb);
+/**
+ * @param inputs Those of the resource.
+ * @param before Those that it had, where it is updated.
+ */
+export async function perform(name: StepName, verb: Verb, inputs: unknown, before?: unknown): Promise<void> {
+  await steps[name](inputs as HostKeyStep & PrepareStep, verb, before as HostKeyStep | undefined);
 }
 
 export interface HostKeyStep extends Omit<SshLogin, "hostKeys"> {
@@ -38,17 +42,21 @@ export interface PrepareStep extends Omit<SshLogin, "hostKeys"> {
   readonly hostKey: string;
 }
 
-/** Gives the machine its own host key; a machine that has it already, from a run that was cut short, keeps it. */
-async function replaceHostKey(step: HostKeyStep): Promise<void> {
-  const { bootKey, hostKey, privateHostKey } = step;
-  const either = { ...step, hostKeys: [bootKey, hostKey] };
+/**
+ * Gives the machine its own host key; a machine that has it already, from a run that was cut short, keeps it.
+ *
+ * @param known The one that it had before: that of the boot is good for once, as others may have read it since.
+ */
+async function replaceHostKey(step: HostKeyStep, known: string): Promise<void> {
+  const { hostKey, privateHostKey } = step;
+  const either = { ...step, hostKeys: [known, hostKey] };
   const shown = await withSession(either, bootSeconds, async (session) => {
     if (session.hostKey !== hostKey) await session.succeed("sudo /usr/local/sbin/replace-host-key", privateHostKey);
     return session.hostKey;
   });
   // Who listens there takes a moment to read the new one.
   for (let tries = 30, now = shown; now !== hostKey; tries--) {
-    if (tries === 0) throw new UserError(`${step.address} goes on showing the host key that it booted with`);
+    if (tries === 0) throw new UserError(`${step.address} goes on showing the host key that it had before`);
     await new Promise((resolve) => setTimeout(resolve, 1000));
     now = await withSession(either, 60, (session) => Promise.resolve(session.hostKey));
   }
@@ -72,7 +80,9 @@ async function prepare(step: PrepareStep, created: boolean): Promise<void> {
         cause: error,
       });
     }
-    if (created) await removeOrphans(session);
+    if (!created) return;
+    if (boot.code !== 0) console.warn(`${step.address} is ready, and its boot left remarks: cloud-init status --long`);
+    await removeOrphans(session);
   });
 }
 
@@ -112,6 +122,7 @@ async function withSession<T>(login: SshLogin, seconds: number, work: (session: 
 
 /** Without the stack, which the dynamic provider would print. */
 function rethrow(error: unknown): never {
-  const hint = error instanceof Unreachable ? " (is your network among those of host.sshFrom?)" : "";
+  const isShutOut = error instanceof Unreachable && error.isSilent;
+  const hint = isShutOut ? " (is your network among those of host.sshFrom?)" : "";
   throw new UserError(messageOf(error) + hint);
 }

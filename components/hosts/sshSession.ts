@@ -22,7 +22,13 @@ export interface Outcome {
 export class WrongHostKey extends Error {}
 
 /** Nobody answered, or nobody let us in, until the time was up. */
-export class Unreachable extends Error {}
+export class Unreachable extends Error {
+  /** Whether nothing at all came back, as from behind a firewall. */
+  get isSilent(): boolean {
+    const { level, code } = this.cause as { readonly level?: string; readonly code?: string };
+    return level === "client-timeout" || code === "ETIMEDOUT" || code === "EHOSTUNREACH";
+  }
+}
 
 const secondsPerTry = 15;
 

@@ -208,6 +208,17 @@ describe("a record at DNSimple", () => {
     });
   });
 
+  it("says so where something answers in the place of DNSimple", async () => {
+    service.isDown = true;
+    try {
+      await assert.rejects(provider.create(inputs), {
+        message: "DNSimple does not answer about the record in example.com: its service is not there at the moment",
+      });
+    } finally {
+      service.isDown = false;
+    }
+  });
+
   it("is not taken over where it is for another name, type or address", async () => {
     const others = [{ name: "other" }, { type: "TXT" }, { value: "192.0.2.9" }].map((other) => ({
       ...inputs,

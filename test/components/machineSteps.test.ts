@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type AddressInfo, Socket, type TcpSocketConnectOpts } from "node:net";
+import { type AddressInfo, createServer, Socket, type TcpSocketConnectOpts } from "node:net";
 
 import { type Connection, Server, type ServerChannel, utils } from "ssh2";
 
@@ -95,21 +95,36 @@ function blobOf(publicKey: string): Buffer {
   return Buffer.from(publicKey.split(" ")[1] ?? "", "base64");
 }
 
-/** Has time go by ten times as fast; gives the way back. */
-function hurry(): () => void {
+/** Does something while time goes by ten times as fast. */
+async function hurried<T>(work: () => Promise<T>): Promise<T> {
   const { setTimeout: set } = globalThis;
   const { now } = Date;
   const start = now();
-  globalThis.setTimeout = ((work: () => void, ms: number) => set(work, ms / 10)) as typeof setTimeout;
+  globalThis.setTimeout = ((later: () => void, ms: number) => set(later, ms / 10)) as typeof setTimeout;
   Date.now = () => start + (now() - start) * 10;
-  return () => {
+  try {
+    return await work();
+  } finally {
     globalThis.setTimeout = set;
     Date.now = now;
-  };
+  }
+}
+
+/** What is said on the console meanwhile. */
+async function warningsOf(work: () => Promise<void>): Promise<string[]> {
+  const { warn } = console;
+  const warnings: string[] = [];
+  console.warn = (message: string) => warnings.push(message);
+  try {
+    await work();
+    return warnings;
+  } finally {
+    console.warn = warn;
+  }
 }
 
 /** What answers at port 22, of whatever address; undefined: nothing does. */
-let reached: Machine | undefined;
+let reached: { readonly port: number } | undefined;
 const running: Machine[] = [];
 
 async function start(...args: ConstructorParameters<typeof Machine>): Promise<Machine> {
@@ -180,14 +195,11 @@ describe("over SSH", () => {
     it("begins when the machine has booted, however long that takes", async () => {
       const machine = await start(keys.host);
       reached = undefined;
-      const back = hurry();
-      try {
+      await hurried(async () => {
         const opened = SshSession.open(login, 30);
         setTimeout(() => (reached = machine), 5000);
         (await opened).close();
-      } finally {
-        back();
-      }
+      });
     });
 
     it("is given up when the time is up, with the reason of the last try", async () => {
@@ -237,18 +249,27 @@ describe("over SSH", () => {
     };
     const replace = "sudo /usr/local/sbin/replace-host-key";
 
-    for (const verb of ["create", "update"] as const) {
+    for (const [verb, known, before] of [
+      ["create", keys.boot, undefined],
+      ["update", keys.other, { ...step, hostKey: keys.other.public }],
+    ] as const) {
       it(`is replaced by its own, which it shows from then on (${verb})`, async () => {
         const next = await start(keys.host);
-        const machine = await start(keys.boot, () => {
+        const machine = await start(known, () => {
           reached = next;
           return {};
         });
-        await perform("HostKey", verb, step);
+        await perform("HostKey", verb, step, before);
         assert.deepEqual([machine.commands, machine.inputs], [[replace], [keys.host.private]]);
         assert.deepEqual([next.attempts > 0, next.commands], [true, []]);
       });
     }
+
+    it("is never again that of the boot, which others may have read", async () => {
+      const machine = await start(keys.boot);
+      await assert.rejects(perform("HostKey", "update", step, step), /another host key than it was given/);
+      assert.deepEqual([machine.attempts, machine.commands], [0, []]);
+    });
 
     it("is left alone where it is its own already", async () => {
       const machine = await start(keys.host);
@@ -273,14 +294,10 @@ describe("over SSH", () => {
 
     it("goes on being that of the boot: that fails, too", async () => {
       await start(keys.boot);
-      const back = hurry();
-      try {
-        await assert.rejects(perform("HostKey", "create", step), {
-          message: "machine.example goes on showing the host key that it booted with",
-        });
-      } finally {
-        back();
-      }
+      await assert.rejects(
+        hurried(() => perform("HostKey", "create", step)),
+        { message: "machine.example goes on showing the host key that it had before" },
+      );
     });
 
     it("is not spoken of when the machine is taken down", () => perform("HostKey", "delete", step));
@@ -315,9 +332,10 @@ describe("over SSH", () => {
       assert.deepEqual(machine.commands, ready);
     });
 
-    it("is taken as it is where its boot had something to remark", async () => {
+    it("is taken as it is where its boot had something to remark, which is told", async () => {
       await startWith({ [boot]: { code: 2, output: "status: done" } });
-      await perform("Prepared", "create", step);
+      const told = await warningsOf(() => perform("Prepared", "create", step));
+      assert.deepEqual(told, ["machine.example is ready, and its boot left remarks: cloud-init status --long"]);
     });
 
     it("did not boot well: that fails with what its data disk says and the end of cloud-init's log", async () => {
@@ -366,40 +384,41 @@ describe("over SSH", () => {
     });
 
     describe("that is taken down", () => {
-      const { warn } = console;
-      const warned: string[] = [];
-      beforeEach(() => {
-        warned.length = 0;
-        console.warn = (message: string) => warned.push(message);
-      });
-      afterEach(() => (console.warn = warn));
+      const takenDown = () => warningsOf(() => perform("Prepared", "delete", step));
 
       it("lets go of its data disk first", async () => {
         const machine = await startWith();
-        await perform("Prepared", "delete", step);
-        assert.deepEqual([machine.commands, warned], [["sudo /usr/local/sbin/release-data"], []]);
+        assert.deepEqual(await takenDown(), []);
+        assert.deepEqual(machine.commands, ["sudo /usr/local/sbin/release-data"]);
       });
 
       it("is in nobody's way where it can't, or is somebody else", async () => {
         await startWith({ "sudo /usr/local/sbin/release-data": { code: 1, output: "umount: target is busy" } });
-        await perform("Prepared", "delete", step);
-        assert.deepEqual(warned.splice(0), ["umount: target is busy; going on without it"]);
+        assert.deepEqual(await takenDown(), ["umount: target is busy; going on without it"]);
         const other = await start(keys.other);
-        await perform("Prepared", "delete", step);
-        assert.match(warned.join(), /^machine\.example answers with another host key .*; going on without it$/);
+        assert.match(
+          (await takenDown()).join(),
+          /^machine\.example answers with another host key .*; going on without it$/,
+        );
         assert.deepEqual([other.attempts, other.commands], [0, []]);
       });
 
       it("is in nobody's way where it is dead", async () => {
-        const back = hurry();
-        try {
-          await perform("Prepared", "delete", step);
-        } finally {
-          back();
-        }
-        assert.deepEqual(warned, [
-          "machine.example can't be reached over SSH as deploy after 20 s: connect ECONNREFUSED 127.0.0.1:1 (is your network among those of host.sshFrom?); going on without it",
+        assert.deepEqual(await hurried(takenDown), [
+          "machine.example can't be reached over SSH as deploy after 20 s: connect ECONNREFUSED 127.0.0.1:1; going on without it",
         ]);
+      });
+
+      it("is told with the setting that may shut us out, where nothing comes back", async () => {
+        const silent = createServer().listen(0, "127.0.0.1");
+        await once(silent, "listening");
+        reached = silent.address() as AddressInfo;
+        try {
+          const [warning = ""] = await hurried(takenDown);
+          assert.match(warning, /Timed out.* \(is your network among those of host\.sshFrom\?\); going on without it$/);
+        } finally {
+          silent.close();
+        }
       });
     });
   });
