@@ -89,7 +89,7 @@ const keys = [
 type Key = (typeof keys)[number];
 
 /**
- * Reads the settings of the stack and asks the engine whether it can do what they want.
+ * Reads the settings of the stack and asks engine or cloud whether it can do what they want.
  *
  * @throws SettingsError with every problem at once, before any resource exists. A preview does without an engine.
  */
@@ -109,6 +109,7 @@ export async function loadSettings(): Promise<Settings> {
   } else {
     problems.push(...report.problems);
   }
+  if (problems.length === 0) problems.push(...(await askCloud(settings.host, `${pulumi.getProject()}-${stack}-host`)));
   if (problems.length > 0) throw new SettingsError(stack, problems);
   return settings as Settings;
 }
@@ -256,6 +257,27 @@ async function askEngine({ host, hostname, port, anonymous, images }: Parsed, pr
     images: { registryImage: images?.registry ?? "", proxyImage: images?.proxy ?? "" },
   });
 }
+
+/* eslint-disable @typescript-eslint/no-require-imports -- as in deploy.ts */
+
+/** Only about settings that are right by themselves. */
+async function askCloud(host: HostSettings | undefined, name: string): Promise<Problem[]> {
+  switch (host?.target) {
+    case "digitalocean": {
+      const { checkDigitalOcean } =
+        require("./components/hosts/digitalOceanCheck") as typeof import("./components/hosts/digitalOceanCheck");
+      return checkDigitalOcean(name, host);
+    }
+    case "aws": {
+      const { checkAws } = require("./components/hosts/awsCheck") as typeof import("./components/hosts/awsCheck");
+      return checkAws(name, host);
+    }
+    default:
+      return [];
+  }
+}
+
+/* eslint-enable @typescript-eslint/no-require-imports */
 
 function parseTarget(text: string, problems: Problems): Target | undefined {
   if (text === "") return "local";

@@ -108,7 +108,7 @@ export class HostReader {
       this.problems.add(path, wrong, `name the networks, yours at least: ${example}`);
       return [];
     }
-    return value.map((entry: unknown, i) => {
+    const networks = value.map((entry: unknown, i) => {
       const at = `${path}[${String(i)}]`;
       const { network, isWhole } = parseNetwork(entry) ?? {};
       if (network === undefined) {
@@ -120,6 +120,8 @@ export class HostReader {
       }
       return network ?? "";
     });
+    // A cloud takes none twice.
+    return [...new Set(networks)];
   }
 }
 
@@ -163,11 +165,8 @@ const ubuntuImage = "/aws/service/canonical/ubuntu/server/24.04/stable/current/a
 
 export function parseAws(host: HostReader): Unported<AwsDockerHostArgs> {
   const image = /^(ami-[0-9a-f]+|\/[\w./-]+)$/;
-  // Those of the old hypervisor call their disks otherwise.
-  const size =
-    /^(?!(t[12]|m[1-4]|c[134]|cc2|r[34]|cr1|i[23]|d2|h1|hs1|f1|g[23]s?|p[23]|x1e?)\.)[a-z0-9-]+\.[a-z0-9-]+$/;
   return {
-    size: host.text("size", size, "an instance type of the Nitro system", "t3.small", "t3.small"),
+    size: host.text("size", /^[a-z0-9-]+\.[a-z0-9-]+$/, "an instance type", "t3.small", "t3.small"),
     image: host.text("image", image, "an AMI (ami-…) or the name of an SSM parameter", ubuntuImage, ubuntuImage),
     subnet: host.optionalText("subnet", /^subnet-[0-9a-f]+$/, "a subnet (subnet-…)", "subnet-0123456789abcdef0"),
     ipv6: host.boolean("ipv6", false),
@@ -181,7 +180,7 @@ export function parseSsh(host: HostReader): SshDockerHostArgs {
   const port = host.number("port", 1, 65535, 22);
   const publicKey = /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*( .*)?$/;
   const hostKey = host.text("hostKey", publicKey, "the public host key of the machine", "'ssh-ed25519 AAAA…'");
-  const keyFile = host.optionalText("keyFile", /^[^\0]+$/, "the path of a file", "~/.ssh/id_ed25519");
+  const keyFile = host.optionalText("keyFile", /^[^\0\r\n"]+$/, "the path of a file", "~/.ssh/id_ed25519");
   return {
     engine: {
       host: `ssh://${user}@${address}${port === 22 ? "" : `:${String(port)}`}`,

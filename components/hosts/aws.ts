@@ -2,20 +2,20 @@ import * as aws from "@pulumi/aws";
 import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import { configCommand, UserError } from "../../problems";
+import { configCommand, messageOf } from "../../problems";
 import type { DockerHost, HostMachine, MachineLogin } from "./dockerHost";
-import { Kept } from "./kept";
+import { type Found, Kept } from "./kept";
 import { type CloudMachineArgs, editionOf, Machine, machineDataPath, MachineKeys } from "./machine";
 
 export interface AwsDockerHostArgs extends CloudMachineArgs {
-  /** `t3.small`; of a generation whose disks are NVMe. A change stops the instance for it. */
+  /** `t3.small`; of a generation whose disks are NVMe devices. A change stops the instance for it. */
   readonly size: string;
   /**
    * An AMI, `ami-…`, or the name of an SSM parameter that holds one, of a Debian or Ubuntu. What the parameter holds is
    * looked up for each generation, and kept until the next. A change replaces the instance.
    */
   readonly image: string;
-  /** `subnet-…`. Default: the first one of the default VPC. It can't change while there is a data disk. */
+  /** `subnet-…`. Default: the first one of the default VPC in a zone that has `size`. It can't change while there is a data disk. */
   readonly subnet?: string | undefined;
   /** Whether the instance gets an IPv6 address, which the subnet must have. A change goes live. */
   readonly ipv6: boolean;
@@ -67,12 +67,10 @@ export function createMachine(name: string, args: AwsDockerHostArgs, host: pulum
   const parent = { parent: host };
   const tags = { Name: name };
 
-  const image = new Kept(`${name}-image`, { value: imageOf(args.image, parent), until: editionOf(args) }, parent).value;
-  const subnet = new Kept(
-    `${name}-subnet`,
-    { value: args.subnet ?? defaultSubnet(parent), until: args.subnet ?? "" },
-    parent,
-  ).value;
+  const image = new Kept(`${name}-image`, { found: found(imageOf(args.image, parent)), until: editionOf(args) }, parent)
+    .value;
+  const subnet = new Kept(`${name}-subnet`, { found: found(subnetOf(args, parent)), until: args.subnet ?? "" }, parent)
+    .value;
   const { availabilityZone, vpcId } = aws.ec2.getSubnetOutput({ id: subnet }, parent);
 
   const keys = new MachineKeys(`${name}-keys`, args, parent);
@@ -136,26 +134,35 @@ export function createMachine(name: string, args: AwsDockerHostArgs, host: pulum
   return { keys, instance, ip, joined: [association, attachment] };
 }
 
-function imageOf(image: string, opts: pulumi.InvokeOptions): pulumi.Output<string> {
-  return image.startsWith("ami-")
-    ? pulumi.output(image)
-    : aws.ssm.getParameterOutput({ name: image }, opts).apply(({ insecureValue }) => insecureValue);
+function found(lookup: Promise<string>): Promise<Found> {
+  return lookup.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ value: "", reason: messageOf(error) }),
+  );
 }
 
-function defaultSubnet(opts: pulumi.InvokeOptions): pulumi.Output<string> {
-  const vpc = aws.ec2.getVpcOutput({ default: true }, opts);
+async function imageOf(image: string, opts: pulumi.InvokeOptions): Promise<string> {
+  return image.startsWith("ami-") ? image : (await aws.ssm.getParameter({ name: image }, opts)).insecureValue;
+}
+
+/** By default the first one of the default VPC in a zone that has machines of this size. */
+async function subnetOf({ size, subnet }: AwsDockerHostArgs, opts: pulumi.InvokeOptions): Promise<string> {
+  if (subnet !== undefined) return subnet;
+  const vpc = await aws.ec2.getVpc({ default: true }, opts);
+  const bySize = { locationType: "availability-zone", filters: [{ name: "instance-type", values: [size] }] };
+  const { locations } = await aws.ec2.getInstanceTypeOfferings(bySize, opts);
   const filters = [
     { name: "vpc-id", values: [vpc.id] },
     { name: "default-for-az", values: ["true"] },
+    { name: "availability-zone", values: locations },
   ];
-  return aws.ec2.getSubnetsOutput({ filters }, opts).ids.apply((ids) => {
-    const [first] = [...ids].sort();
-    if (first !== undefined) return first;
-    throw new UserError(
-      "host.subnet: the default VPC of this region has no subnet. " +
-        `Name another one: ${configCommand("set", "host.subnet", "subnet-0123456789abcdef0")}`,
-    );
-  });
+  const { ids } = await aws.ec2.getSubnets({ filters }, opts);
+  const [first] = [...ids].sort();
+  if (first !== undefined) return first;
+  throw new Error(
+    `host.subnet: the default VPC of this region has no subnet in a zone that has a ${size}. ` +
+      `Name another one: ${configCommand("set", "host.subnet", "subnet-0123456789abcdef0")}`,
+  );
 }
 
 /** How the kernel calls the NVMe device of a volume: by its id, without the dash. */

@@ -30,82 +30,11 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
 
   constructor(name: string, args: DigitalOceanDockerHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("privateregistry:index:DigitalOceanDockerHost", name, {}, opts);
-    const parent = { parent: this };
-    // Names in the cloud get an ending of their own each: what a run that was killed left there is in nobody's way.
-    const cloudName = cloudNameOf(name);
-
-    const keys = new MachineKeys(`${name}-keys`, args, parent);
-    const volume = new digitalocean.Volume(
-      `${cloudName}-data`,
-      { region: args.region, size: args.dataSize },
-      { parent: this, protect: true },
-    );
-    const sshKey = new digitalocean.SshKey(
-      `${cloudName}-ssh-key`,
-      { publicKey: keys.client.publicKeyOpenssh.apply((key) => key.trim()) },
-      parent,
-    );
-    // The firewall goes by it, so that it can be asked for before the Droplet.
-    const tag = new digitalocean.Tag(`${cloudName}-tag`, {}, parent);
-    const firewall = new digitalocean.Firewall(
-      `${cloudName}-firewall`,
-      {
-        tags: [tag.name],
-        inboundRules: [
-          { protocol: "tcp", portRange: "22", sourceAddresses: [...args.sshFrom] },
-          ...args.ports.map((port) => ({
-            protocol: "tcp",
-            portRange: String(port),
-            sourceAddresses: [...args.registryFrom],
-          })),
-        ],
-        outboundRules: ["tcp", "udp", "icmp"].map((protocol) => ({
-          protocol,
-          ...(protocol === "icmp" ? {} : { portRange: "1-65535" }),
-          destinationAddresses: ["0.0.0.0/0", "::/0"],
-        })),
-      },
-      parent,
-    );
-    const droplet = new digitalocean.Droplet(
-      `${cloudName}-droplet`,
-      {
-        // The machine's own name, which people read at its prompt.
-        name: cloudName,
-        region: args.region,
-        size: args.size,
-        // Its own disk can't shrink again, and nothing of worth is on it.
-        resizeDisk: false,
-        image: args.image,
-        ipv6: true,
-        // Or a password for root would be mailed.
-        sshKeys: [sshKey.fingerprint],
-        tags: [tag.name],
-        userData: keys.userData(pulumi.interpolate`/dev/disk/by-id/scsi-0DO_Volume_${volume.name}`),
-      },
-      // The next one takes its disk and its address over.
-      { parent: this, dependsOn: firewall, deleteBeforeReplace: true, additionalSecretOutputs: ["userData"] },
-    );
-    const dropletId = droplet.id.apply(Number);
-    const moved = { parent: this, deleteBeforeReplace: true };
-    // Where the volume can't go, as to another region, the address isn't given up either.
-    const ip = new digitalocean.ReservedIp(`${name}-ip`, { region: args.region }, { parent: this, dependsOn: volume });
-    const attachment = new digitalocean.VolumeAttachment(
-      `${name}-data-attachment`,
-      { volumeId: volume.id, dropletId },
-      moved,
-    );
-    // One after the other: a Droplet takes one such order at a time.
-    const assignment = new digitalocean.ReservedIpAssignment(
-      `${name}-ip-assignment`,
-      { ipAddress: ip.ipAddress, dropletId },
-      { ...moved, dependsOn: attachment },
-    );
-
+    const { keys, droplet, ip, joined } = createMachine(name, args, this);
     const machine = new Machine(
       `${name}-machine`,
       { keys, id: droplet.id, address: ip.ipAddress, dataSize: args.dataSize, size: args.size },
-      { parent: this, dependsOn: [assignment, attachment] },
+      { parent: this, dependsOn: joined },
     );
     this.provider = machine.provider;
     this.machine = { id: droplet.id, prepared: machine.prepared };
@@ -117,8 +46,89 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
   }
 }
 
+/** What DigitalOcean is asked for. All of it is there before the machine has booted. */
+function createMachine(name: string, args: DigitalOceanDockerHostArgs, host: pulumi.Resource) {
+  const parent = { parent: host };
+  // Names in the cloud get an ending of their own each: what a run that was killed left there is in nobody's way.
+  const cloudName = cloudNameOf(name);
+
+  const keys = new MachineKeys(`${name}-keys`, args, parent);
+  const volume = new digitalocean.Volume(
+    `${cloudName}-data`,
+    { region: args.region, size: args.dataSize },
+    { parent: host, protect: true },
+  );
+  const sshKey = new digitalocean.SshKey(
+    `${cloudName}-ssh-key`,
+    { publicKey: keys.client.publicKeyOpenssh.apply((key) => key.trim()) },
+    parent,
+  );
+  // The firewall goes by it, so that it can be asked for before the Droplet.
+  const tag = new digitalocean.Tag(`${cloudName}-tag`, {}, parent);
+  const firewall = new digitalocean.Firewall(
+    `${cloudName}-firewall`,
+    {
+      tags: [tag.name],
+      inboundRules: [inbound(22, args.sshFrom), ...args.ports.map((port) => inbound(port, args.registryFrom))],
+      outboundRules: [outbound("tcp", "1-65535"), outbound("udp", "1-65535"), outbound("icmp")],
+    },
+    parent,
+  );
+  const droplet = new digitalocean.Droplet(
+    `${cloudName}-droplet`,
+    {
+      // The machine's own name, which people read at its prompt.
+      name: cloudName,
+      region: args.region,
+      size: args.size,
+      // Its own disk can't shrink again, and nothing of worth is on it.
+      resizeDisk: false,
+      image: args.image,
+      ipv6: true,
+      // Or a password for root would be mailed.
+      sshKeys: [sshKey.fingerprint],
+      tags: [tag.name],
+      userData: keys.userData(pulumi.interpolate`/dev/disk/by-id/scsi-0DO_Volume_${volume.name}`),
+    },
+    {
+      parent: host,
+      dependsOn: firewall,
+      // The next one takes its disk and its address over.
+      deleteBeforeReplace: true,
+      // It may take longer than the minute that it gets otherwise.
+      customTimeouts: { delete: "10m" },
+      additionalSecretOutputs: ["userData"],
+    },
+  );
+  const dropletId = droplet.id.apply(Number);
+  const moved = { parent: host, deleteBeforeReplace: true };
+  // Where the volume can't go, as to another region, the address isn't given up either.
+  const ip = new digitalocean.ReservedIp(`${name}-ip`, { region: args.region }, { parent: host, dependsOn: volume });
+  const attachment = new digitalocean.VolumeAttachment(
+    `${name}-data-attachment`,
+    { volumeId: volume.id, dropletId },
+    moved,
+  );
+  // One after the other: a Droplet takes one such order at a time.
+  const assignment = new digitalocean.ReservedIpAssignment(
+    `${name}-ip-assignment`,
+    { ipAddress: ip.ipAddress, dropletId },
+    { ...moved, dependsOn: attachment },
+  );
+  return { keys, droplet, ip, joined: [assignment, attachment] };
+}
+
+function inbound(port: number, from: readonly string[]) {
+  return { protocol: "tcp", portRange: String(port), sourceAddresses: [...from] };
+}
+
+function outbound(protocol: string, portRange?: string) {
+  const rule = { protocol, destinationAddresses: ["0.0.0.0/0", "::/0"] };
+  return portRange === undefined ? rule : { ...rule, portRange };
+}
+
 /** A name as DigitalOcean takes it: lower-case letters, digits and dashes, 64 with the endings that it gets. */
-function cloudNameOf(name: string): string {
+export function cloudNameOf(name: string): string {
   return name
     .toLowerCase()
     .replaceAll(/[^a-z0-9-]+/g, "-")

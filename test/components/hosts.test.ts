@@ -286,6 +286,9 @@ for (const target of cloudNames) {
           "StrictHostKeyChecking=yes",
           "UserKnownHostsFile=/dev/null",
           "GlobalKnownHostsFile=/dev/null",
+          "VerifyHostKeyDNS=no",
+          "NoHostAuthenticationForLocalhost=no",
+          "ControlPath=none",
           "HostKeyAlgorithms=ssh-ed25519",
           `KnownHostsCommand=/bin/echo %H ssh-ed25519 ${host}-keys-host`,
           "IdentitiesOnly=yes",
@@ -384,6 +387,11 @@ describe("a machine at DigitalOcean", () => {
       { protocol: "udp", portRange: "1-65535", ...anywhere },
       { protocol: "icmp", ...anywhere },
     ]);
+  });
+
+  it("gets more time to be deleted than the minute that is usual", async () => {
+    const { resources } = await stack("digitalocean");
+    assert.equal(find(resources, "digitalocean:index/droplet:Droplet", `${host}-droplet`).options.deleteTimeout, "10m");
   });
 
   it("has its firewall before it is there itself, so that it is open at no moment", async () => {
@@ -499,11 +507,17 @@ describe("a machine at AWS", () => {
   }
 
   it("looks image and subnet up, and keeps what it found until the settings ask for another", async () => {
+    const subnets = [
+      { name: "vpc-id", values: ["vpc-1"] },
+      { name: "default-for-az", values: ["true"] },
+      { name: "availability-zone", values: ["eu-central-1b"] },
+    ];
     assert.deepEqual(await lookedUp({}), {
       asked: [
+        'getInstanceTypeOfferings {"filters":[{"name":"instance-type","values":["t3.small"]}],"locationType":"availability-zone"}',
         'getParameter {"name":"/ubuntu/ami-id"}',
         'getSubnet {"id":"subnet-1"}',
-        'getSubnets {"filters":[{"name":"vpc-id","values":["vpc-1"]},{"name":"default-for-az","values":["true"]}]}',
+        `getSubnets ${JSON.stringify({ filters: subnets })}`,
         'getVpc {"default":true}',
       ],
       image: ["ami-1", "/ubuntu/ami-id 1"],
@@ -523,15 +537,19 @@ describe("a machine at AWS", () => {
 
 describe("what was looked up once", () => {
   it("stays in the state whatever is looked up later, until another is asked for", async () => {
-    const { resources } = await record(() => new Kept("k", { value: "ami-1", until: "ubuntu 1" }), computed);
+    const { resources } = await record(() => new Kept("k", { found: { value: "ami-1" }, until: "ubuntu 1" }), computed);
     const recorded = find(resources, "pulumi-nodejs:dynamic/privateregistry:Kept", "k");
-    const { create, diff, update } = providerOf<{ value: string; until: string }>(recorded);
+    const { create, diff, update } = providerOf<{ value: string; until: string; reason?: string }>(recorded);
     const first = { value: "ami-1", until: "ubuntu 1" };
     assert.deepEqual((await create(first)).outs, first);
     assert.deepEqual(await diff("kept", first, { value: "ami-2", until: "ubuntu 1" }), { changes: false });
     const next = { value: "ami-2", until: "ubuntu 2" };
     assert.deepEqual(await diff("kept", first, next), { changes: true });
     assert.deepEqual(await update("kept", first, next), { outs: next });
+    const nothing = { value: "", reason: "no matching EC2 VPC found", until: "ubuntu 3" };
+    assert.deepEqual(await diff("kept", first, { ...nothing, until: "ubuntu 1" }), { changes: false });
+    await assert.rejects(create(nothing), { message: nothing.reason });
+    await assert.rejects(update("kept", next, nothing), { message: nothing.reason });
   });
 });
 

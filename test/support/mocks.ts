@@ -25,6 +25,8 @@ interface Options {
   readonly deleteBeforeReplace: boolean;
   readonly secretOutputs: readonly string[];
   readonly ignoreChanges: readonly string[];
+  /** How long its deletion may take, `10m`; empty: as its provider has it. */
+  readonly deleteTimeout: string;
 }
 
 /** What the program tells the engine of a resource, as far as it is read here. */
@@ -37,6 +39,7 @@ interface Registration {
   getDeletebeforereplace(): boolean;
   getAdditionalsecretoutputsList(): string[];
   getIgnorechangesList(): string[];
+  getCustomtimeouts(): { getDelete(): string } | undefined;
 }
 
 interface Monitor {
@@ -54,6 +57,7 @@ function optionsOf(request: Registration): Options {
     deleteBeforeReplace: request.getDeletebeforereplace(),
     secretOutputs: request.getAdditionalsecretoutputsList(),
     ignoreChanges: request.getIgnorechangesList(),
+    deleteTimeout: request.getCustomtimeouts()?.getDelete() ?? "",
   };
 }
 

@@ -34,6 +34,7 @@ export const computed: ProviderOutputs = {
   "aws:ebs/volume:Volume": () => ({ id: "vol-1" }),
   "aws:ec2/keyPair:KeyPair": () => ({ keyName: "key-1" }),
   "aws:ec2/getVpc:getVpc": () => ({ id: "vpc-1" }),
+  "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": () => ({ locations: ["eu-central-1b"] }),
   "aws:ec2/getSubnets:getSubnets": () => ({ ids: ["subnet-2", "subnet-1"] }),
   "aws:ec2/getSubnet:getSubnet": () => ({ availabilityZone: "eu-central-1a", vpcId: "vpc-1" }),
   "aws:ssm/getParameter:getParameter": () => ({ insecureValue: "ami-1" }),
