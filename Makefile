@@ -12,7 +12,7 @@ engine_env := eval "$$(node_modules/.bin/tsx scripts/engine-env.ts $(STACK))"
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/[$$][$$]/, "$$"); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  STACK=$(STACK) chooses the stack."
 
 .PHONY: up
@@ -42,7 +42,7 @@ smoke: tools ## prove that the live registry works
 
 .PHONY: ssh
 ssh: tools ## sign in to the stack's machine
-	@$(pulumi_env); $(engine_env); [ "$$ENGINE" = machine ] || { echo "Stack $(STACK) has no machine to sign in to." >&2; exit 1; }; ssh -t "$$DOCKER_HOST"
+	@$(pulumi_env); $(engine_env); [ -n "$$MACHINE" ] || { echo "Stack $(STACK) has no machine to sign in to." >&2; exit 1; }; ssh -t "$$MACHINE" || [ $$? != 255 ]
 
 .PHONY: logs
 logs: tools ## show what the containers say
@@ -61,7 +61,8 @@ images: tools ## get or build the images that the stack names
 	@scripts/with-lock scripts/stack $(STACK)
 	@$(pulumi_env); $(engine_env); [ "$$ENGINE" != local ] || scripts/ensure-engine; scripts/ensure-images $$(node_modules/.bin/tsx scripts/images.ts $(STACK))
 
-npm_ci := npm ci --no-audit --no-fund --loglevel=error
+# Its words are for people: what `make env` prints is eval'd.
+npm_ci := npm ci --no-audit --no-fund --loglevel=error >&2
 
 .PHONY: tools
 tools: node_modules/.package-lock.json

@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
+import { shellQuoted } from "../shell";
 import type { AnonymousPull, Rule } from "./access";
 import { Certificate, type CertificateArgs } from "./certificate";
 import { Credentials, type User } from "./credentials";
@@ -185,8 +186,4 @@ function renderRecords(hostname: string, ipv4Address: string, ipv6Address: strin
 /** All names and addresses of the machine that a client could type for this hostname. */
 function namesOf(hostname: string): string[] {
   return isLoopback(hostname) ? [...new Set([hostname, "localhost", "127.0.0.1", "::1"])] : [hostname];
-}
-
-function shellQuoted(text: string): string {
-  return /^[\w.@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

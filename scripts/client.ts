@@ -18,6 +18,9 @@ export interface Question {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Nothing came back in the time that an answer may take. */
+export class NoAnswer extends Error {}
+
 /** Speaks the registry's API, with one connection kept alive for each question under way. */
 export class RegistryClient {
   private readonly agent: https.Agent;
@@ -55,7 +58,7 @@ export class RegistryClient {
           ...headers,
         },
       });
-      request.on("timeout", () => request.destroy(new Error("no answer within 30 seconds")));
+      request.on("timeout", () => request.destroy(new NoAnswer("no answer within 30 seconds")));
       request.on("error", reject);
       request.on("response", (response) => {
         const tls = response.socket instanceof TLSSocket ? response.socket.getProtocol() : null;

@@ -1,15 +1,23 @@
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 
 import type { RawSettings } from "../settings";
 
-/** Runs `pulumi ARGS` and reads what it prints as JSON. What it says on stderr goes on to the terminal. */
-export function pulumiJson(args: string[]): unknown {
-  const output = execFileSync("pulumi", ["--non-interactive", ...args], {
+/** What a command prints. What it says on stderr goes on to the terminal; where it fails, this process ends, too. */
+export function outputOf(command: string, args: readonly string[], input = ""): string {
+  const { error, status, stdout } = spawnSync(command, args, {
     encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
+    input,
+    stdio: ["pipe", "pipe", "inherit"],
     maxBuffer: 64 * 1024 * 1024,
   });
-  return JSON.parse(output);
+  if (error) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+  return stdout;
+}
+
+/** What `pulumi ARGS` prints as JSON. */
+export function pulumiJson(args: readonly string[]): unknown {
+  return JSON.parse(outputOf("pulumi", ["--non-interactive", ...args]));
 }
 
 /** The settings of a stack, as text: what the stack sets, or the default of Pulumi.yaml. Secrets stay hidden. */
@@ -25,20 +33,41 @@ export interface Resource {
   readonly urn: string;
   readonly type: string;
   readonly id?: string;
+  readonly inputs?: Readonly<Record<string, unknown>>;
   readonly outputs?: Readonly<Record<string, unknown>>;
+  readonly protect?: boolean;
+  /** Something that another one has taken the place of, and that is only still to be deleted. */
+  readonly delete?: boolean;
+  /** Something that is gone, and that another one is still to take the place of. */
+  readonly pendingReplacement?: boolean;
 }
 
-/** What the state knows, and what was under way when it was last written. */
-export interface State {
-  readonly resources: readonly Resource[];
-  readonly pending: readonly { readonly type: "creating" | "updating" | "deleting"; readonly resource: Resource }[];
+/** The state as Pulumi writes it: what it knows, and what was under way then. */
+export interface Deployment {
+  readonly resources?: readonly Resource[];
+  readonly pending_operations?: readonly Pending[];
 }
 
-export function stateOf(stack: string): State {
-  const { deployment } = pulumiJson(["stack", "export", "--stack", stack]) as {
-    deployment?: { resources?: State["resources"]; pending_operations?: State["pending"] };
-  };
-  return { resources: deployment?.resources ?? [], pending: deployment?.pending_operations ?? [] };
+export interface Pending {
+  readonly type: "creating" | "updating" | "deleting";
+  readonly resource: Resource;
+}
+
+/** @param exported As `pulumi stack export` prints it. Default: what it prints now. */
+export function stateOf(stack: string, exported = pulumiJson(["stack", "export", "--stack", stack])) {
+  const { deployment = {} } = exported as { deployment?: Deployment };
+  const { resources = [], pending_operations: pending = [] } = deployment;
+  return { resources, pending };
+}
+
+export function importState(stack: string, exported: unknown): void {
+  outputOf("pulumi", ["stack", "import", "--stack", stack], JSON.stringify(exported));
+}
+
+/** An output that is a text, secret or not. */
+export function textOf(output: unknown): string {
+  const secret = output as { readonly plaintext?: string } | undefined;
+  return String(secret?.plaintext === undefined ? output : JSON.parse(secret.plaintext));
 }
 
 /** What the program exports. */

@@ -1,14 +1,13 @@
 // Clears away what an `up` that was killed or failed left behind, so that the next one can start: a lock whose holder is
-// gone, and containers and networks that were made but never written to the state. Prints the options by which
-// `pulumi up` runs again what had run and failed.
+// gone, containers and networks that were made but never written to the state, and in the state itself what was under
+// way. Prints the options by which `pulumi up` runs again what had run and failed.
 //   tsx scripts/recover.ts STACK ENGINE       with the environment of scripts/env and scripts/engine-env.ts
-import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
 import { ownerLabel } from "../components/privateRegistry";
-import { type Resource, stateOf } from "./pulumi";
+import { type Deployment, importState, outputOf, type Pending, pulumiJson, type Resource, stateOf } from "./pulumi";
 
 const project = "private-registry";
 const [stack = "", engine = ""] = process.argv.slice(2);
@@ -19,24 +18,24 @@ interface Holder {
   readonly hostname: string;
 }
 
-releaseLock();
+/** The state folder of this project; other backends keep locks in ways of their own. */
+const [, stateFolder] = /^file:\/\/([^?]*)/.exec(process.env["PULUMI_BACKEND_URL"] ?? "") ?? [];
+if (stateFolder !== undefined) releaseLock(stateFolder);
 
-const { resources, pending } = stateOf(stack);
+const exported = pulumiJson(["stack", "export", "--stack", stack]) as { readonly deployment?: Deployment };
+const { resources, pending } = stateOf(stack, exported);
 // What is on a machine that is lost goes with it, or is found when it answers again.
-if (engine === "local" || engine === "machine") removeOrphans(new Set(resources.map(({ id }) => id)));
+if (engine !== "none") removeOrphans(new Set(resources.map(({ id }) => id)));
 for (const { type, resource } of pending) if (type === "creating") tellLost(resource);
+// Elsewhere somebody else may be at work on it.
+if (pending.length > 0 && stateFolder !== undefined) importState(stack, { ...exported, deployment: settled() });
 for (const { urn, outputs } of resources) {
   if ((outputs?.["exitCode"] ?? 0) !== 0) console.log(`--replace=${urn}`);
 }
 
-/**
- * Waits for a run that goes on although the `make` that began it is gone, and takes the lock from one that was killed.
- * Only in the state folder of this project: other backends keep locks in ways of their own.
- */
-function releaseLock(): void {
-  const backend = process.env["PULUMI_BACKEND_URL"] ?? "";
-  if (!backend.startsWith("file://")) return;
-  const folder = join(backend.slice("file://".length), ".pulumi", "locks", "organization", project, stack);
+/** Waits for a run that goes on although the `make` that began it is gone, and takes the lock from one that was killed. */
+function releaseLock(backend: string): void {
+  const folder = join(backend, ".pulumi", "locks", "organization", project, stack);
   const holders = () => lockFilesIn(folder).map((file) => JSON.parse(readFileSync(file, "utf8")) as Holder);
   const isHeld = () => holders().some((holder) => holder.hostname !== hostname() || isAlive(holder.pid));
 
@@ -44,9 +43,37 @@ function releaseLock(): void {
   for (const end = Date.now() + 15 * 60_000; isHeld() && Date.now() < end;) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
   }
-  if (isHeld() || holders().length === 0) return;
+  if (isHeld()) {
+    console.error("It has not ended in 15 minutes: look for it with `ps`, end it, and try again.");
+    process.exit(1);
+  }
+  if (holders().length === 0) return;
   console.error("▸ A run was killed while it held the lock of this stack: releasing it");
-  execFileSync("pulumi", ["cancel", "--yes", "--stack", stack], { stdio: ["ignore", "ignore", "inherit"] });
+  outputOf("pulumi", ["cancel", "--yes", "--stack", stack]);
+}
+
+/**
+ * The state with nothing under way: that is told, or found out by looking, and Pulumi would go on warning of it.
+ *
+ * A volume of DigitalOcean that is larger than the state has it can't be looked at, as its plugin takes it for one that
+ * is to shrink: it gets the size that it was to have. An account takes no public key twice, and may have the one that it
+ * was given: the client gets another.
+ */
+function settled(): Deployment {
+  const was = (verb: Pending["type"], kind: string) =>
+    pending.filter(({ type, resource }) => type === verb && resource.type === kind).map(({ resource }) => resource);
+  const growing = was("updating", "digitalocean:index/volume:Volume");
+  const isKeyLost = was("creating", "digitalocean:index/sshKey:SshKey").length > 0;
+  const mended = resources.map((resource) => {
+    const { urn } = resource;
+    const { inputs } = growing.find((each) => each.urn === urn && !resource.delete) ?? {};
+    return {
+      ...resource,
+      ...(inputs && { inputs }),
+      ...(isKeyLost && urn.endsWith("-keys-client") && { taint: true }),
+    };
+  });
+  return { ...exported.deployment, resources: mended, pending_operations: [] };
 }
 
 function lockFilesIn(folder: string): string[] {
@@ -76,7 +103,7 @@ function removeOrphans(known: ReadonlySet<string | undefined>): void {
     ["container", ["ps", "--all", "--quiet", "--no-trunc", "--filter", label], ["rm", "--force", "--volumes"]],
     ["network", ["network", "ls", "--quiet", "--no-trunc", "--filter", label], ["network", "rm"]],
   ] as const) {
-    const orphans = docker(list)
+    const orphans = outputOf("docker", list)
       .split("\n")
       .filter((id) => id !== "" && !known.has(id));
     if (orphans.length > 0 && !ours) {
@@ -88,7 +115,7 @@ function removeOrphans(known: ReadonlySet<string | undefined>): void {
     }
     for (const id of orphans) {
       console.error(`▸ A run was killed before it could note down a ${kind}: removing ${id.slice(0, 12)}`);
-      docker([...remove, id]);
+      outputOf("docker", [...remove, id]);
     }
   }
 }
@@ -103,13 +130,4 @@ function tellLost({ type, urn }: Resource): void {
     `▸ A run ended while ${cloud} was making ${type.slice(type.lastIndexOf(":") + 1)} ${name}: if it was made, it is ` +
       `not in the state, and stays beside the one that is made now. Look for it there, and delete it.`,
   );
-  // The account has the public key perhaps, and takes none twice.
-  if (type === "digitalocean:index/sshKey:SshKey") {
-    const key = resources.find(({ urn: other }) => other.endsWith("-keys-client"));
-    if (key !== undefined) console.log(`--replace=${key.urn}`);
-  }
-}
-
-function docker(args: readonly string[]): string {
-  return execFileSync("docker", args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
 }

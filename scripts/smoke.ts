@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { resolve4 } from "node:dns/promises";
 
 import { messageOf } from "../problems";
-import { type Answer, digestOf, manifestOf, RegistryClient } from "./client";
+import { type Answer, digestOf, manifestOf, NoAnswer, RegistryClient } from "./client";
 import { outputsOf } from "./pulumi";
 
 const repository = "private-registry/smoke-test";
@@ -19,6 +19,8 @@ const address = outputs.records.length > 0 ? outputs.address : undefined;
 const client = new RegistryClient(outputs.url, outputs.caCertificate, outputs.passwords, address);
 /** Who pushed, and so may pull. */
 let pusher: string | undefined;
+/** Whether there was no answer at all. */
+let isSilent = false;
 
 void proveAll().then((failed) => {
   client.close();
@@ -29,14 +31,14 @@ void proveAll().then((failed) => {
   }
   console.log(`
   Sign in:   ${outputs.loginCommand}
-  Password:  pulumi stack output passwords --show-secrets -s ${stack}   (or \`make login\`, which does both)`);
+  Password:  pulumi stack output passwords --show-secrets -s ${stack}   (or \`make login STACK=${stack}\`, which does both)`);
 });
 
 async function proveAll(): Promise<number> {
   const layer = Buffer.from("private-registry smoke test\n");
   const manifest = manifestOf(layer);
-  const proofs: [string, () => Promise<string>][] = [
-    ...(address === undefined ? [] : [["name", tellName] as [string, () => Promise<string>]]),
+  const proofs: [string, () => Promise<string | Remark>][] = [
+    ...(address === undefined ? [] : [["name", tellName] as [string, () => Promise<string | Remark>]]),
     ["TLS", proveTls],
     ["no password", proveRefusal],
     ["password", proveSignIn],
@@ -48,25 +50,38 @@ async function proveAll(): Promise<number> {
   console.log(`\n  ${outputs.url}\n`);
   for (const [name, prove] of proofs) {
     const result = await prove().then(
-      (what) => ({ mark: "✓", what }),
+      (what) => (typeof what === "string" ? { mark: "✓", what } : { mark: "·", what: what.remark }),
       (error: unknown) => ({ mark: "✗", what: messageOf(error) }),
     );
     if (result.mark === "✗") failures++;
     console.log(`  ${result.mark} ${name.padEnd(16)} ${result.what}`);
+    if (name === "TLS" && result.mark === "✗" && isSilent) {
+      const hint = outputs.login ? " Is your network among those of host.registryFrom?" : "";
+      console.log(`\n  Nothing comes back from ${outputs.address}, so the rest is not tried.${hint}`);
+      break;
+    }
   }
   return failures;
 }
 
+/** Something that is neither proved nor wrong. */
+interface Remark {
+  readonly remark: string;
+}
+
 /** Whether clients find it by its name is up to the zone and to time: it is told, not asked for. */
-async function tellName(): Promise<string> {
+async function tellName(): Promise<string | Remark> {
   const { hostname } = new URL(outputs.url);
   const found = await resolve4(hostname).catch((): string[] => []);
   if (found.includes(outputs.address)) return `${hostname} leads to ${outputs.address}`;
-  return `from here ${hostname} does not lead to it yet; records: ${outputs.records.join(", ")}`;
+  return { remark: `from here ${hostname} does not lead to it yet; records: ${outputs.records.join(", ")}` };
 }
 
 async function proveTls(): Promise<string> {
-  const { tls } = await client.ask("GET", "/v2/");
+  const { tls } = await client.ask("GET", "/v2/").catch((error: unknown) => {
+    isSilent = error instanceof NoAnswer;
+    throw error;
+  });
   return `${tls}, certificate checked against ${outputs.caFingerprint === "" ? "the public authorities" : `the authority ${outputs.caFingerprint.slice(0, 23)}…`}`;
 }
 
@@ -89,7 +104,7 @@ async function proveSignIn(): Promise<string> {
 }
 
 /** By the first user who may: a reader, or somebody whom a rule keeps out, may not. */
-async function provePush(layer: Buffer, manifest: Buffer): Promise<string> {
+async function provePush(layer: Buffer, manifest: Buffer): Promise<string | Remark> {
   for (const as of outputs.usernames) {
     const statuses = (await client.pushArtifact(as, repository, layer)).map(({ status }) => status);
     if (statuses.includes(403)) continue;
@@ -97,11 +112,11 @@ async function provePush(layer: Buffer, manifest: Buffer): Promise<string> {
     pusher = as;
     return `${repository}@${digestOf(manifest).slice(0, 19)}… as ${as}`;
   }
-  return "nobody may, by the roles and rules of this stack";
+  return { remark: "nobody may, by the roles and rules of this stack" };
 }
 
-async function provePull(layer: Buffer, manifest: Buffer): Promise<string> {
-  if (pusher === undefined) return "nothing was pushed";
+async function provePull(layer: Buffer, manifest: Buffer): Promise<string | Remark> {
+  if (pusher === undefined) return { remark: "nothing was pushed" };
   const pulled = await client.ask("GET", `/v2/${repository}/manifests/${digestOf(manifest)}`, { as: pusher });
   expect(pulled.body.equals(manifest), `the manifest came back changed (${String(pulled.status)})`);
   const blob = await client.ask("GET", `/v2/${repository}/blobs/${digestOf(layer)}`, { as: pusher });

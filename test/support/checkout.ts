@@ -18,6 +18,7 @@ import { join } from "node:path";
 import { parse, stringify } from "yaml";
 
 import type { Outputs } from "../../scripts/pulumi";
+import { shellQuoted } from "../../shell";
 import { docker, run, type Result, type RunOptions, succeed } from "./run";
 
 /**
@@ -72,7 +73,7 @@ export class Checkout {
   }
 
   pulumi(...args: string[]): Promise<Result> {
-    return this.shell(`pulumi ${args.map(quoted).join(" ")} --stack ${this.stack} --non-interactive`);
+    return this.shell(`pulumi ${args.map(shellQuoted).join(" ")} --stack ${this.stack} --non-interactive`);
   }
 
   /** Makes the stack, on a free port, with settings. */
@@ -90,7 +91,7 @@ export class Checkout {
   }
 
   async setSecret(path: string, value: string): Promise<void> {
-    const key = quoted(`private-registry:${path}`);
+    const key = shellQuoted(`private-registry:${path}`);
     const { code, output } = await this.shell(`pulumi config set --stack ${this.stack} --path --secret ${key}`, {
       input: value,
     });
@@ -147,10 +148,6 @@ export class Checkout {
       }
     }
   }
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** A TCP port of loopback that nothing listens on at this moment. */
