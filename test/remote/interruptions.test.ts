@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import type { Outputs } from "../../scripts/pulumi";
+import type { AnyKind } from "../cloud/kinds";
 import type { Machine } from "../cloud/machines";
 import { TestCloud } from "../cloud/testCloud";
 import { RemoteCheckout, stacks, zones } from "../support/remote";
@@ -21,48 +23,144 @@ const stages = {
   ],
 } as const;
 
+/** What is asked of it later: by a change of what is set, by another machine with a larger disk, by the end of it all. */
+const later = {
+  digitalocean: {
+    changed: ["update digitalocean:index/firewall:Firewall", "update digitalocean:index/droplet:Droplet"],
+    record: "digitalocean:index/dnsRecord:DnsRecord",
+    replaced: [
+      "update digitalocean:index/volume:Volume",
+      ...["reservedIpAssignment:ReservedIpAssignment", "volumeAttachment:VolumeAttachment", "droplet:Droplet"].map(
+        (kind) => `delete digitalocean:index/${kind}`,
+      ),
+    ],
+    rest: ["reservedIp:ReservedIp", "firewall:Firewall", "tag:Tag", "sshKey:SshKey"].map(
+      (kind) => `delete digitalocean:index/${kind}`,
+    ),
+    volume: "delete digitalocean:index/volume:Volume",
+  },
+  aws: {
+    changed: ["update aws:ec2/securityGroup:SecurityGroup", "update aws:ec2/instance:Instance"],
+    record: "aws:route53/record:Record",
+    replaced: [
+      "update aws:ebs/volume:Volume",
+      ...["eipAssociation:EipAssociation", "volumeAttachment:VolumeAttachment", "instance:Instance"].map(
+        (kind) => `delete aws:ec2/${kind}`,
+      ),
+    ],
+    rest: ["eip:Eip", "securityGroup:SecurityGroup", "keyPair:KeyPair"].map((kind) => `delete aws:ec2/${kind}`),
+    volume: "delete aws:ebs/volume:Volume",
+  },
+} as const;
+
+/** Credentials that both clouds refuse. */
+const refused = { DIGITALOCEAN_TOKEN: "wrong", AWS_SECRET_ACCESS_KEY: "wrong" };
+
+/** A size that is not the default one. */
+const sizes = { digitalocean: "s-2vcpu-4gb", aws: "t3.medium" } as const;
+
 /** What may be there twice afterwards: what joins two things, and a record of Route 53, can't be. */
 const single = /Assignment|Attachment|Association|^route53/;
 
-describe("`make up` of the stack remote, killed", function () {
-  this.timeout(10 * 60_000);
+for (const target of ["digitalocean", "aws"] as const) {
+  describe(`\`make\` of the stack remote on ${target}, killed`, function () {
+    this.timeout(10 * 60_000);
 
-  for (const target of ["digitalocean", "aws"] as const) {
-    it(`at each call to ${target}, goes on when it is run again, and tells what may be there twice`, async () => {
-      const cloud = await TestCloud.start({ ipv6: true, zones });
-      const checkout = new RemoteCheckout(cloud);
-      try {
-        await checkout.configure(stacks[target]);
-        let lost: readonly string[] = [];
-        for (const calls of stages[target]) {
-          const module = target === "digitalocean" ? "digitalocean:index/" : "aws:";
-          // The cloud does what it was asked for all the same, when nobody waits any more.
-          const hanging = calls.map((call) => cloud.faults.hang(`create ${module}${call}`));
-          const { output } = await checkout.upKilled(() => Promise.all(hanging.map(({ asked }) => asked)));
-          for (const { release } of hanging) release();
-          assertTold(output, lost);
-          lost = calls;
-        }
-        const { code, output } = await checkout.make("up");
-        assert.equal(code, 0, output);
-        assertTold(output, lost);
-        assert.doesNotMatch(output, /✗/);
-        await checkout.assertUnchanged();
-      } finally {
-        await checkout.dispose();
-        await cloud.dispose();
-      }
+    let cloud: TestCloud;
+    let checkout: RemoteCheckout;
+    let outputs: Outputs;
+    let digest: string;
+    const { host, dns } = stacks[target];
+    const { changed, record, replaced, rest, volume } = later[target];
+
+    before(async () => {
+      cloud = await TestCloud.start({ ipv6: true, zones });
+      checkout = new RemoteCheckout(cloud);
+      await checkout.configure(stacks[target]);
     });
-  }
 
-  function assertTold(output: string, lost: readonly string[]): void {
-    for (const call of lost) {
-      const told = `A run ended while \\w+ was making ${call.replace(/.*:/, "")} private-registry-`;
-      assert.equal(new RegExp(told).test(output), !single.test(call), `${call}\n${output}`);
+    after(async () => {
+      await checkout.dispose();
+      await cloud.dispose();
+    });
+
+    it("while anything is made, goes on when it is run again, and tells what may be there twice", async () => {
+      let lost: readonly string[] = [];
+      for (const calls of stages[target]) {
+        const module = target === "digitalocean" ? "digitalocean:index/" : "aws:";
+        // The cloud does what it was asked for all the same, when nobody waits any more.
+        const hanging = calls.map((call) => cloud.faults.hang(`create ${module}${call}`));
+        const { output } = await checkout.killed("up", () => Promise.all(hanging.map(({ asked }) => asked)));
+        for (const { release } of hanging) release();
+        assertTold(output, lost);
+        lost = calls;
+        if (calls !== stages[target][0]) continue;
+        // What is told once is told for good, and what follows from it is done all the same.
+        assertTold(await checkout.upFails({ env: refused }), lost);
+        lost = [];
+      }
+      const { code, output } = await checkout.make("up");
+      assert.equal(code, 0, output);
+      assertTold(output, lost);
+      assert.doesNotMatch(output, /✗/);
+      await checkout.assertUnchanged();
+      outputs = await checkout.outputs();
+      digest = await checkout.push(outputs, "app", "layer");
+      await deleteLost();
+    });
+
+    /** Deletes what the state doesn't know, as people are told to do. */
+    async function deleteLost(): Promise<void> {
+      const { stdout: state } = await checkout.pulumi("stack", "export");
+      const { kinds } = target === "digitalocean" ? cloud.digitalOcean : cloud.aws;
+      for (const kind of Object.values<AnyKind>(kinds))
+        for (const { id } of kind.all) if (!state.includes(`"${id}"`)) await kind.delete(id);
     }
-  }
 
-  describe("while its machine is made", () => {
+    it("while anything is changed, has it changed when it is run again", async () => {
+      checkout.set({ host: { ...host, registryFrom: ["0.0.0.0/0"], size: sizes[target] }, dns: { ...dns, ttl: 60 } });
+      await checkout.killedAtEach("up", [...changed, `update ${record}`]);
+      await checkout.up();
+      await checkout.assertUnchanged();
+    });
+
+    it("while the machine is replaced, has another one with the same data when it is run again", async () => {
+      checkout.set({ host: { ...host, generation: 2, dataSize: 2 } });
+      await checkout.killedAtEach("up", replaced);
+      assert.equal((await checkout.up()).address, outputs.address);
+      assert.equal(await checkout.pulls(outputs, "app", digest), true);
+      await checkout.assertUnchanged();
+    });
+
+    it("while anything is taken down, has it gone when it is run again, and the data kept", async () => {
+      await checkout.killedAtEach("destroy", [`delete ${record}`, ...replaced.slice(1), ...rest]);
+      const { code, output } = await checkout.make("destroy");
+      assert.equal(code, 0, output);
+      assert.match(output, /Kept: volume/);
+      assert.deepEqual(cloud.machines, []);
+      outputs = await checkout.up();
+      assert.equal(await checkout.pulls(outputs, "app", digest), true);
+    });
+
+    it("while the data is deleted, has it gone when it is run again", async () => {
+      await checkout.killedAtEach("purge", [volume]);
+      const { code, output } = await checkout.make("purge", { env: { CONFIRM: checkout.stack } });
+      assert.equal(code, 0, output);
+    });
+  });
+}
+
+function assertTold(output: string, lost: readonly string[]): void {
+  for (const call of lost) {
+    const told = `A run ended while \\w+ was making ${call.replace(/.*:/, "")} private-registry-`;
+    assert.equal(new RegExp(told).test(output), !single.test(call), `${call}\n${output}`);
+  }
+}
+
+for (const target of ["digitalocean", "aws"] as const) {
+  describe(`\`make up\` of the stack remote on ${target}, killed while its machine is made`, function () {
+    this.timeout(10 * 60_000);
+
     let cloud: TestCloud;
     let checkout: RemoteCheckout;
     let generation = 1;
@@ -70,7 +168,7 @@ describe("`make up` of the stack remote, killed", function () {
     before(async () => {
       cloud = await TestCloud.start({ ipv6: true, zones });
       checkout = new RemoteCheckout(cloud);
-      await checkout.configure(stacks.digitalocean);
+      await checkout.configure(stacks[target]);
       await checkout.up();
     });
 
@@ -81,9 +179,9 @@ describe("`make up` of the stack remote, killed", function () {
 
     /** Begins a replacement of the machine and kills it at a moment of the new one's life. */
     async function killedAt(moment: (machine: Machine) => Promise<unknown>): Promise<void> {
-      checkout.set({ host: { ...stacks.digitalocean.host, generation: ++generation } });
+      checkout.set({ host: { ...stacks[target].host, generation: ++generation } });
       const known = new Set(cloud.machines);
-      await checkout.upKilled(async () => {
+      await checkout.killed("up", async () => {
         for (;;) {
           const machine = cloud.machines.find((each) => !known.has(each));
           if (machine !== undefined) return moment(machine);
@@ -147,4 +245,4 @@ describe("`make up` of the stack remote, killed", function () {
       assert.equal(key?.trim().split(" ").slice(0, 2).join(" "), login?.hostKey);
     });
   });
-});
+}

@@ -87,6 +87,18 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.notEqual(installed, userData.ssh_keys.ed25519_private);
     });
 
+    it("has another host key when that is asked for, and nothing but the key is another", async () => {
+      const before = machine();
+      const { stdout } = await checkout.pulumi("stack", "export");
+      const [urn = ""] = /urn:[^"]*-keys-host-[0-9a-f]{8}/.exec(stdout) ?? [];
+      const { code, output } = await checkout.pulumi("up", "--yes", "--skip-preview", "--replace", urn);
+      assert.equal(code, 0, output);
+      const { hostKey = "" } = outputs.login ?? {};
+      outputs = await checkout.up();
+      assert.notEqual(outputs.login?.hostKey, hostKey);
+      assert.equal(machine(), before);
+    });
+
     it("keeps every private key encrypted in the state, and out of logs", async () => {
       const exported = await checkout.pulumi("stack", "export");
       assert.match(exported.stdout, /publicKeyOpenssh/);
@@ -221,8 +233,24 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.deepEqual(cloud.machines, []);
     });
 
+    it("is up again with an empty disk after somebody deleted the one that was kept", async () => {
+      const { volumes } = target === "digitalocean" ? cloud.digitalOcean : cloud.aws;
+      const [{ id } = { id: "" }] = volumes.all;
+      await volumes.delete(id);
+      // Which may look so for another reason as well.
+      for (const make of ["up", "purge"]) {
+        const { code, output } = await checkout.make(make, { env: { CONFIRM: checkout.stack } });
+        assert.notEqual(code, 0, output);
+        assert.match(output, new RegExp(`The data volume ${id} is not in this account.*FORGET=${id}`));
+      }
+      const { code, output } = await checkout.make("up", { env: { FORGET: id } });
+      assert.equal(code, 0, output);
+      outputs = await checkout.outputs();
+      assert.equal(inventory()["volumes"], 1);
+      assert.equal(await checkout.pulls(outputs, "app", digest), false);
+    });
+
     it("leaves nothing when it is purged", async () => {
-      outputs = await checkout.up();
       const { code, output } = await checkout.make("purge", { env: { CONFIRM: checkout.stack } });
       assert.equal(code, 0, output);
       assert.deepEqual(inventory(), { volumes: 0, addresses: 0, firewalls: 0, keys: 0 });

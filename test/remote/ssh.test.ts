@@ -95,7 +95,7 @@ describe("the stack remote on a machine of the user's own", function () {
     ]) {
       await machine.succeed(`${labelled} | xargs docker rm --force`);
       checkout.set({ anonymous: { port, prefixes: ["public"] } });
-      await checkout.upKilled(async () => {
+      await checkout.killed("up", async () => {
         while ((await machine.run(moment)).code !== 0) await sleep(50);
         if (powerGoes) await machine.kill();
       });

@@ -54,13 +54,27 @@ export class RemoteCheckout extends Checkout {
     return output;
   }
 
-  /** `make up`, killed with all that it started at a moment, unless it has ended by itself before. */
-  async upKilled(moment: () => Promise<unknown>): Promise<Result> {
+  /** `make TARGET`, killed with all that it started at a moment, unless it has ended by itself before. */
+  async killed(target: string, moment: () => Promise<unknown>): Promise<Result> {
     let group = 0;
-    const running = this.make("up", { onStart: (started) => (group = started) });
+    const env = { CONFIRM: this.stack };
+    const running = this.make(target, { env, onStart: (started) => (group = started) });
     await Promise.race([moment(), running]);
     stop(group, "SIGKILL");
     return running;
+  }
+
+  /**
+   * `make TARGET`, killed while the cloud was doing one thing of a list, and again until each of them was under way at a
+   * kill. The cloud does all of it all the same, as nobody takes back what it was asked for.
+   */
+  async killedAtEach(target: string, calls: readonly string[]): Promise<void> {
+    for (let left = calls; left.length > 0;) {
+      const hanging = left.map((call) => this.cloud.faults.hang(call));
+      const { output } = await this.killed(target, () => Promise.race(hanging.map(({ asked }) => asked)));
+      left = hanging.filter(({ release }) => !release()).map(({ call }) => call);
+      assert.ok(left.length < hanging.length, `none of these was asked for: ${left.join(", ")}\n${output}`);
+    }
   }
 
   async assertUnchanged(): Promise<void> {
