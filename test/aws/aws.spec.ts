@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 
 import type { AwsDockerHostArgs } from "../../components/hosts/aws";
+import type { Problem } from "../../problems";
 import { Program } from "../cloud/program";
 import { Account, type Instance, only } from "./account";
 import { Moto } from "./moto";
@@ -12,9 +13,22 @@ const destroy = ["destroy", "--yes", "--skip-preview"] as const;
 const parameter = "/images/debian";
 const nameTag = [{ Key: "Name", Value: "registry" }];
 
+function component(path: string): string {
+  return `require(${JSON.stringify(join(process.cwd(), "components", path))})`;
+}
+
+/** What a program says that asks whether machines with these settings can be had. */
+function question(settings: readonly object[]): string {
+  return `
+    require("tsx/cjs");
+    const { checkAws } = ${component("hosts/awsCheck")};
+    const all = ${JSON.stringify(settings)};
+    module.exports = async () => ({ problems: (await Promise.all(all.map((each) => checkAws("registry", each)))).flat() });
+  `;
+}
+
 /** What a program says that wants this machine, and a record of its address. */
 function source(args: AwsDockerHostArgs): string {
-  const component = (path: string) => `require(${JSON.stringify(join(process.cwd(), "components", path))})`;
   return `
     require("tsx/cjs");
     const { createMachine } = ${component("hosts/aws")};
@@ -127,6 +141,26 @@ describe("the machine and the record in AWS", function () {
     await account.mendGroups();
     await program.succeed(...up, "--refresh", "--expect-no-changes");
   }
+
+  it("are asked for beforehand, and what there isn't is told by its setting", async () => {
+    const settings = [
+      { size: "t3.small" },
+      { size: "t2.small" },
+      { size: "t3.tiny", subnet: "subnet-0123456789abcdef0", image: "/images/windows" },
+    ];
+    program.write(question(settings.map((changes) => ({ ...args, ...changes }))));
+    await program.succeed(...up);
+    const { problems } = (await program.outputs()) as { problems: Problem[] };
+    assert.deepEqual(
+      problems.map(({ setting, wrong }) => `${setting}: ${wrong}`),
+      [
+        'host.size: "t2.small" is of an old generation, whose disks are no NVMe devices',
+        'host.size: "t3.tiny" is no type of instance in this region',
+        'host.subnet: there is no "subnet-0123456789abcdef0" in this region',
+        'host.image: there is no SSM parameter "/images/windows" in this region',
+      ],
+    );
+  });
 
   it("comes up", async () => {
     await change({});

@@ -43,11 +43,14 @@ var resources = map[string]thing{
 }
 
 var dataSources = map[string]thing{
-	"aws_route53_zone":  {"route53", "getZone", nil},
-	"aws_ssm_parameter": {"ssm", "getParameter", nil},
-	"aws_subnet":        {"ec2", "getSubnet", nil},
-	"aws_subnets":       {"ec2", "getSubnets", nil},
-	"aws_vpc":           {"ec2", "getVpc", nil},
+	"aws_ec2_instance_type":           {"ec2", "getInstanceType", nil},
+	"aws_ec2_instance_type_offerings": {"ec2", "getInstanceTypeOfferings", nil},
+	"aws_instances":                   {"ec2", "getInstances", nil},
+	"aws_route53_zone":                {"route53", "getZone", nil},
+	"aws_ssm_parameter":               {"ssm", "getParameter", nil},
+	"aws_subnet":                      {"ec2", "getSubnet", nil},
+	"aws_subnets":                     {"ec2", "getSubnets", nil},
+	"aws_vpc":                         {"ec2", "getVpc", nil},
 }
 
 func main() {
