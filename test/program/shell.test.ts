@@ -5,7 +5,20 @@ import { shellQuoted } from "../../shell";
 
 describe("a word for a shell", () => {
   it("is read by it as it was, whatever is in it", () => {
-    const words = ["plain", "", " ", "it's", '"double"', "$HOME `id` $(id)", "a\nb", "\\", "--", "*", "café", "a;b|c&d"];
+    const words = [
+      "plain",
+      "",
+      " ",
+      "it's",
+      '"double"',
+      "$HOME `id` $(id)",
+      "a\nb",
+      "\\",
+      "--",
+      "*",
+      "café",
+      "a;b|c&d",
+    ];
     const printed = execFileSync("bash", ["-c", `printf '%s\\0' ${words.map(shellQuoted).join(" ")}`], {
       encoding: "utf8",
     });
