@@ -458,6 +458,14 @@ describe("over SSH", () => {
       assert.deepEqual(machine.commands.slice(12), ["sudo /usr/local/sbin/release-data"]);
     });
 
+    it("is done again in the light of what it was: a key that is no longer known opens nothing", async () => {
+      const machine = await start(keys.boot);
+      const step = { bootKey: keys.boot.public, hostKey: keys.host.public, privateHostKey: keys.host.private };
+      const known = { ...inputs, ...step, step: "HostKey" };
+      await assert.rejects(provider.update("4711", known, known), /another host key than it was given/);
+      assert.equal(machine.attempts, 0);
+    });
+
     it("fails with a sentence, and without a stack that Pulumi would print", async () => {
       await start(keys.other);
       await assert.rejects(provider.create(inputs), (error: Error) => {

@@ -112,6 +112,13 @@ describe("the stack remote on a machine of the user's own", function () {
     digest = await checkout.push(outputs, "app", "another layer");
   });
 
+  it("has the installation of Docker taken up again where that was cut short", async () => {
+    await machine.succeed("systemctl stop docker.socket docker.service && dpkg --unpack /packages/docker.io_*.deb");
+    assert.match(await machine.succeed("dpkg --audit docker.io"), /docker\.io/);
+    await checkout.up();
+    assert.equal(await machine.succeed("dpkg --audit docker.io"), "");
+  });
+
   it("moves its record with the machine's address, and refuses a token that is not accepted", async () => {
     await checkout.setSecret("dns.token", "wrong");
     assert.match(await checkout.upFails(), /DNSimple refuses the record in example\.net: the token is not accepted/);
