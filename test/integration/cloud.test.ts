@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { DNSimple } from "dnsimple";
 import type { Machine } from "../cloud/machines";
 import { Program } from "../cloud/program";
 import { TestCloud } from "../cloud/testCloud";
-import { docker, succeed } from "../support/run";
+import { docker, run, succeed } from "../support/run";
 
 const up = ["up", "--yes", "--skip-preview"] as const;
 
@@ -385,5 +385,22 @@ describe("the cloud for tests", function () {
     } finally {
       delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
     }
+  });
+
+  it("takes away what one has left that was killed", async () => {
+    const script = `
+      const { TestCloud } = require("./test/cloud/testCloud");
+      void TestCloud.start().then(({ name }) => process.stdout.write(name, () => process.kill(process.pid, "SIGKILL")));
+    `;
+    const { stdout: name } = await run("node_modules/.bin/tsx", ["--eval", script]);
+    assert.match(name, /^test-cloud-/);
+    const left = join(tmpdir(), name);
+    const server = readFileSync(join(left, "dnsmasq.pid"), "utf8").trim();
+    assert.notEqual(await docker("network", "ls", "--quiet", "--filter", `name=${name}`), "");
+    await (await TestCloud.start()).dispose();
+    assert.equal(await docker("network", "ls", "--quiet", "--filter", `name=${name}`), "");
+    assert.ok(!existsSync(left));
+    // A zombie has no command any more.
+    assert.ok(!existsSync(`/proc/${server}`) || readFileSync(`/proc/${server}/cmdline`, "utf8") === "");
   });
 });
