@@ -23,14 +23,12 @@ const publishers = [
   { prefix: "/aws/service/canonical/ubuntu/", user: "ubuntu" },
 ];
 
-/** The types of instances, whether their disks are NVMe devices, and in which zones of the region they can be had. */
-const instanceTypes = [
-  { name: "t2.small", nvme: "unsupported", zones: ["a", "b", "c"] },
-  ...["t3.micro", "t3.small", "t3.medium", "m5.large"].map((name) => ({
-    ...{ name, nvme: "required", zones: ["a", "b", "c"] },
-  })),
-  { name: "m8i.large", nvme: "required", zones: ["b", "c"] },
-];
+/** The types of instances, to be had in every zone, and whether their disks are NVMe devices. */
+const instanceTypes = new Map([
+  ["t2.small", "unsupported"],
+  ["t3.small", "required"],
+  ["t3.medium", "required"],
+]);
 
 /** AWS, as far as a machine with a disk, an address, a firewall and DNS records takes it: one region of one account. */
 export class Aws implements Provider {
@@ -328,12 +326,12 @@ export class Aws implements Provider {
     "aws:ec2/getInstanceType:getInstanceType": ({
       instanceType,
     }: sdk.ec2.GetInstanceTypeArgs): Partial<sdk.ec2.GetInstanceTypeResult> => {
-      const type = instanceTypes.find(({ name }) => name === instanceType);
-      if (type === undefined) {
+      const ebsNvmeSupport = instanceTypes.get(instanceType);
+      if (ebsNvmeSupport === undefined) {
         const words = `The following supplied instance types do not exist: [${instanceType}]`;
         throw new Refusal("InvalidInstanceType", words);
       }
-      return { id: instanceType, instanceType, ebsNvmeSupport: type.nvme };
+      return { id: instanceType, instanceType, ebsNvmeSupport };
     },
     "aws:ec2/getInstances:getInstances": ({
       instanceTags = {},
@@ -345,8 +343,8 @@ export class Aws implements Provider {
       filters,
     }: sdk.ec2.GetInstanceTypeOfferingsArgs): Partial<sdk.ec2.GetInstanceTypeOfferingsResult> => {
       const wanted = filters?.find(({ name }) => name === "instance-type")?.values ?? [];
-      const { zones = [] } = instanceTypes.find(({ name }) => wanted.includes(name)) ?? {};
-      return { id: this.region, locations: zones.map((letter) => this.region + letter) };
+      const isThere = wanted.some((type) => instanceTypes.has(type));
+      return { id: this.region, locations: isThere ? this.zonesOfRegion.map(({ zone }) => zone) : [] };
     },
     "aws:ec2/getSubnets:getSubnets": (args: sdk.ec2.GetSubnetsArgs): Partial<sdk.ec2.GetSubnetsResult> => ({
       id: this.region,
@@ -532,17 +530,12 @@ export class Aws implements Provider {
     ipv6AddressCount = 0,
   }: InstanceInputs) {
     if (!this.users.has(ami)) throw new Refusal("InvalidAMIID.NotFound", `The image id '[${ami}]' does not exist`);
-    const type = instanceTypes.find(({ name }) => name === instanceType);
-    if (type === undefined) {
+    if (!instanceTypes.has(instanceType)) {
       throw new Refusal("InvalidParameterValue", `Invalid value '${instanceType}' for InstanceType.`);
     }
     const place = this.zonesOfRegion.find(({ subnet }) => subnet === (subnetId ?? subnet));
     if (place === undefined) {
       throw new Refusal("InvalidSubnetID.NotFound", `The subnet ID '${subnetId ?? ""}' does not exist`);
-    }
-    if (!type.zones.some((letter) => place.zone === this.region + letter)) {
-      const words = `Your requested instance type (${instanceType}) is not supported in your requested Availability Zone (${place.zone}).`;
-      throw new Refusal("Unsupported", words);
     }
     if (Buffer.byteLength(userData) > 16384) {
       throw new Refusal("InvalidParameterValue", "User data is limited to 16384 bytes");

@@ -12,13 +12,22 @@ import type { World } from "./world";
 const api = "https://api.digitalocean.com";
 
 const regions = [
-  ...["nyc1", "nyc2", "nyc3", "ams3", "sfo2", "sfo3", "sgp1", "lon1", "fra1", "tor1", "blr1", "syd1", "atl1"],
+  "nyc1",
+  "nyc2",
+  "nyc3",
+  "ams3",
+  "sfo2",
+  "sfo3",
+  "sgp1",
+  "lon1",
+  "fra1",
+  "tor1",
+  "blr1",
+  "syd1",
+  "atl1",
 ];
 const images = ["debian-12-x64", "debian-13-x64", "ubuntu-22-04-x64", "ubuntu-24-04-x64"];
-const sizes = [
-  ...["s-1vcpu-512mb-10gb", "s-1vcpu-1gb", "s-1vcpu-2gb", "s-2vcpu-2gb", "s-2vcpu-4gb", "s-4vcpu-8gb", "s-8vcpu-16gb"],
-  ...["s-1vcpu-2gb-amd", "s-1vcpu-2gb-intel", "c-2", "c-4", "g-2vcpu-8gb", "m-2vcpu-16gb"],
-];
+const sizes = ["s-1vcpu-1gb", "s-1vcpu-2gb", "s-2vcpu-4gb"];
 
 type Droplet = Thing<sdk.DropletArgs, sdk.Droplet>;
 
