@@ -39,12 +39,10 @@ function environment(host: HostSettings): string[] {
       const current = resources.filter((resource) => !resource.delete && !resource.pendingReplacement);
       const known = current.find(({ type }) => type.endsWith(":HostKey"))?.outputs;
       if (known === undefined) return [set("ENGINE", "none"), set("MACHINE", "")];
-      const [address, user, hostKey, privateKey] = ["address", "user", "hostKey", "privateKey"].map((key) =>
-        textOf(known[key]),
-      ) as [string, string, string, string];
-      const options = pinnedOptions(hostKey, resolve(writeKeyFile(stack, privateKey)));
+      const text = (key: string) => textOf(known[key]);
+      const options = pinnedOptions(text("hostKey"), resolve(writeKeyFile(stack, text("privateKey"))));
       const isReady = current.some(({ type }) => type.endsWith(":Prepared"));
-      return machineAt(`ssh://${user}@${address}`, options, isReady);
+      return machineAt(`ssh://${text("user")}@${text("address")}`, options, isReady);
     }
     default:
       return host satisfies never;

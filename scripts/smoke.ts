@@ -19,8 +19,6 @@ const address = outputs.records.length > 0 ? outputs.address : undefined;
 const client = new RegistryClient(outputs.url, outputs.caCertificate, outputs.passwords, address);
 /** Who pushed, and so may pull. */
 let pusher: string | undefined;
-/** Whether there was no answer at all. */
-let isSilent = false;
 
 void proveAll().then((failed) => {
   client.close();
@@ -51,11 +49,11 @@ async function proveAll(): Promise<number> {
   for (const [name, prove] of proofs) {
     const result = await prove().then(
       (what) => (typeof what === "string" ? { mark: "✓", what } : { mark: "·", what: what.remark }),
-      (error: unknown) => ({ mark: "✗", what: messageOf(error) }),
+      (error: unknown) => ({ mark: "✗", what: messageOf(error), error }),
     );
     if (result.mark === "✗") failures++;
     console.log(`  ${result.mark} ${name.padEnd(16)} ${result.what}`);
-    if (name === "TLS" && result.mark === "✗" && isSilent) {
+    if (name === "TLS" && "error" in result && result.error instanceof NoAnswer) {
       const hint = outputs.login ? " Is your network among those of host.registryFrom?" : "";
       console.log(`\n  Nothing comes back from ${outputs.address}, so the rest is not tried.${hint}`);
       break;
@@ -78,10 +76,7 @@ async function tellName(): Promise<string | Remark> {
 }
 
 async function proveTls(): Promise<string> {
-  const { tls } = await client.ask("GET", "/v2/").catch((error: unknown) => {
-    isSilent = error instanceof NoAnswer;
-    throw error;
-  });
+  const { tls } = await client.ask("GET", "/v2/");
   return `${tls}, certificate checked against ${outputs.caFingerprint === "" ? "the public authorities" : `the authority ${outputs.caFingerprint.slice(0, 23)}…`}`;
 }
 
