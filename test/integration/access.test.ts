@@ -62,8 +62,7 @@ describe("roles and rules", function () {
     checkout = new Checkout();
     const port = await freePort();
     await checkout.configure({ users, rules, deletion: true, anonymous: { port, prefixes: ["public"] } });
-    const { code, output } = await checkout.make("up");
-    assert.equal(code, 0, output);
+    await checkout.makes("up");
     outputs = await checkout.outputs();
     client = new RegistryClient(outputs.url, outputs.caCertificate, outputs.passwords);
     anonymous = new RegistryClient(`https://${outputs.anonymousEndpoint}`, outputs.caCertificate, outputs.passwords);

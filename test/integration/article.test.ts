@@ -50,8 +50,7 @@ describe("a registry with a provided certificate and a folder for its data", fun
   });
 
   it("keeps the folder when it is purged", async () => {
-    const { code, output } = await checkout.make("purge", { env: { CONFIRM: checkout.stack } });
-    assert.equal(code, 0, output);
+    const output = await checkout.makes("purge");
     assert.match(output, new RegExp(`Kept: the folder ${data}`));
     assert.deepEqual(await checkout.remains(), []);
     assert.deepEqual(readdirSync(data), ["docker"]);

@@ -70,8 +70,7 @@ describe("a mistake of the stack remote", function () {
   });
 
   it("is a data disk with something else on it, which is left as it was; an empty one is taken next", async () => {
-    const output = await checkout.make("purge", { env: { CONFIRM: checkout.stack } });
-    assert.equal(output.code, 0, output.output);
+    await checkout.makes("purge");
     await checkout.configure(stacks.digitalocean);
     let disk = "";
     cloud.disks.preload(async (file) => {
@@ -85,8 +84,7 @@ describe("a mistake of the stack remote", function () {
     // It is looked at there, although it is not ready.
     const shell = await checkout.make("ssh", { input: "echo signed in as $(id -un)\n" });
     assert.match(shell.output, /signed in as deploy/);
-    const again = await checkout.make("purge", { env: { CONFIRM: checkout.stack } });
-    assert.equal(again.code, 0, again.output);
+    await checkout.makes("purge");
     await checkout.configure(stacks.digitalocean);
     await checkout.up();
   });

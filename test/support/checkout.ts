@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
@@ -65,6 +66,13 @@ export class Checkout {
   /** `make TARGET` for this stack. */
   make(target: string, more: RunOptions = {}): Promise<Result> {
     return this.run("make", ["--no-print-directory", target, `STACK=${this.stack}`], more);
+  }
+
+  /** The same, which must succeed, and means it where it is asked whether to delete; gives what it says. */
+  async makes(target: string, more: RunOptions = {}): Promise<string> {
+    const { code, output } = await this.make(target, { ...more, env: { CONFIRM: this.stack, ...more.env } });
+    assert.equal(code, 0, output);
+    return output;
   }
 
   /** What a person would type in a shell prepared with `eval "$(make -s env)"`. */
