@@ -85,6 +85,15 @@ describe("a stack from nothing to nothing", function () {
     assert.ok(output.includes(outputs.loginCommand));
   });
 
+  it("has no file beside its state that a kill could leave half-written, and the state unreadable", () => {
+    const files = readdirSync(join(checkout.folder, ".state", ".pulumi"), { recursive: true }).map(String);
+    assert.ok(files.some((file) => file.endsWith(`${checkout.stack}.json`)));
+    assert.deepEqual(
+      files.filter((file) => file.endsWith(".attrs")),
+      [],
+    );
+  });
+
   it("exports exactly the contract", () => {
     assert.deepEqual(Object.keys(outputs).sort(), [
       "address",
