@@ -51,7 +51,14 @@ export class OneShot extends pulumi.ComponentResource {
         attach: true,
         logs: true,
       },
-      { parent: this, additionalSecretOutputs: ["uploads"] },
+      {
+        parent: this,
+        // A component does not hand this on.
+        ...(opts?.dependsOn && { dependsOn: opts.dependsOn }),
+        additionalSecretOutputs: ["uploads"],
+        // The engine gives a name once; the provider knows that only where an input changed.
+        deleteBeforeReplace: true,
+      },
     );
 
     // The provider takes any exit code for success.
@@ -59,11 +66,18 @@ export class OneShot extends pulumi.ComponentResource {
     this.succeeded = pulumi.all([exitCode, containerLogs, urn]).apply(([code, logs, id]) => {
       if (code === 0) return this.container;
       throw new UserError(
-        `${args.failure}:\n${logs.trim() || `exit code ${String(code)}`}\n` +
+        `${args.failure}:\n${reasonOf(code, logs)}\n` +
           `Mend that and run \`pulumi up\` again; to try the same once more: pulumi up --replace '${id}'`,
       );
     });
 
     this.registerOutputs({});
   }
+}
+
+/** The provider gives neither where the engine could not start the container: the run that tried said why. */
+function reasonOf(exitCode: number | null, logs: string | null): string {
+  const said = logs?.trim() ?? "";
+  if (said !== "") return said;
+  return typeof exitCode === "number" ? `exit code ${String(exitCode)}` : "it was not started";
 }

@@ -129,8 +129,13 @@ export class ReverseProxy extends pulumi.ComponentResource {
         stopSignal: "SIGQUIT",
         destroyGraceSeconds: 30,
       },
-      // A running container can't be given another health check.
-      { parent: this, dependsOn: owned.succeeded, replaceOnChanges: ["healthcheck"] },
+      // A running container can't be given another health check; the engine gives a name once.
+      {
+        parent: this,
+        dependsOn: owned.succeeded,
+        replaceOnChanges: ["healthcheck"],
+        deleteBeforeReplace: true,
+      },
     );
 
     new OneShot(

@@ -1,6 +1,7 @@
 // Clears away what an `up` that was killed or failed left behind, so that the next one can start: a lock whose holder is
 // gone, containers and networks that were made but never written to the state, and in the state itself what was under
-// way. Prints the options by which `pulumi up` runs again what had run and failed.
+// way. Undoes what somebody did to a container by hand and Pulumi would not see. Prints the options by which `pulumi up`
+// runs again what had run and failed.
 //   tsx scripts/recover.ts STACK ENGINE       with the environment of scripts/env and scripts/engine-env.ts
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
@@ -8,6 +9,7 @@ import { join } from "node:path";
 
 import { ownerLabel } from "../components/privateRegistry";
 import { type Deployment, importState, outputOf, type Pending, pulumiJson, type Resource, stateOf } from "./pulumi";
+import { type FoundContainer, planRepairs } from "./repairs";
 
 const project = "private-registry";
 const [stack = "", engine = ""] = process.argv.slice(2);
@@ -24,14 +26,22 @@ if (stateFolder !== undefined) releaseLock(stateFolder);
 
 const exported = pulumiJson(["stack", "export", "--stack", stack]) as { readonly deployment?: Deployment };
 const { resources, pending } = stateOf(stack, exported);
+const ownedBy = `label=${ownerLabel}=${project}-${stack}`;
 // What is on a machine that is lost goes with it, or is found when it answers again.
 if (engine !== "none") removeOrphans(new Set(resources.map(({ id }) => id)));
 for (const { type, resource } of pending) if (type === "creating") tellLost(resource);
 // Elsewhere somebody else may be at work on it.
 if (pending.length > 0 && stateFolder !== undefined) importState(stack, { ...exported, deployment: settled() });
-for (const { urn, outputs } of resources) {
-  if ((outputs?.["exitCode"] ?? 0) !== 0) console.log(`--replace=${urn}`);
+const { rerun, unpause, rename } = planRepairs(resources, engine === "none" ? [] : findContainers());
+for (const id of unpause) {
+  console.error(`▸ A container is paused: letting ${id.slice(0, 12)} go on`);
+  outputOf("docker", ["unpause", id]);
 }
+for (const { id, name } of rename) {
+  console.error(`▸ A container was renamed: ${id.slice(0, 12)} is ${name} again`);
+  outputOf("docker", ["rename", id, name]);
+}
+for (const urn of rerun) console.log(`--replace=${urn}`);
 
 /** Waits for a run that goes on although the `make` that began it is gone, and takes the lock from one that was killed. */
 function releaseLock(backend: string): void {
@@ -98,10 +108,9 @@ function isAlive(pid: number): boolean {
 /** Only those of a run of this checkout: another one may have a stack of this name up on the same engine. */
 function removeOrphans(known: ReadonlySet<string | undefined>): void {
   const ours = existsSync(`.state/${stack}.unfinished`);
-  const label = `label=${ownerLabel}=${project}-${stack}`;
   for (const [kind, list, remove] of [
-    ["container", ["ps", "--all", "--quiet", "--no-trunc", "--filter", label], ["rm", "--force", "--volumes"]],
-    ["network", ["network", "ls", "--quiet", "--no-trunc", "--filter", label], ["network", "rm"]],
+    ["container", ["ps", "--all", "--quiet", "--no-trunc", "--filter", ownedBy], ["rm", "--force", "--volumes"]],
+    ["network", ["network", "ls", "--quiet", "--no-trunc", "--filter", ownedBy], ["network", "rm"]],
   ] as const) {
     const orphans = outputOf("docker", list)
       .split("\n")
@@ -118,6 +127,21 @@ function removeOrphans(known: ReadonlySet<string | undefined>): void {
       outputOf("docker", [...remove, id]);
     }
   }
+}
+
+function findContainers(): FoundContainer[] {
+  const ids = outputOf("docker", ["ps", "--all", "--quiet", "--no-trunc", "--filter", ownedBy])
+    .split("\n")
+    .slice(0, -1);
+  if (ids.length === 0) return [];
+  const inspected = JSON.parse(outputOf("docker", ["container", "inspect", ...ids])) as {
+    readonly Id: string;
+    readonly Name: string;
+    readonly State: { readonly Status: string; readonly ExitCode: number };
+  }[];
+  return inspected.map(({ Id: id, Name, State: { Status: status, ExitCode: exitCode } }) => {
+    return { id, name: Name.replace(/^\//, ""), status, exitCode };
+  });
 }
 
 /** A cloud may have made what the state knows nothing of: that can't be seen from here, but goes on costing. */

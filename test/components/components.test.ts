@@ -84,6 +84,18 @@ describe("OneShot", () => {
     });
   });
 
+  it("says so where it was never started, and the provider knows neither code nor log", async () => {
+    const unstarted = {
+      ...computed,
+      "docker:index/container:Container": () => ({ exitCode: null, containerLogs: null }),
+    };
+    const { built } = await record(() => new OneShot("once", args), unstarted);
+    await assert.rejects(
+      resolve(built.succeeded),
+      /^UserError: it did not work:\nit was not started\n|^Error: it did not/,
+    );
+  });
+
   it("has no network unless it joins a container's, and then its processes too", async () => {
     const alone = await record(() => new OneShot("once", args), computed);
     const joined = await record(() => new OneShot("once", { ...args, joins: "container:abc" }), computed);
