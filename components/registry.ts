@@ -34,6 +34,20 @@ export const dataGroup = "65532";
 /** An unprivileged id that no account of the usual systems has. */
 const user = `65532:${dataGroup}`;
 
+/**
+ * Refuses a folder whose files are somebody else's, before they are given away. One that has its owner already is ours,
+ * and so is what another registry left; a disk of its own has `lost+found`.
+ */
+const refuseForeign = `set -e
+cd ${dataFolder}
+[ "$(stat -c %u:%g .)" != ${user} ] || exit 0
+foreign=$(ls -A | grep -vxE 'docker|lost\\+found' || true)
+[ ! -e docker ] || [ "$(ls -A docker)" = registry ] || foreign="docker $foreign"
+[ -n "$foreign" ] || exit 0
+echo "it holds other files: $(echo "$foreign" | head -n 3 | tr '\\n' ' ')"
+echo "Nothing in it was changed. Name an empty folder, or one with the data of a registry, by the setting dataPath."
+exit 1`;
+
 /** The data's folder itself gets its owner last, so that a run cut short is taken up again. */
 const giveToUser = `set -e
 chown ${user} ${configFolder}/config.yml
@@ -64,6 +78,22 @@ export class Registry extends pulumi.ComponentResource {
     const dataVolume = { ...this.data, containerPath: dataFolder, readOnly: false };
     const httpSecret = new random.RandomPassword(`${name}-http-secret`, { length: 48, special: false }, parent);
 
+    const usable =
+      args.dataPath === undefined
+        ? undefined
+        : new OneShot(
+            `${name}-data-check`,
+            {
+              failure: `the folder ${args.dataPath} can't be used for the data`,
+              image: image.imageId,
+              user: "0:0",
+              capabilities: ["CAP_DAC_READ_SEARCH"],
+              command: ["-c", refuseForeign],
+              volumes: [{ ...dataVolume, readOnly: true }],
+            },
+            parent,
+          ).succeeded;
+
     // A container with a read-only root file system takes no upload, not even into a volume: another one does it.
     const setup = new OneShot(
       `${name}-setup`,
@@ -84,7 +114,7 @@ export class Registry extends pulumi.ComponentResource {
           },
         ],
       },
-      parent,
+      { parent: this, ...(usable && { dependsOn: usable }) },
     );
 
     const container = new docker.Container(
@@ -121,6 +151,8 @@ export class Registry extends pulumi.ComponentResource {
         dependsOn: setup.succeeded,
         replaceWith: [setup.container],
         replaceOnChanges: ["healthcheck"],
+        // The engine gives a name once.
+        deleteBeforeReplace: true,
       },
     );
 

@@ -66,6 +66,26 @@ describe("the program", () => {
     assert.equal((await resolve(built.endpoint)).value, "192.168.99.100:5043");
   });
 
+  it("deletes each container before another one gets its name, which the engine gives once", async () => {
+    const host = { ...localHost, dataPath: "/srv/registry" };
+    const { resources } = await record(() => deploy({ ...settings, host }), computed);
+    const named = containers(resources).filter(({ inputs }) => inputs["name"] !== undefined);
+    assert.equal(named.length, 6);
+    for (const { name: logical, options } of named) assert.equal(options.deleteBeforeReplace, true, logical);
+  });
+
+  it("looks at a folder for the data before it gives anything in it to the registry's user", async () => {
+    const host = { ...localHost, dataPath: "/srv/registry" };
+    const { resources } = await record(() => deploy({ ...settings, host }), computed);
+    const check = find(resources, container, `${name}-registry-data-check-run`).inputs;
+    assert.deepEqual(check["volumes"], [{ hostPath: "/srv/registry", containerPath: "/data", readOnly: true }]);
+    assert.deepEqual(check["capabilities"], { drops: ["ALL"], adds: ["CAP_DAC_READ_SEARCH"] });
+    const setup = find(resources, container, `${name}-registry-setup-run`);
+    assert.ok(setup.options.dependsOn.includes(`${name}-registry-data-check-run`), setup.options.dependsOn.join());
+    const { resources: others } = await record(() => deploy(settings), computed);
+    assert.ok(!others.some(({ name: logical }) => logical.includes("data-check")));
+  });
+
   it("publishes the proxy's port on loopback for localhost, on all addresses for another name, and no other port", async () => {
     for (const [hostname, ip] of [
       [undefined, "127.0.0.1"],
@@ -107,6 +127,7 @@ describe("the program", () => {
       assert.deepEqual(mounts.sort(), [
         [`${name}-proxy`, true, data],
         [`${name}-registry`, false, data],
+        ...(dataPath === undefined ? [] : [[`${name}-registry-data-check`, true, data]]),
         [`${name}-registry-setup`, false, data],
       ]);
     }
