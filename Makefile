@@ -9,6 +9,8 @@ STACK ?= dev1
 # What every command that runs Pulumi needs: the tools, the stack, and the environment to reach both.
 pulumi_env := eval "$$(scripts/env)"
 engine_env := eval "$$(node_modules/.bin/tsx scripts/engine-env.ts $(STACK))"
+# The same for a command that asks a stack, and says so where there is none.
+stack_env := $(pulumi_env); scripts/need-stack $(STACK)
 
 .PHONY: help
 help: ## this list
@@ -34,22 +36,30 @@ purge: tools ## take the registry down for good, with all that was pushed
 
 .PHONY: login
 login: tools ## sign the docker client in as the first user
-	@$(pulumi_env); node_modules/.bin/tsx scripts/login.ts $(STACK)
+	@$(stack_env); node_modules/.bin/tsx scripts/login.ts $(STACK)
+
+.PHONY: passwords
+passwords: tools ## print the users' passwords, which are secret
+	@$(stack_env); node_modules/.bin/tsx scripts/passwords.ts $(STACK)
+
+.PHONY: ca
+ca: tools ## write the authority that clients must trust to ca.crt, or FILE=…
+	@$(stack_env); node_modules/.bin/tsx scripts/ca.ts $(STACK)
 
 .PHONY: smoke
 smoke: tools ## prove that the live registry works
-	@$(pulumi_env); $(engine_env); node_modules/.bin/tsx scripts/smoke.ts $(STACK)
+	@$(stack_env); $(engine_env); node_modules/.bin/tsx scripts/smoke.ts $(STACK)
 
 .PHONY: ssh
 ssh: tools ## sign in to the stack's machine
-	@$(pulumi_env); $(engine_env); [ -n "$$MACHINE" ] || { echo "Stack $(STACK) has no machine to sign in to." >&2; exit 1; }; ssh -t "$$MACHINE" || [ $$? != 255 ]
+	@$(stack_env); $(engine_env); [ -n "$$MACHINE" ] || { echo "Stack $(STACK) has no machine to sign in to; one in a cloud is made by: make up STACK=$(STACK)" >&2; exit 1; }; ssh -t "$$MACHINE" || [ $$? != 255 ]
 
 .PHONY: logs
 logs: tools ## show what the containers say
-	@$(pulumi_env); $(engine_env); scripts/logs $(STACK)
+	@$(stack_env); $(engine_env); scripts/logs $(STACK)
 
 .PHONY: env
-env: node_modules/.package-lock.json ## print the environment for plain `pulumi …`: eval "$$(make -s env)"
+env: packages ## print the environment for plain `pulumi …`: eval "$$(make -s env)"
 	@scripts/env
 
 .PHONY: doctor
@@ -65,14 +75,17 @@ images: tools ## get or build the images that the stack names
 npm_ci := npm ci --no-audit --no-fund --loglevel=error >&2
 
 .PHONY: tools
-tools: node_modules/.package-lock.json
-	@! grep -Eqs '^[^#]*(target|provider)["'\'']?: *["'\'']?(aws|digitalocean|dnsimple|route53)' Pulumi.$(STACK).yaml || $(MAKE) -s clouds
+tools: packages
 	@scripts/install-tools
 
-# npm writes this file last, so an installation that was cut short is done again.
+.PHONY: packages
+packages: node_modules/.package-lock.json
+	@! grep -Eqs '^[^#]*(target|provider)["'\'']?: *["'\'']?(aws|digitalocean|dnsimple|route53)' Pulumi.$(STACK).yaml || $(MAKE) -s clouds
+
+# npm writes this file last, so an installation that was cut short is done again. The clouds come along where they were.
 node_modules/.package-lock.json: package-lock.json
 	@echo "▸ npm ci" >&2
-	@$(npm_ci) --workspaces=false
+	@if [ -d node_modules/private-registry-clouds ]; then $(npm_ci); else $(npm_ci) --workspaces=false; fi
 	@touch $@
 
 # What only stacks in a cloud need, and whoever checks types.
@@ -88,6 +101,10 @@ check: clouds ## type-check, lint, format, check the workflows
 .PHONY: test
 test: check tools ## quick tests, then the real engine, Docker, clients and clouds
 	@scripts/test
+
+.PHONY: test-airgap
+test-airgap: tools ## the plugins built by airgap/, against the SDKs
+	@node_modules/.bin/mocha "test/airgap/*.test.ts"
 
 .PHONY: test-remote
 test-remote: clouds tools ## machines in a cloud, killed runs too, as root on Linux (25 minutes)

@@ -28,7 +28,8 @@ export class SettingsError extends UserError {
   ) {
     const count = problems.length === 1 ? "1 problem" : `${String(problems.length)} problems`;
     const lines = problems.map(({ setting, wrong, cure }) => `  ${setting}: ${wrong}.\n      ${cure}\n`);
-    super(`${count} in the settings of stack ${stack}; nothing was changed.\n\n${lines.join("\n")}`);
+    const first = problems.some(({ cure }) => cure.includes("pulumi ")) ? `\n${inNewShell(stack)}\n` : "";
+    super(`${count} in the settings of stack ${stack}; nothing was changed.\n\n${lines.join("\n")}${first}`);
   }
 }
 
@@ -37,7 +38,12 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The command that changes a setting, by its path. */
+/** What is said beside `pulumi` commands, so that they run as printed. */
+export function inNewShell(stack: string): string {
+  return `In a new shell, first: eval "$(make -s env)" && pulumi stack select ${stack}`;
+}
+
+/** The command that changes a setting, by its path: to be shown with `inNewShell`. */
 export function configCommand(verb: "set" | "set --secret" | "rm", path: string, value = ""): string {
   const key = /[.[]/.test(path) ? `--path '${path}'` : path;
   return `pulumi config ${verb} ${key}${value === "" ? "" : ` ${value}`}`;

@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import { UserError } from "../problems";
+import { inNewShell, UserError } from "../problems";
 import { hardened } from "./hardening";
 
 export interface OneShotArgs {
@@ -67,7 +67,8 @@ export class OneShot extends pulumi.ComponentResource {
       if (code === 0) return this.container;
       throw new UserError(
         `${args.failure}:\n${reasonOf(code, logs)}\n` +
-          `Mend that and run \`pulumi up\` again; to try the same once more: pulumi up --replace '${id}'`,
+          `Fix that, then: make up STACK=${pulumi.getStack()}, which also tries the same once more. ` +
+          `By hand: pulumi up --replace '${id}'. ${inNewShell(pulumi.getStack())}`,
       );
     });
 

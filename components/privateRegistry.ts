@@ -45,7 +45,7 @@ export class PrivateRegistry extends pulumi.ComponentResource {
   readonly endpoint: pulumi.Output<string>;
   /** The endpoint as a URL: `https://host:port`. */
   readonly url: pulumi.Output<string>;
-  /** The same for pulling without a password; empty where there is no such endpoint. */
+  /** The same for pulling without a password; it checks none, and takes any. Empty where there is no such endpoint. */
   readonly anonymousEndpoint: pulumi.Output<string>;
   /** The names of the users, in the order of the settings. */
   readonly usernames: pulumi.Output<string[]>;

@@ -14,6 +14,6 @@ for (const { type, id = "", outputs = {} } of stateOf(stack).resources) {
   const size = Number(outputs["size"]);
   const cost = `about $${(size * dollars).toFixed(2)} a month`;
   console.log(
-    `Kept: volume ${id} with all that was pushed, ${String(size)} GiB, ${cost}; \`make up\` takes it again, \`make purge\` deletes it.`,
+    `Kept: volume ${id} with all that was pushed, ${String(size)} GiB, ${cost}; taken again by: make up STACK=${stack}; deleted by: make purge STACK=${stack}`,
   );
 }

@@ -3,20 +3,23 @@
 import { spawnSync } from "node:child_process";
 
 import { isLoopback } from "../components/reverseProxy";
-import { outputsOf } from "./pulumi";
+import { liveOutputsOf } from "./live";
 
 const [stack = ""] = process.argv.slice(2);
-const outputs = outputsOf(stack);
+const outputs = liveOutputsOf(stack);
 const [user = ""] = outputs.usernames;
-const { status } = spawnSync("docker", ["login", "-u", user, "--password-stdin", outputs.endpoint], {
+const { error, status } = spawnSync("docker", ["login", "-u", user, "--password-stdin", outputs.endpoint], {
   input: outputs.passwords[user] ?? "",
   stdio: ["pipe", "inherit", "inherit"],
 });
 process.exitCode = status ?? 1;
-if (status !== 0 && outputs.caCertificate !== "" && !isLoopback(new URL(outputs.url).hostname)) {
+if ((error as NodeJS.ErrnoException | undefined)?.code === "ENOENT") {
+  console.error("The docker command is missing: install Docker's client.");
+} else if (status !== 0 && outputs.caCertificate !== "" && !isLoopback(new URL(outputs.url).hostname)) {
   const folder = `/etc/docker/certs.d/${outputs.endpoint}`;
   console.error(`
   Where Docker doesn't know the stack's authority yet, on the machine of the engine that it uses here:
+    make ca STACK=${stack}
     sudo mkdir -p ${folder}
-    pulumi stack output caCertificate -s ${stack} | sudo tee ${folder}/ca.crt`);
+    sudo cp ca.crt ${folder}/ca.crt`);
 }

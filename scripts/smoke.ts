@@ -6,13 +6,13 @@ import { resolve4 } from "node:dns/promises";
 
 import { messageOf } from "../problems";
 import { type Answer, digestOf, manifestOf, NoAnswer, RegistryClient } from "./client";
-import { outputsOf } from "./pulumi";
+import { liveOutputsOf } from "./live";
 
 const repository = "private-registry/smoke-test";
 const versionHeader = "docker-distribution-api-version";
 
 const [stack = ""] = process.argv.slice(2);
-const outputs = outputsOf(stack);
+const outputs = liveOutputsOf(stack);
 const user = outputs.usernames[0] ?? "";
 // A record may be too young for this machine's resolver, or not made yet.
 const address = outputs.records.length > 0 ? outputs.address : undefined;
@@ -23,13 +23,13 @@ let pusher: string | undefined;
 void proveAll().then((failed) => {
   client.close();
   if (failed > 0) {
-    console.log(`\n  ${String(failed)} of these failed; \`make logs\` shows what the containers say.`);
+    console.log(`\n  ${String(failed)} of these failed; what the containers say: make logs STACK=${stack}`);
     process.exitCode = 1;
     return;
   }
   console.log(`
   Sign in:   ${outputs.loginCommand}
-  Password:  pulumi stack output passwords --show-secrets -s ${stack}   (or \`make login STACK=${stack}\`, which does both)`);
+  Password:  make passwords STACK=${stack}     (make login STACK=${stack} does both)`);
 });
 
 async function proveAll(): Promise<number> {

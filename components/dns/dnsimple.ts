@@ -115,7 +115,7 @@ type Refusal = Error & {
 function reasonOf(error: Refusal): string {
   const { status, code, message, data: { message: said = message, errors = {} } = {} } = error;
   if (status === 401) return "the token is not accepted";
-  if (status === 404 && /^record/i.test(said)) return "it is gone; `pulumi refresh` notes that";
+  if (status === 404 && /^record/i.test(said)) return "it is gone; `make up` notes that";
   if (status === 404) return "the account has no such zone";
   // What comes is no JSON, as from a gateway before a service that is down.
   if (error.name === "SyntaxError") return "its service is not there at the moment";

@@ -2,7 +2,7 @@ import * as aws from "@pulumi/aws";
 import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import { configCommand, messageOf } from "../../problems";
+import { configCommand, inNewShell, messageOf } from "../../problems";
 import type { DockerHost, HostMachine, MachineLogin } from "./dockerHost";
 import { type Found, Kept } from "./kept";
 import { type CloudMachineArgs, editionOf, Machine, machineDataPath, MachineKeys } from "./machine";
@@ -161,7 +161,8 @@ async function subnetOf({ size, subnet }: AwsDockerHostArgs, opts: pulumi.Invoke
   if (first !== undefined) return first;
   throw new Error(
     `host.subnet: the default VPC of this region has no subnet in a zone that has a ${size}. ` +
-      `Name another one: ${configCommand("set", "host.subnet", "subnet-0123456789abcdef0")}`,
+      `Name another one: ${configCommand("set", "host.subnet", "subnet-0123456789abcdef0")}. ` +
+      inNewShell(pulumi.getStack()),
   );
 }
 

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { configCommand, messageOf, type Problem } from "../../problems";
+import { configCommand, inNewShell, messageOf, type Problem } from "../../problems";
 
 /** What a cloud says where it refuses, and the problem that this is. */
 export type Refusals = readonly (readonly [said: RegExp, problem: Problem])[];
@@ -47,7 +47,9 @@ export async function answered<T>(
 export async function leftFor(machines: () => Promise<readonly unknown[]>, problems: Problem[]): Promise<Problem[]> {
   const ofHost = problems.filter(({ setting }) => setting.startsWith("host."));
   if (ofHost.length === 0 || (await machines().catch(() => [])).length === 0) return problems;
-  for (const { setting, wrong, cure } of ofHost)
-    void pulumi.log.warn(`${setting}: ${wrong}. The machine that is there stays; for another one: ${cure}`);
+  for (const { setting, wrong, cure } of ofHost) {
+    const another = `for another one: ${cure}. ${inNewShell(pulumi.getStack())}`;
+    void pulumi.log.warn(`${setting}: ${wrong}. The machine that is there stays; ${another}`);
+  }
   return problems.filter((problem) => !ofHost.includes(problem));
 }

@@ -188,7 +188,7 @@ describe("a record at DNSimple", () => {
     const { id } = await provider.create(inputs);
     await provider.delete(id, inputs);
     await assert.rejects(provider.update(id, inputs, { ...inputs, ttl: 60 }), {
-      message: "DNSimple refuses the record in example.com: it is gone; `pulumi refresh` notes that",
+      message: "DNSimple refuses the record in example.com: it is gone; `make up` notes that",
     });
   });
 

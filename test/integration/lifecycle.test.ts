@@ -30,6 +30,8 @@ describe("a stack from nothing to nothing", function () {
   let outputs: Outputs;
   /** A client's own folder: its signed-in registries, its copy of the authority. */
   let client: string;
+  /** The commands that the first `make up` told at its end. */
+  let told: string[];
   let pushed: { readonly reference: string; readonly digest: string };
 
   const container = (role: string) => `${checkout.name}-${role}`;
@@ -75,9 +77,23 @@ describe("a stack from nothing to nothing", function () {
     }
   }
 
+  /** What asks a registry says in one sentence which command is missing, where there is none. */
+  async function nameWhatIsMissing(...targets: string[]): Promise<void> {
+    for (const target of targets) {
+      const { code, output } = await checkout.make(target, { env: { CONFIRM: checkout.stack } });
+      assert.notEqual(code, 0, target);
+      assert.match(output, new RegExp(`^[A-Z].*: make up STACK=${checkout.stack}$`, "m"), target);
+      assert.doesNotMatch(output, /^error|not found|undefined|Cannot find|^\s+at /m, target);
+    }
+  }
+  const asking = ["login", "passwords", "ca", "smoke", "ssh", "logs"];
+
+  it("is missed in a sentence by what asks it before it is there", () => nameWhatIsMissing(...asking));
+
   it("comes up by `make up`, which proves what it made", async () => {
     const output = await checkout.makes("up");
     outputs = await checkout.outputs();
+    told = output.match(/(make|docker login) .*?(?=\s{2}| \(|\)| does|$)/gm) ?? [];
     for (const proof of ["TLS", "no password", "password", "push", "pull by digest", "registry closed"]) {
       assert.match(output, new RegExp(`✓ ${proof} `));
     }
@@ -130,6 +146,35 @@ describe("a stack from nothing to nothing", function () {
       errors: { code: string }[];
     };
     assert.equal(errors[0]?.code, "UNAUTHORIZED");
+  });
+
+  it("tells commands that run in a new shell as they are printed", async () => {
+    assert.deepEqual(told, [
+      outputs.loginCommand,
+      `make passwords STACK=${checkout.stack}`,
+      `make login STACK=${checkout.stack}`,
+    ]);
+    const other = mkdtempSync(join(tmpdir(), "client-"));
+    const env = { DOCKER_CONFIG: other };
+    const password = outputs.passwords["admin"] ?? "";
+    const [signIn = "", passwords = "", login = ""] = told;
+    for (const [command, said] of [
+      [`${signIn} --password-stdin`, /Login Succeeded/],
+      [passwords, new RegExp(`^admin: ${password}$`, "m")],
+      [login, /Login Succeeded/],
+    ] as const) {
+      const { code, output } = await checkout.run("bash", ["-c", command], { env, input: password });
+      assert.equal(code, 0, output);
+      assert.match(output, said);
+    }
+    rmSync(other, { recursive: true });
+  });
+
+  it("gives the authority by `make ca` to whom must trust it, into a file that git doesn't see", async () => {
+    const said = await checkout.makes("ca");
+    assert.equal(checkout.read("ca.crt"), outputs.caCertificate);
+    assert.ok(said.includes(join(checkout.folder, "ca.crt")) && said.includes(outputs.caFingerprint), said);
+    assert.equal(await checkout.succeed("git", ["status", "--porcelain", "ca.crt"]), "");
   });
 
   it("prints a check command that works as it is printed", async () => {
@@ -414,6 +459,7 @@ describe("a stack from nothing to nothing", function () {
   it("goes down by `make destroy`, which leaves the data volume and the images of the engine", async () => {
     await checkout.makes("destroy");
     assert.deepEqual(await checkout.remains(), [container("data")]);
+    await nameWhatIsMissing(...asking);
     await docker("image", "inspect", "registry:3.1.1", "nginx:1.30.6-alpine");
   });
 
@@ -438,5 +484,6 @@ describe("a stack from nothing to nothing", function () {
     assert.ok((await checkout.remains()).length > 1);
     await checkout.makes("purge");
     assert.deepEqual(await checkout.remains(), []);
+    await nameWhatIsMissing(...asking, "destroy", "purge");
   });
 });
