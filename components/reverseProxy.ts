@@ -10,7 +10,7 @@ import type { User } from "./credentials";
 import { hardened } from "./hardening";
 import { OneShot } from "./oneShot";
 import { dataGroup, type DataVolume } from "./registry";
-import { configFiles, type ProxyLimits, renderNginxConf } from "./templates/nginxConf";
+import { configFiles, type ProxyLimits, renderHtpasswd, renderNginxConf } from "./templates/nginxConf";
 
 export interface ReverseProxyArgs {
   /** The image reference, with an exact version or a digest. A change replaces the container. */
@@ -188,13 +188,6 @@ export class ReverseProxy extends pulumi.ComponentResource {
         ];
       });
   }
-}
-
-/** One line for each user. */
-function renderHtpasswd(hashes: Record<string, string>): string {
-  return Object.entries(hashes)
-    .map(([name, hash]) => `${name}:${hash}\n`)
-    .join("");
 }
 
 /** A short name for a content, 64 bits of its SHA-256. */

@@ -1,5 +1,5 @@
 import { type Access, exactKeys, renderAccess } from "./nginxAccess";
-import { patternKey, plainKey, quoted, renderMap } from "./nginxText";
+import { escapePattern, patternKey, plainKey, quoted, renderMap } from "./nginxText";
 
 /** How much a client may ask of the proxy. */
 export interface ProxyLimits {
@@ -43,9 +43,12 @@ export const configFiles = {
 const refusals = {
   400: ["UNSUPPORTED", "the request is malformed, or was meant for a port without TLS"],
   401: ["UNAUTHORIZED", "a user name and its password are needed"],
-  403: ["DENIED", "as $role you may not $deed $repository$by_rule"],
+  403: ["DENIED", "as $role you may not $deed$repository$by_rule"],
   404: ["NAME_INVALID", "not a path of the registry API, or not in its canonical spelling"],
   405: ["UNSUPPORTED", "$request_method is not supported here"],
+  408: ["UNSUPPORTED", "the request did not come in time; try again"],
+  411: ["UNSUPPORTED", "the length of the body is missing"],
+  412: ["PRECONDITION_FAILED", "what is here is not what the request is to be about"],
   413: ["SIZE_INVALID", "larger than this registry takes in one request"],
   416: ["RANGE_INVALID", "the range is not within the blob"],
   429: ["TOOMANYREQUESTS", "too many wrong passwords; try again later"],
@@ -53,16 +56,31 @@ const refusals = {
   502: ["UNAVAILABLE", "the registry does not answer; try again"],
   503: ["UNAVAILABLE", "the registry does not answer; try again"],
   504: ["UNAVAILABLE", "the registry does not answer in time; try again"],
+  507: ["UNAVAILABLE", "the proxy has no room left"],
 } as const;
 
 /** The same for what could not be read as a request. */
 const malformed = {
   414: ["UNSUPPORTED", "the request line is too long"],
+  421: ["UNSUPPORTED", "the request was meant for another host"],
   431: ["UNSUPPORTED", "the headers are too long"],
   501: ["UNSUPPORTED", "the request is encoded in a way that is not supported"],
+  505: ["UNSUPPORTED", "the request is of a version of HTTP that is not supported"],
 } as const;
 
 const passwordSocket = "unix:/tmp/passwords.sock";
+
+/** Who is asked about in place of a name that is no user's. No user has this name, as it is a control character. */
+const decoy = "\u0001";
+
+/** One line for each user, and one for the decoy: of the same cost as theirs, and of no password that anybody knows. */
+export function renderHtpasswd(hashes: Readonly<Record<string, string>>): string {
+  const [costly = ""] = Object.values(hashes);
+  const prefix = costly.slice(0, "$2y$10$".length);
+  return Object.entries({ ...hashes, [decoy]: prefix + ".".repeat(53) })
+    .map(([name, hash]) => `${name}:${hash}\n`)
+    .join("");
+}
 
 /** Of TLS 1.2. */
 const ciphers = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"].flatMap((cipher) => [
@@ -123,6 +141,7 @@ ${renderListen(conf.ports)}
     server_name ${conf.serverName};
 
     location /v2/ {
+      ${refuseControlCharacters}
       auth_request /_sign_in;
       auth_request_set $signed_in $upstream_http_signed_in;
       error_page 403 = @throttled;
@@ -139,7 +158,8 @@ ${renderListen(conf.ports)}
       proxy_pass_request_headers off;
       # Or the next request on that connection would be taken for a body.
       proxy_set_header Content-Length "";
-      proxy_set_header Authorization $http_authorization;
+      # A name that is nobody's costs as much as one that is somebody's.
+      proxy_set_header Authorization $checked_authorization;
       proxy_set_header Client $remote_addr;
       proxy_buffering on;
       proxy_cache passwords;
@@ -188,6 +208,11 @@ ${renderMap(
   "$password_generation",
   users.map(({ name }) => [keyOf("", name), passwordGenerations[name] ?? ""]),
 )}
+${renderMap("$remote_user", "$checked_authorization", [
+  ["default", quoted(`Basic ${Buffer.from(`${decoy}:`).toString("base64")}`)],
+  [quoted(""), "$http_authorization"],
+  ...users.map(({ name }) => [patternKey(escapePattern(name)), "$http_authorization"] as const),
+])}
 ${renderMap("$http_authorization", "$no_password", [[quoted(""), "1"]])}
 ${renderMap("$http_authorization", "$guess", [
   [quoted(""), quoted("")],
@@ -235,15 +260,16 @@ function renderRefusals(): string {
   const json = ([code, message]: readonly [string, string]) =>
     `'{"errors":[{"code":"${code}","message":"${message}","detail":null}]}'`;
   return `\
-${renderMap(
-  "$status",
-  "$refusal",
-  Object.entries({ ...malformed, ...refusals }).map(([status, refusal]) => [status, json(refusal)]),
-)}
+${renderMap(quoted("$status $route"), "$refusal", [
+  [plainKey("404 @blob"), json(["BLOB_UNKNOWN", "the repository has no such blob"])],
+  ...Object.entries({ ...malformed, ...refusals }).map(
+    ([status, refusal]) => [patternKey(`${status} .*`), json(refusal)] as const,
+  ),
+])}
 ${renderMap("$action", "$deed", [
-  ["pull", quoted("pull from")],
-  ["push", quoted("push to")],
-  ["delete", quoted("delete from")],
+  ["pull", quoted("pull from ")],
+  ["push", quoted("push to ")],
+  ["delete", quoted("delete from ")],
   ["catalog", quoted("list the catalog")],
 ])}
 ${renderMap(quoted("$role $action $listed"), "$by_rule", [
@@ -255,13 +281,26 @@ ${renderMap("$status", "$retry_after", [["429", "10"]])}
 `;
 }
 
-/** @param except A status that is dealt with otherwise in this place. */
-function errorPage(except?: number): string {
-  const statuses = Object.keys(refusals).filter((status) => status !== String(except));
+/** @param except The statuses that are dealt with otherwise in this place. */
+function errorPage(...except: readonly number[]): string {
+  const statuses = Object.keys(refusals).filter((status) => !except.includes(Number(status)));
   return `error_page ${statuses.join(" ")} @refusal;`;
 }
 
-function renderUpstream({ registry }: NginxConf): string {
+/** What the registry reads of a client's headers, beside those about the body. */
+const forwardedHeaders = [
+  ...["Accept", "Content-Range", "If-Modified-Since", "If-None-Match", "If-Range", "Range", "User-Agent"],
+] as const;
+
+const refuseControlCharacters = `if ($control_character) {
+        return 400;
+      }`;
+
+function variableOf(header: string): string {
+  return `$http_${header.toLowerCase().replaceAll("-", "_")}`;
+}
+
+function renderUpstream({ registry, serverName }: NginxConf): string {
   return `\
   # The registry may come back under another address: its name is asked for again.
   resolver 127.0.0.11 valid=5s ipv6=off;
@@ -270,22 +309,30 @@ function renderUpstream({ registry }: NginxConf): string {
     server ${registry} resolve;
     keepalive 32;
   }
+  # HTTP/1.0 may come without, and the registry would refuse it in plain text.
+${renderMap("$http_host", "$asked_host", [
+  [quoted(""), quoted(serverName)],
+  ["default", "$http_host"],
+])}
   # The registry would take a mount out of a form, whose type has more spellings than can be told.
 ${renderMap(quoted("$resource $content_type"), "$forwarded_type", [
   [patternKey("manifest .*"), "$content_type"],
   [patternKey("upload application/octet-stream"), "$content_type"],
 ])}
+  # The registry would refuse these in plain text.
+${renderMap(quoted(["$content_type", ...forwardedHeaders.map(variableOf)].join("")), "$control_character", [
+  [patternKey(".*[\\x01-\\x08\\x0a-\\x1f\\x7f].*"), "1"],
+])}
   proxy_http_version 1.1;
   proxy_set_header Connection "";
   # With its port, or the registry sends uploads to a wrong place.
-  proxy_set_header Host $http_host;
+  proxy_set_header Host $asked_host;
   proxy_set_header X-Forwarded-Proto $scheme;
   proxy_set_header X-Forwarded-For $remote_addr;
-  proxy_set_header X-Forwarded-Host "";
-  proxy_set_header X-Real-IP "";
-  proxy_set_header Forwarded "";
-  proxy_set_header Authorization "";
+  # Nothing else of what a client says: no password, and no precondition that is decided here.
+  proxy_pass_request_headers off;
   proxy_set_header Content-Type $forwarded_type;
+${forwardedHeaders.map((header) => `  proxy_set_header ${header} ${variableOf(header)};\n`).join("")}\
   proxy_socket_keepalive on;
   # Images are as large as they are, and pass through as they come.
   proxy_request_buffering off;
@@ -326,15 +373,33 @@ function renderConnections({ maxUploadSize = "0" }: NginxConf): string {
   keepalive_timeout 75s;
   keepalive_min_timeout 2s;
 
-  # nginx would compare with its own ETag of a file, which is none: the registry answers.
-${renderMap(quoted("$http_if_match$http_if_none_match"), "$conditional", [
-  [quoted(""), quoted("")],
-  ["default", "1"],
-])}
+${renderPreconditions()}
   sendfile on;
   sendfile_max_chunk 2m;
   tcp_nopush on;
 `;
+}
+
+/**
+ * Whether a blob is what If-Match and If-None-Match ask for. Its ETag is its digest, while nginx would compare with one of
+ * its own, and with the date of a file that never changes: what it would answer wrongly is `$conditional`, and goes to the
+ * registry, whose blobs have no date.
+ */
+function renderPreconditions(): string {
+  const tag = '(?:W/)?"[^"]*"';
+  const among = (spelled: string) =>
+    `(\\w*) \\s*(?:\\*|(?:${tag}\\s*,\\s*)*${spelled}"sha256:\\1"(?:\\s*,\\s*${tag})*)\\s*`;
+  return `\
+${renderMap(quoted("$shard$hex $http_if_match"), "$if_match", [
+  [patternKey("\\w* "), quoted("")],
+  [patternKey(among("")), "met"],
+  ["default", "failed"],
+])}
+${renderMap(quoted("$shard$hex $http_if_none_match"), "$if_none_match", [[patternKey(among("(?:W/)?")), "failed"]])}
+${renderMap(quoted("$if_match$if_none_match$http_if_unmodified_since"), "$conditional", [
+  [quoted(""), quoted("")],
+  ["default", "1"],
+])}`;
 }
 
 function renderListen(ports: readonly number[]): string {
@@ -349,6 +414,7 @@ ${renderListen(conf.anonymousPorts)}
     server_name ${conf.serverName};
 
     location /v2/ {
+      ${refuseControlCharacters}
       try_files /- $route;
     }
 
@@ -361,7 +427,7 @@ function renderRoutes(conf: NginxConf): string {
   return `\
     ${errorPage(400)}
     # These have no URI that a named location could go on with.
-    error_page 400 414 501 /_malformed;
+    error_page 400 414 421 501 505 /_malformed;
     error_page 494 =431 /_malformed;
     error_page 497 =400 /_malformed;
 
@@ -414,33 +480,55 @@ function renderAnswer(): string {
 function renderBlobProxy(): string {
   return `\
     location @blob {
+      if ($if_match = failed) {
+        return 412;
+      }
       proxy_pass http://registry;
     }
 `;
 }
 
-/** A repository has a blob when the registry has linked it there. What isn't here, the registry says what it is. */
+/**
+ * A repository has a blob when the registry has linked it there. What isn't here isn't asked for at the registry: it
+ * would follow a symbolic link, wherever that leads.
+ */
 function renderBlobFiles(dataFolder: string): string {
+  const data = "/blobs/sha256/$shard/$shard$hex/data";
   return `\
     location @blob {
       root ${dataFolder}/docker/registry/v2;
       disable_symlinks on from=${dataFolder};
+      if (!-f $document_root/repositories/$repository/_layers/sha256/$shard$hex/link) {
+        return 404;
+      }
+      if (!-f $document_root${data}) {
+        return 404;
+      }
+      if ($if_match = failed) {
+        return 412;
+      }
       if ($conditional) {
         return 418;
       }
-      if (!-f $document_root/repositories/$repository/_layers/sha256/$shard$hex/link) {
-        return 418;
-      }
-      error_page 418 = @registry;
+      rewrite ^ ${data} break;
+      if_modified_since before;
+      error_page 418 = @conditional_blob;
+      # What may not be read is for whoever runs the proxy to know.
+      error_page 403 =500 @refusal;
       error_page 416 @out_of_range;
-      ${errorPage(416)}
-      try_files /blobs/sha256/$shard/$shard$hex/data @registry;
+      ${errorPage(403, 416)}
       etag off;
       add_header_inherit merge;
       add_header Docker-Content-Digest sha256:$shard$hex;
       add_header ETag '"sha256:$shard$hex"';
       add_header Cache-Control max-age=31536000;
       add_header X-Content-Type-Options nosniff;
+    }
+
+    # A range beyond the end the registry would refuse in plain text.
+    location @conditional_blob {
+      proxy_intercept_errors on;
+      proxy_pass http://registry;
     }
 
     # By the time that a range turns out to be beyond the end, the headers have been added already.

@@ -145,6 +145,23 @@ describe("roles and rules", function () {
     }
   });
 
+  it("say what may not be done, as a sentence", async () => {
+    const digest = `sha256:${"0".repeat(64)}`;
+    const rule = ", by the rule for closed";
+    for (const [as, method, target, words] of [
+      ["writer", "GET", "/v2/_catalog", "as writer you may not list the catalog"],
+      ["reader", "POST", "/v2/app/blobs/uploads/", "as reader you may not push to app"],
+      ["writer", "DELETE", `/v2/app/blobs/${digest}`, "as writer you may not delete from app"],
+      ["reader", "GET", "/v2/closed/app/tags/list", `as reader you may not pull from closed/app${rule}`],
+      ["writer", "GET", `/v2/closed/app/blobs/${digest}`, `as writer you may not pull from closed/app${rule}`],
+      ["writer", "POST", "/v2/closed/app/blobs/uploads/", `as writer you may not push to closed/app${rule}`],
+    ] as const) {
+      const { body } = await client.ask(method, target, { as });
+      const { errors } = JSON.parse(body.toString()) as { errors: { message: string }[] };
+      assert.equal(errors[0]?.message, words);
+    }
+  });
+
   it("take a user name exactly as it is written", async () => {
     const { passwords } = outputs;
     const spelled = (name: string, of: User) =>
@@ -174,6 +191,8 @@ describe("roles and rules", function () {
       `from=team/secret&mount=${digest}`,
       `mount=${encodeURIComponent(digest)}&from=team%2Fsecret`,
       `from=team%2fsecret&mount=${encodeURIComponent(digest)}`,
+      `from=team%2Fsecret&mount=${encodeURIComponent(digest)}&origin=registry.example%3A5043`,
+      `digest-algorithm=sha256&from=team%2Fsecret&mount=${encodeURIComponent(digest)}&ns=a`,
     ]) {
       // An upload like any other begins where a mount is not to be had: nothing is told by that.
       assert.equal(await mount("writer", query), 202, query);
@@ -203,6 +222,9 @@ describe("roles and rules", function () {
       `digest=${digest}&mount=${digest}&from=${from}`,
       `mount=${digest}&from=${from}%00`,
       `mount=${digest}&&from=${from}`,
+      `mount=${digest}&x=y&from=app&x=y&from=${from}`,
+      `origin=a&mount=${digest}&x=;from=${from}`,
+      `mount=${digest}&mount=${digest}&from=${from}`,
       `?mount=${digest}&from=${from}`,
     ]) {
       const { status } = await client.ask("POST", `/v2/app/blobs/uploads/?${query}`, { as: "writer" });
@@ -267,7 +289,6 @@ describe("roles and rules", function () {
       [`/v2/app/blobs/sha256:${"0".repeat(64)}`]: ["GET", "HEAD", "DELETE"],
       "/v2/app/blobs/uploads/": ["POST"],
       "/v2/app/blobs/uploads/none": ["GET", "HEAD", "PATCH", "PUT", "DELETE"],
-      [`/v2/app/referrers/sha256:${"0".repeat(64)}`]: ["GET"],
     };
     for (const [path, methods] of Object.entries(has)) {
       for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]) {
@@ -334,6 +355,107 @@ describe("roles and rules", function () {
     const never = await client.ask("GET", `/v2/app/blobs/${digestOf(Buffer.from("never"))}`, { as: "admin" });
     assert.equal(never.status, 404);
     assert.equal((await client.ask("GET", `/v2/unlinked/blobs/${blob}`, { as: "admin" })).status, 404);
+  });
+
+  const longAgo = "Mon, 01 Jan 2001 00:00:00 GMT";
+  const farAhead = "Fri, 01 Jan 2100 00:00:00 GMT";
+
+  /** A blob never changes and its tag is its digest. What the registry has no tag or date for, it ignores as it did. */
+  const preconditions: readonly [headers: Record<string, string>, blob: number, manifest: number, tags: number][] = [
+    [{ "If-Match": "*" }, 200, 200, 200],
+    [{ "If-Match": `"${blob}"` }, 200, 200, 200],
+    [{ "If-Match": `"x", "y,z" ,"${blob}", W/"a"` }, 200, 200, 200],
+    [{ "If-Match": '"x"' }, 412, 200, 200],
+    [{ "If-Match": `W/"${blob}"` }, 412, 200, 200],
+    [{ "If-Match": `"x${blob}"` }, 412, 200, 200],
+    [{ "If-Match": blob }, 412, 200, 200],
+    [{ "If-Match": `"x", ${blob}` }, 412, 200, 200],
+    [{ "If-Match": "*", "If-Unmodified-Since": longAgo }, 200, 200, 200],
+    [{ "If-Match": '"x"', "If-None-Match": "*" }, 412, 200, 200],
+    [{ "If-Match": `"${blob}"`, "If-None-Match": `"${blob}"` }, 304, 200, 200],
+    [{ "If-Match": `"${blob}"`, Range: "bytes=5-9" }, 206, 200, 200],
+    [{ "If-Match": `"${blob}"`, Range: "bytes=100000-" }, 416, 200, 200],
+    [{ "If-None-Match": "*" }, 304, 200, 200],
+    [{ "If-None-Match": `"${blob}"` }, 304, 200, 200],
+    [{ "If-None-Match": `"x", W/"${blob}"` }, 304, 200, 200],
+    [{ "If-None-Match": `"${digestOf(manifest)}"` }, 200, 304, 200],
+    [{ "If-None-Match": '"x"' }, 200, 200, 200],
+    [{ "If-None-Match": blob }, 200, 200, 200],
+    [{ "If-None-Match": '"x"', "If-Modified-Since": farAhead }, 200, 200, 200],
+    [{ "If-None-Match": '"x"', Range: "bytes=100000-" }, 416, 200, 200],
+    [{ "If-Modified-Since": farAhead }, 304, 200, 200],
+    [{ "If-Modified-Since": longAgo }, 200, 200, 200],
+    [{ "If-Modified-Since": "yesterday" }, 200, 200, 200],
+    [{ "If-Unmodified-Since": farAhead }, 200, 200, 200],
+    [{ "If-Unmodified-Since": longAgo }, 200, 200, 200],
+    [{ "If-Unmodified-Since": "yesterday" }, 200, 200, 200],
+    [{ "If-Unmodified-Since": "yesterday", Range: "bytes=100000-" }, 416, 200, 200],
+    [{ Range: "bytes=5-9" }, 206, 200, 200],
+    [{ Range: "bytes=100000-" }, 416, 200, 200],
+    [{ Range: "bytes=x" }, 416, 200, 200],
+    [{ Range: "lines=5-9" }, 200, 200, 200],
+    [{ Range: "bytes=5-9", "If-Range": `"${blob}"` }, 206, 200, 200],
+    [{ Range: "bytes=5-9", "If-Range": '"x"' }, 200, 200, 200],
+    [{ Range: "bytes=5-9", "If-Range": longAgo }, 200, 200, 200],
+    [{ Range: "bytes=5-9", "If-Range": "x" }, 200, 200, 200],
+  ];
+
+  it("answer each precondition as HTTP has it, with a body of the length that is told", async () => {
+    for (const [headers, ...statuses] of preconditions) {
+      for (const [i, path] of [`blobs/${blob}`, "manifests/1", "tags/list"].entries()) {
+        for (const method of path === "tags/list" ? ["GET"] : ["GET", "HEAD"]) {
+          const { status, header, body } = await client.ask(method, `/v2/app/${path}`, { as: "reader", headers });
+          const shown = `${method} ${path} ${JSON.stringify(headers)}`;
+          assert.equal(status, statuses[i], shown);
+          const length = header("content-length")[0];
+          if (method === "HEAD" || status === 304) assert.equal(body.length, 0, shown);
+          else assert.equal(length, String(body.length), shown);
+          if (status === 304) assert.equal(length, undefined, shown);
+          if (status < 400) continue;
+          assert.match(header("content-type")[0] ?? "", /^application\/json/, shown);
+          if (method === "GET") assert.match(codeOf(body) ?? "", /^(PRECONDITION_FAILED|RANGE_INVALID)$/, shown);
+        }
+      }
+      const other = { as: "reader", headers };
+      const unknown = await client.ask("GET", `/v2/app/blobs/${digestOf(Buffer.from("never"))}`, other);
+      assert.deepEqual([unknown.status, codeOf(unknown.body)], [404, "BLOB_UNKNOWN"]);
+      assert.equal((await client.ask("GET", `/v2/closed/app/blobs/${blob}`, other)).status, 403);
+    }
+  });
+
+  it("give nobody what a symbolic link leads to, wherever in a blob's way it is", async () => {
+    const odd = randomBytes(2000);
+    const digest = digestOf(odd);
+    const hex = digest.slice("sha256:".length);
+    assert.equal((await client.pushBlob("admin", "links/app", odd)).status, 201);
+    const target = `/v2/links/app/blobs/${digest}`;
+    const root = "/data/docker/registry/v2";
+    const folder = `${root}/blobs/sha256/${hex.slice(0, 2)}/${hex}`;
+    const layers = `${root}/repositories/links/app/_layers`;
+    const inRegistry = (script: string) => docker("exec", `${checkout.name}-registry`, "sh", "-euc", script);
+    for (const [path, leadsTo] of [
+      [`${folder}/data`, "/proc/self/environ"],
+      // This one is in the registry's container only.
+      [`${folder}/data`, "/etc/registry/config.yml"],
+      ...[`${folder}/data`, folder, `${layers}/sha256/${hex}/link`, `${layers}/sha256/${hex}`, layers]
+        .concat(`${root}/repositories/links/app`, `${root}/repositories/links`)
+        .map((path) => [path, `${path}.aside`] as const),
+    ] as const) {
+      await inRegistry(`mv ${path} ${path}.aside; ln -s ${leadsTo} ${path}`);
+      try {
+        for (const [headers] of preconditions) {
+          for (const method of ["GET", "HEAD"]) {
+            const { status, body } = await client.ask(method, target, { as: "reader", headers });
+            const shown = `${method} ${path} to ${leadsTo} ${JSON.stringify(headers)}`;
+            assert.equal(status, 404, shown);
+            if (method === "GET") assert.equal(codeOf(body), "BLOB_UNKNOWN", shown);
+          }
+        }
+      } finally {
+        await inRegistry(`rm ${path}; mv ${path}.aside ${path}`);
+      }
+      assert.ok((await client.ask("GET", target, { as: "reader" })).body.equals(odd), path);
+    }
   });
 
   describe("by the clients that people use", () => {

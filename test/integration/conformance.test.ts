@@ -11,9 +11,16 @@ import { addressOf, run } from "../support/run";
 /** So many of the 843 tests must pass at the registry, or too little was compared: 660 do; 470 without deletion. */
 const enough = 640;
 
+/** A digest in no valid format is no path for the proxy, while the registry fails at it, or takes it for a tag to delete. */
+const refusedEarlier = [
+  ...["delete/manifest-delete: passed, DELETE 202, HEAD 404", "delete/manifest-delete: passed, DELETE 404, HEAD 404"],
+  ...["manifest-get: failure, GET 500", "manifest-get: passed, GET 404"],
+  ...["manifest-put: failure, PUT 500", "manifest-put: failure, PUT 404"],
+].map((outcome, i) => `${i % 2 === 0 ? "-" : "+"} OCI Conformance Test/invalid-digest-format/${outcome}`);
+
 /**
  * The conformance program of the Open Container Initiative, run twice: at the registry itself and through the proxy.
- * The registry fails some of its tests, so what is asked for is that the proxy changes nothing.
+ * The registry fails some of its tests, so what is asked for is that the proxy changes nothing else.
  */
 describe("the OCI conformance tests", function () {
   this.timeout(10 * 60_000);
@@ -71,7 +78,9 @@ describe("the OCI conformance tests", function () {
     const differences = [
       ...without(direct, proxied).map((outcome) => `- ${outcome}`),
       ...without(proxied, direct).map((outcome) => `+ ${outcome}`),
-    ].sort((one, other) => nameOf(one.slice(2)).localeCompare(nameOf(other.slice(2))));
+    ]
+      .filter((difference) => !refusedEarlier.includes(difference))
+      .sort((one, other) => nameOf(one.slice(2)).localeCompare(nameOf(other.slice(2))));
     if (differences.length > 0) assert.fail(`The proxy makes a difference.\n${counts}\n\n${differences.join("\n")}`);
     assert.ok(having("passed", direct).length >= enough, counts);
   });

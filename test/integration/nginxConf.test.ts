@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import fc from "fast-check";
 
-import { configFiles, type NginxConf, renderNginxConf } from "../../components/templates/nginxConf";
+import { configFiles, type NginxConf, renderHtpasswd, renderNginxConf } from "../../components/templates/nginxConf";
 import { basicAuthorization } from "../../scripts/client";
 import type { RawSettings, Settings } from "../../settings";
 import { accepted, anySettings } from "../support/anySettings";
@@ -19,6 +19,8 @@ const configurations = 100;
 /** Of these, how many are served, and how many requests each of them gets. */
 const served = 40;
 const requestsEach = 100;
+/** How many are asked about passwords. */
+const guessed = 10;
 
 /** What somebody set, and the configuration made of it. */
 interface Case {
@@ -86,9 +88,18 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
     const files = {
       [configFiles.conf]: text,
       "telling.conf": text.replace(/}\n$/, `${tellingServer}}\n`),
+      // As it is, but in clear, and with the words that may hold passwords.
+      "asking.conf": text
+        .replaceAll("listen 8443 ssl;", "listen 127.0.0.1:9000;")
+        .replace("server_tokens off;", "proxy_ignore_client_abort on; server_tokens off;")
+        .replace("error_log stderr crit;", "error_log stderr info;")
+        .replace(`../${conf.generation}/`, "")
+        .replaceAll(/^ +limit_req .*\n/gm, ""),
       [configFiles.certificate]: certificate.certificate,
       [configFiles.key]: certificate.key,
-      [configFiles.htpasswd]: users.map(({ name }) => `${name}:$2y$10$hash\n`).join(""),
+      [configFiles.htpasswd]: renderHtpasswd(
+        Object.fromEntries(users.map(({ name }) => [name, `$2y$04$${"a".repeat(53)}`])),
+      ),
     };
     for (const [file, content] of Object.entries(files)) writeFileSync(join(path, file), content);
     return { raw, settings, conf, folder: path };
@@ -145,6 +156,50 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
       const expected = requests.map((request) => line(request, expectedRoute(settings, request)));
       const told = requests.map((request, n) => line(request, routes[n]));
       assert.deepEqual(told, expected, shown(raw));
+    }
+  });
+
+  it("has a name that nobody has cost what a user's does, as it is nginx that says what it checked", async () => {
+    const running = cases.slice(0, guessed).map((each, i) => {
+      const names = each.settings.users.map(({ name }) => name);
+      const near = (name: string) => [
+        ...[name, name.toUpperCase(), name.toLowerCase(), `${name} `, `${name}\u0001`, name.slice(0, -1)],
+      ];
+      const odd = ["nobody", "\u0001", "#", "a\nb", "\u0000", "x".repeat(300), "é", "%s"];
+      const some = fc.sample(fc.constantFrom(...names), { numRuns: 4, seed: seed + i });
+      const asked = [...some.flatMap(near), ...odd]
+        .filter((name) => name !== "")
+        .flatMap((name) => [basicAuthorization(name, "wrong"), basicAuthorization(name, "")]);
+      // These are no names: who comes so has not been asked about anybody.
+      const unread = ["Basic", "Basic ", "Basic !", basicAuthorization("", "wrong"), "Bearer abc", "Basic YQ=="];
+      const all = [...asked, ...unread];
+      const requests = all.map((header, n) =>
+        [
+          ...["GET /v2/ HTTP/1.1", "Host: registry", `Authorization: ${header}`],
+          ...(n + 1 === all.length ? ["Connection: close"] : []),
+          "\r\n",
+        ].join("\r\n"),
+      );
+      writeFileSync(join(each.folder, "guesses"), requests.join(""));
+      return { ...each, asked: asked.length, all: all.length };
+    });
+    const said = await inImage(`
+      for i in $(seq 0 ${String(guessed - 1)}); do
+        echo "case $i"
+        nginx -c ${mounted}/$i/asking.conf 2>/tmp/said
+        nc 127.0.0.1 9000 <$i/guesses
+        kill $(cat /tmp/nginx.pid)
+        while [ -e /tmp/nginx.pid ]; do sleep 0.01; done
+        cat /tmp/said
+      done`);
+    for (const [i, { raw, asked, all }] of running.entries()) {
+      const count = (pattern: RegExp) => [...(said[i] ?? "").matchAll(pattern)].length;
+      const counts = {
+        refused: count(/HTTP\/1\.1 401 /g),
+        checked: count(/: password mismatch, /g),
+        unfound: count(/" was not found in "/g),
+      };
+      assert.deepEqual(counts, { refused: all, checked: asked, unfound: 0 }, shown(raw));
     }
   });
 });
@@ -226,13 +281,15 @@ function anonymousServer(main: Directive | undefined, port: number | undefined):
     .map((inner) => {
       if (inner.directive === "listen") return { ...inner, args: [String(port), "ssl"] };
       if (!isSame(inner.args, ["/v2/"])) return inner;
-      return { ...inner, block: [{ directive: "try_files", args: ["/-", "$route"] }] };
+      const rewriting = inner.block?.filter(({ directive }) => directive === "if") ?? [];
+      return { ...inner, block: [...rewriting, { directive: "try_files", args: ["/-", "$route"] }] };
     });
   return { ...main, block };
 }
 
 /** The maps that settings show in, by their arguments. Each key is as `readKey` tells it. */
 function expectedMaps({
+  serverName,
   users,
   passwordGenerations,
   rules,
@@ -261,6 +318,12 @@ function expectedMaps({
     "$remote_user $password_generation": users.map(({ name }) =>
       entry(key("", name), passwordGenerations[name] ?? "nothing"),
     ),
+    "$remote_user $checked_authorization": [
+      entry("default", basicAuthorization("\u0001", "")),
+      entry("", "$http_authorization"),
+      ...users.map(({ name }) => entry(`in this case: ${name}`, "$http_authorization")),
+    ],
+    "$http_host $asked_host": [entry("", serverName), entry("default", "$http_host")],
     "$user $role": [...users.map(({ name, role }) => entry(key("", name), role)), entry("default", "anonymous")],
     "$resource $repository $open": anonymousPrefixes.map((prefix) => entry(`under: ${prefix}`, "open")),
     "$resource $repository $rule": under,

@@ -6,9 +6,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as tls from "node:tls";
 
+import fc from "fast-check";
+
 import { basicAuthorization, digestOf, RegistryClient } from "../../scripts/client";
 import type { Outputs } from "../../scripts/pulumi";
 import { Checkout } from "../support/checkout";
+import { anyOddRequest } from "../support/oddRequests";
 import { Poll } from "../support/poll";
 import { addressOf, docker, run, succeed } from "../support/run";
 
@@ -139,6 +142,28 @@ describe("the proxy", function () {
       assert.doesNotMatch(answer, /still open/);
     });
   }
+
+  it("refuses whatever it refuses in the words of the API, and has nothing fail", async () => {
+    const requests = fc.sample(anyOddRequest(authorization), { numRuns: 1500, seed: 12 });
+    const refusal = /^HTTP\/1\.1 (4\d\d|501|505) [^]*?\r\ncontent-type: application\/json\b/i;
+    for (let i = 0; i < requests.length; i += 10) {
+      const some = requests.slice(i, i + 10);
+      const answers = await Promise.all(some.map(({ bytes }) => exchange(bytes)));
+      for (const [n, answer] of answers.entries()) {
+        if (/^HTTP\/1\.1 [123]/.test(answer)) continue;
+        const shown = `${some[n]?.bytes.replace(authorization, "…") ?? ""}${answer}`;
+        assert.match(answer, refusal, shown);
+        if (some[n]?.head !== true) assert.match(answer, /\{"errors":\[\{"code":"[A-Z_]+"/, shown);
+      }
+    }
+    // A pattern that gives up is no decision.
+    assert.doesNotMatch((await run("docker", ["logs", proxy()])).output, /pcre2?_\w+\(\) failed/);
+  });
+
+  it("answers HTTP/1.0 without a host, as there it need not be told", async () => {
+    const asked = ["GET /v2/ HTTP/1.0", `Authorization: ${authorization}`, "", ""].join("\r\n");
+    assert.match(await exchange(asked), /^HTTP\/1\.1 200 [^]*\{\}$/);
+  });
 
   it("drops a client that doesn't finish asking, and bears with one that stalls in an upload", async () => {
     const began = Date.now();

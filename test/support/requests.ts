@@ -27,7 +27,6 @@ const actions = {
   base: { GET: "check", HEAD: "check" },
   catalog: { GET: "catalog" },
   tags: { GET: "pull" },
-  referrers: { GET: "pull" },
   manifests: { GET: "pull", HEAD: "pull", PUT: "push", DELETE: "delete" },
   blobs: { GET: "pull", HEAD: "pull", DELETE: "delete" },
   uploads: { POST: "push" },
@@ -58,9 +57,11 @@ interface Asked {
 
 /** What a canonical target asks about; nothing for any other. */
 function understood(target: string): Asked | undefined {
-  const [path = "", ...query] = target.split("?");
+  const [path = "", ...rest] = target.split("?");
+  const query = rest.join("?");
+  if (["%0", "%1"].some((control) => query.includes(control))) return undefined;
   if (path === "/v2/") return { about: "base", repository: "" };
-  if (path === "/v2/_catalog") return { about: "catalog", repository: "" };
+  if (path === "/v2/_catalog") return isListQuery(query) ? { about: "catalog", repository: "" } : undefined;
   const [root, version, ...parts] = path.split("/");
   if (root !== "" || version !== "v2") return undefined;
   const last = parts.pop() ?? "";
@@ -70,35 +71,54 @@ function understood(target: string): Asked | undefined {
   const repository = parts.join("/");
   if (!isRepository(repository)) return undefined;
   if (inUpload && last === "") {
-    const mountedFrom = sourceOf(query.join("?"));
+    const mountedFrom = sourceOf(query);
     return mountedFrom === false ? undefined : { about: "uploads", repository, mountedFrom };
   }
-  if (inUpload) return consistsOf(last, `${alphanumeric}_.=-`) ? { about: "upload", repository } : undefined;
-  if (kind === "tags" && last === "list") return { about: "tags", repository };
-  if (kind === "manifests" && consistsOf(last, `${alphanumeric}_.:+-`)) return { about: "manifests", repository };
-  if (kind === "referrers" && isDigest(last)) return { about: "referrers", repository };
-  if (kind !== "blobs" || !isDigest(last)) return undefined;
-  const [algorithm, hex = ""] = last.split(":");
-  const stored = algorithm === "sha256" && hex.length === 64 && hex === hex.toLowerCase();
-  return { about: "blobs", repository, stored };
+  if (inUpload) {
+    return consistsOf(last, `${alphanumeric}_.=-`) && last.length <= 255 ? { about: "upload", repository } : undefined;
+  }
+  if (kind === "tags" && last === "list") return isListQuery(query) ? { about: "tags", repository } : undefined;
+  if (kind === "manifests" && (isTag(last) || hasDigits(last))) return { about: "manifests", repository };
+  if (kind !== "blobs" || !hasDigits(last)) return undefined;
+  return { about: "blobs", repository, stored: last.startsWith("sha256:") };
+}
+
+/** The parameters of a query; nothing where one has a name that could mean another, or a value that could be two. */
+function fieldsOf(query: string): { name: string; value: string }[] | undefined {
+  const fields = query === "" ? [] : query.split("&").map((field) => field.split("="));
+  const few = 8;
+  const plain = fields.every(([name = "", ...value]) => {
+    const [first = "", ...encoded] = value.join("=").split("%");
+    const codes = encoded.map((text) => text.slice(0, 2));
+    return (
+      value.length > 0 &&
+      consistsOf(name, `${alphanumeric}._~-`) &&
+      ![first, ...encoded].some((text) => text.includes(";") || text.includes("#")) &&
+      codes.every((code) => code.length === 2 && consistsOf(code, `${digits}abcdefABCDEF`))
+    );
+  });
+  return plain && fields.length <= few
+    ? fields.map(([name = "", ...value]) => ({ name, value: value.join("=") }))
+    : undefined;
+}
+
+/** An encoded character counts once. */
+function isListQuery(query: string): boolean {
+  const fields = fieldsOf(query);
+  return fields?.every(({ value }) => value.length - 2 * (value.split("%").length - 1) <= 255) === true;
 }
 
 /** The repository that a new upload is to be mounted from, if any; `false` for a query that clients don't send. */
 function sourceOf(query: string): string | undefined | false {
-  if (["digest=", "digest-algorithm="].some((start) => query.startsWith(start))) {
-    return query.includes("&") || query.includes(";") ? false : undefined;
-  }
-  const fields = query === "" ? [] : query.split("&").map((field) => field.split("="));
-  let from: string | undefined;
-  let mounts = 0;
-  for (const [name, value = "", ...more] of fields) {
-    if (more.length > 0) return false;
-    if (name === "mount" && ++mounts === 1 && isDigest(value.replace(/%3a/i, ":"))) continue;
-    if (name !== "from" || from !== undefined) return false;
-    from = value.replaceAll(/%2f/gi, "/");
-    if (!isRepository(from)) return false;
-  }
-  return from;
+  const fields = fieldsOf(query);
+  if (fields === undefined) return false;
+  const named = (word: string) => fields.filter(({ name }) => name.toLowerCase() === word);
+  const [mounts, sources] = [named("mount"), named("from")];
+  if ([...mounts, ...sources].some(({ name }) => name !== name.toLowerCase())) return false;
+  if (mounts.length > 1 || sources.length > 1) return false;
+  if (!mounts.every(({ value }) => isDigest(value.replace(/%3a/i, ":")))) return false;
+  const from = sources[0]?.value.replaceAll(/%2f/gi, "/");
+  return from === undefined || isRepository(from) ? from : false;
 }
 
 const letters = "abcdefghijklmnopqrstuvwxyz";
@@ -114,7 +134,21 @@ function isDigest(text: string): boolean {
   return more.length === 0 && consistsOf(algorithm, `${alphanumeric}+._-`) && consistsOf(hex, `${digits}abcdefABCDEF`);
 }
 
+/** A digest as the registry files things by. */
+function hasDigits(text: string): boolean {
+  const lengths = { sha256: 64, sha384: 96, sha512: 128 };
+  return Object.entries(lengths).some(([algorithm, length]) => {
+    const hex = text.slice(algorithm.length + 1);
+    return text.startsWith(`${algorithm}:`) && hex.length === length && consistsOf(hex, `${digits}abcdef`);
+  });
+}
+
+function isTag(text: string): boolean {
+  return consistsOf(text, `${alphanumeric}_.-`) && text.length <= 128 && ![".", "-"].includes(text.slice(0, 1));
+}
+
 function isRepository(name: string): boolean {
+  if (name.length > 255) return false;
   return name.split("/").every((component) => {
     const separators = component.split(/[a-z0-9]+/);
     const inner = separators.slice(1, -1);
@@ -167,16 +201,42 @@ const elsewhere = [
   "/v1/",
 ] as const;
 
-const queries = ["", "?", `?mount=${digest}`, `?digest=${digest}`, "?digest-algorithm=sha512", "?n=1&last=a"] as const;
+const queries = [
+  ...["", "?", `?mount=${digest}`, `?digest=${digest}`, "?digest-algorithm=sha512", "?n=1&last=a", "?x=%2B%7e&y="],
+  ...[
+    "?x",
+    "?=x",
+    "?x=1&",
+    "?x=%00",
+    "?x=%zz",
+    "?x=1;y=2",
+    "?x%79=1",
+    "?x=1&MOUNT=y",
+    `?mount=${digest}&mount=${digest}`,
+  ],
+] as const;
 
 const kinds = [
   "tags/list",
   "tags/list?n=1",
+  `tags/list?last=${"a".repeat(255)}`,
+  `tags/list?last=${"a".repeat(256)}`,
+  `tags/list?last=${"%2F".repeat(255)}&n=1`,
+  "tags/list?l%61st=a",
+  "tags/list?last=a%00",
   "tags/list/",
   "manifests/latest",
   `manifests/${digest}`,
   "manifests/a%2Fb",
   "manifests/",
+  "manifests/a:b",
+  "manifests/.a",
+  `manifests/${"a".repeat(128)}`,
+  `manifests/${"a".repeat(129)}`,
+  `manifests/${digest.slice(0, -1)}`,
+  `manifests/${digest}0`,
+  `manifests/sha512:${"0".repeat(128)}`,
+  `manifests/latest?digest=${digest}%0A`,
   `blobs/${digest}`,
   `blobs/${digest}?a=b`,
   `blobs/${digest}/`,
@@ -189,6 +249,8 @@ const kinds = [
   "blobs/uploads//",
   "blobs/uploads/3f-_=.a",
   "blobs/uploads/3f-_=.a?_state=a%2Fb",
+  `blobs/uploads/${"a".repeat(255)}`,
+  `blobs/uploads/${"a".repeat(256)}`,
   `referrers/${digest}`,
   "x",
 ] as const;
@@ -205,6 +267,7 @@ const around = [
   (name: string) => name.split("/").slice(0, -1).join("/") || "a",
   (name: string) => name.replace(/[._-]+/, "x"),
   (name: string) => name.replace("/", "x"),
+  (name: string) => `${name}/${"x".repeat(254)}`.slice(0, 255),
 ] as const;
 
 /** No names, but what a registry might take for one. */
@@ -221,12 +284,16 @@ const spoiled = [
   (name: string) => `registry.example/${name}`,
   (name: string) => `registry.example:5043/${name}`,
   (name: string) => `/${name}`,
+  (name: string) => `${name}/${"x".repeat(255)}`.slice(0, 256),
 ] as const;
 
 const mounts = [
   (from: string) => `?from=${from}`,
   (from: string) => `?mount=${digest}&from=${from}`,
   (from: string) => `?from=${from}&mount=${digest.replace(":", "%3A")}`,
+  (from: string) => `?from=${from}&mount=${digest.replace(":", "%3A")}&origin=registry.example%3A5043`,
+  (from: string) => `?digest-algorithm=sha512&from=${from}&ns=a&mount=${digest}`,
+  (from: string) => `?x=from=y&mount=${digest}&y=mount%3D&from=${from}&xfrom=y`,
 ] as const;
 
 /** No mounts, but what a registry might take for one. */
@@ -235,8 +302,12 @@ const spoiledMounts = [
   (from: string) => `?From=${from}`,
   (from: string) => `?fr%6Fm=${from}`,
   (from: string) => `?mount=${digest};from=${from}`,
-  (from: string) => `?digest=${digest}&from=${from}`,
+  (from: string) => `?mount=${digest}&from=${from}&mount=${digest}`,
+  (from: string, other: string) => `?mount=${digest}&x=y&from=${from}&x=y&from=${other}`,
   (from: string) => `?from=${from}&mount=${digest}&mount=${digest}`,
-  (from: string) => `?from=${from}&a=b`,
+  (from: string) => `?from=${from}&a`,
+  (from: string) => `?from=${from}${"&a=".repeat(8)}`,
+  (from: string) => `?from=${from}&a=%00`,
+  (from: string) => `?a=b&FROM=${from}`,
   (from: string) => `?mount=${digest}&&from=${from}`,
 ] as const;

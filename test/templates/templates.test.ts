@@ -68,8 +68,13 @@ describe("the proxy's configuration", () => {
     }
   });
 
-  it("has no credential reach the registry", () => {
-    assert.match(conf, /proxy_set_header Authorization "";/);
+  it("has no credential reach the registry, nor any header that it doesn't read", () => {
+    const towardsPasswords = "proxy_set_header Authorization $checked_authorization;";
+    assert.match(conf, /^ {2}proxy_pass_request_headers off;$/m);
+    assert.deepEqual(
+      conf.match(/^.*proxy_set_header (Authorization|Cookie).*$/gm)?.map((line) => line.trim()),
+      [towardsPasswords],
+    );
   });
 
   it("opens the status to the container itself only", () => {
@@ -107,8 +112,10 @@ describe("a request target", () => {
     [`/v2/a/manifests/${digest}`, { is: "manifest", ...a }],
     [`/v2/a/blobs/${digest}`, { is: "blob", ...a, ...blob }],
     [`/v2/a/blobs/${digest}?ns=b`, { is: "blob", ...a, ...blob }],
-    [`/v2/a/blobs/${digest.replace("a", "A")}`, { is: "blob", ...a }],
-    ["/v2/a/blobs/sha512:abc", { is: "blob", ...a }],
+    [`/v2/a/blobs/sha512:${digits}${digits}`, { is: "blob", ...a }],
+    [`/v2/${"a".repeat(255)}/blobs/${digest}?x=/y/z`, { is: "blob", repository: "a".repeat(255), ...blob }],
+    [`/v2/${"a".repeat(255)}/blobs/uploads/b`, { is: "upload", repository: "a".repeat(255) }],
+    [`/v2/a/manifests/${"b".repeat(128)}`, { is: "manifest", ...a }],
     ["/v2/a/blobs/uploads/", { is: "uploads", ...a }],
     ["/v2/a/blobs/uploads/?", { is: "uploads", ...a }],
     [`/v2/a/blobs/uploads/?digest=${digest}`, { is: "uploads", ...a }],
@@ -117,7 +124,6 @@ describe("a request target", () => {
     [`/v2/a/blobs/uploads/?mount=sha256%3A${digits}&from=b%2Fc`, { is: "uploads", ...a, mount_from: "b%2Fc" }],
     ["/v2/a/blobs/uploads/3f-_=.A?_state=x%2Fy", { is: "upload", ...a }],
     ["/v2/a/blobs/uploads/manifests/latest", { is: "manifest", repository: "a/blobs/uploads" }],
-    [`/v2/a/referrers/${digest}?artifactType=b`, { is: "referrers", ...a }],
   ] as const) {
     it(`is known: ${target}`, () => assert.deepEqual(read(target), [is]));
   }
@@ -142,6 +148,16 @@ describe("a request target", () => {
       "/v2/é/tags/list",
     ],
     ...["/v2/a/tags/list\n", "/v2/a/manifests/", "/v2/a/manifests/b/", "/v2/a/manifests/b%2Fc", "/v2/a/manifests/b;c"],
+    ...[`/v2/a/referrers/${digest}`, "/v2/a/manifests/b:c", `/v2/a/manifests/${"b".repeat(129)}`],
+    ...[`/v2/a/manifests/${digest}0`, `/v2/a/manifests/${digest.slice(1)}`, `/v2/a/manifests/md5:${digits.slice(32)}`],
+    ...[`/v2/a/blobs/${digest.replace("a", "A")}`, "/v2/a/blobs/sha512:abc", `/v2/a/blobs/uploads/${"b".repeat(256)}`],
+    ...[
+      `/v2/${"a".repeat(256)}/tags/list`,
+      `/v2/${"a/".repeat(128)}a/blobs/${digest}`,
+      `/v2/${"a".repeat(256)}/blobs/uploads/`,
+    ],
+    ...["/v2/_catalog?last=%00", "/v2/a/tags/list?last=a%1f", `/v2/a/tags/list?last=${"b".repeat(256)}`],
+    ...["/v2/a/tags/list?l%61st=b", "/v2/a/manifests/b?c=%0a", `/v2/a/blobs/uploads/?from=${"b".repeat(256)}`],
     ...["/v2/a/blobs/b", "/v2/a/blobs/sha256:", `/v2/a/blobs/${digest}/`, `/v2/a/blobs/sha256%3A${digits}`],
     ...["/v2/a/blobs/uploads", "/v2/a/blobs//uploads/", "/v2/a/blobs/uploads//", "/v2/a/blobs/uploads/b/"],
     ...[
@@ -154,27 +170,59 @@ describe("a request target", () => {
       "?from=b%2e",
       "?from=",
     ]
-      .concat([
-        "?from=b&",
-        "?&from=b",
-        "?from=b&x=y",
-        "?from=b//c",
-        "?from=%62",
-        "?from=b%252Fc",
-        "?from=b+c",
-        "?from=b#c",
-      ])
-      .concat([
-        `?digest=${digest}&from=b`,
-        `?digest=${digest};from=b`,
-        "?digest-algorithm=a&from=b",
-        "?x=y",
-        "?mount=b",
-      ])
+      .concat(["?from=b&", "?&from=b", "?from=b//c", "?from=%62", "?from=b%252Fc", "?from=b+c", "?from=b#c"])
+      .concat([`?digest=${digest};from=b`, "?mount=b", `?mount=${digest}&from=b&mount=${digest}`])
       .map((query) => `/v2/a/blobs/uploads/${query}`),
   ]) {
     it(`is unknown: ${JSON.stringify(target)}`, () => assert.deepEqual(read(target), []));
   }
+});
+
+describe("the query of a new upload", () => {
+  const digest = `sha256:${"0".repeat(64)}`;
+  const pattern = new RegExp(`^(?:${resources.find(({ name }) => name === "uploads")?.target ?? ""})$`);
+  const read = (...fields: readonly string[]) => pattern.exec(`/v2/a/blobs/uploads/?${fields.join("&")}`);
+  /** Each place of one list between the fields of another. */
+  const within = (fields: readonly string[], more: readonly string[]) =>
+    Array.from({ length: fields.length + 1 }, (_, i) => [...fields.slice(0, i), ...more, ...fields.slice(i)]);
+
+  const mounts = [["from=b/c", `mount=${digest}`], [`mount=${digest}`, "from=b/c"], ["from=b/c"]];
+  /** What go-containerregistry, regclient, containerd and the specification add, and what nobody does. */
+  const harmless = [
+    "origin=a%3A1",
+    "digest-algorithm=sha512",
+    `digest=${digest}`,
+    "ns=a.b",
+    "x=",
+    "x=from=d",
+    "from.=d",
+  ];
+
+  it("may have other parameters at every place, and is of the same source with them", () => {
+    for (const field of harmless) {
+      assert.ok(read(field), field);
+      for (const other of harmless) {
+        for (const fields of mounts.flatMap((mount) => within(mount, [field, other]))) {
+          assert.equal(read(...fields)?.groups?.["mount_from"], "b/c", fields.join("&"));
+        }
+      }
+    }
+  });
+
+  it("has one source and one mount at most, and no name or value that could be taken for them", () => {
+    const names = ["from", "From", "FROM", "fr%6Fm", "%66rom", "from%20", "+from", "from[]", "from;x", "mount"];
+    const fields = names.flatMap((name) => [`${name}=d`, `${name}%3Dd`, name]);
+    const values = ["x=y;from=d", "x=y;mount=z", "x=%00", "x=%1F", "x=y#from=d", "x=%zz", "x=%6", ""];
+    for (const field of [...fields, ...values, `Mount=${digest}`, `m%6Funt=${digest}`]) {
+      for (const mount of mounts) {
+        for (const all of within(mount, [field])) assert.equal(read(...all), null, all.join("&"));
+        for (const all of within(mount, ["x=y", field])) assert.equal(read(...all), null, all.join("&"));
+      }
+    }
+    for (const mount of mounts.slice(0, 2)) {
+      for (const all of within([...mount, "x=y"], [`mount=${digest}`])) assert.equal(read(...all), null, all.join("&"));
+    }
+  });
 });
 
 describe("who may do what, as the proxy is told", () => {
