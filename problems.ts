@@ -38,7 +38,11 @@ export function messageOf(error: unknown): string {
 }
 
 /** The command that changes a setting, by its path. */
-export function configCommand(verb: "set" | "set --secret" | "rm", path: string, value = ""): string {
+export function configCommand(
+  verb: "set" | "set --secret" | "set --type string" | "rm",
+  path: string,
+  value = "",
+): string {
   const key = /[.[]/.test(path) ? `--path '${path}'` : path;
   return `pulumi config ${verb} ${key}${value === "" ? "" : ` ${value}`}`;
 }
