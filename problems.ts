@@ -44,7 +44,11 @@ export function inNewShell(stack: string): string {
 }
 
 /** The command that changes a setting, by its path: to be shown with `inNewShell`. */
-export function configCommand(verb: "set" | "set --secret" | "rm", path: string, value = ""): string {
+export function configCommand(
+  verb: "set" | "set --secret" | "set --type string" | "rm",
+  path: string,
+  value = "",
+): string {
   const key = /[.[]/.test(path) ? `--path '${path}'` : path;
   return `pulumi config ${verb} ${key}${value === "" ? "" : ` ${value}`}`;
 }

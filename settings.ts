@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from "node:fs";
+
 import * as pulumi from "@pulumi/pulumi";
 
 import type { AnonymousPull, Rule } from "./components/access";
@@ -11,6 +13,9 @@ import type { ProxyLimits } from "./components/templates/nginxConf";
 import { configCommand, nearest, type Problem, SettingsError } from "./problems";
 import { parseAnonymous, parsePort, parseRules } from "./settings/access";
 import { parseCertificate } from "./settings/certificate";
+import { clearSecrets } from "./settings/clearSecrets";
+import { type Configuration, ownSettings } from "./settings/configuration";
+import { parseDataPath } from "./settings/dataPath";
 import { type DnsSettings, parseDns } from "./settings/dns";
 import {
   HostReader,
@@ -95,12 +100,9 @@ type Key = (typeof keys)[number];
  */
 export async function loadSettings(): Promise<Settings> {
   const stack = pulumi.getStack();
-  const prefix = `${pulumi.getProject()}:`;
-  const own = Object.entries(pulumi.runtime.allConfig()).filter(([key]) => key.startsWith(prefix));
-  const { settings, problems } = parseSettings(
-    Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value])),
-    { env: process.env, providers: pulumi.runtime.allConfig(), now: new Date() },
-  );
+  const { settings, problems, warnings } = parseConfiguration(pulumi.getProject(), pulumi.runtime.allConfig());
+  for (const { setting, wrong, cure } of [...warnings, ...clearSecrets(pulumi.getProject(), readStackFile(stack))])
+    void pulumi.log.warn(`${setting}: ${wrong}.\n    ${cure}`);
 
   const report = await askEngine(settings, `${pulumi.getProject()}-${stack}-proxy`);
   if (!report.reachable && pulumi.runtime.isDryRun()) {
@@ -114,6 +116,17 @@ export async function loadSettings(): Promise<Settings> {
   return settings as Settings;
 }
 
+/** Parses the settings of a stack in the light of all that it configures, secrets in clear, and of where it is run. */
+export function parseConfiguration(project: string, configuration: Configuration, env = process.env) {
+  return parseSettings(ownSettings(project, configuration), { env, providers: configuration, now: new Date() });
+}
+
+/** Of the folder that the program runs in; empty where the stack's configuration is kept elsewhere. */
+function readStackFile(stack: string): string {
+  const file = `Pulumi.${stack}.yaml`;
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
+}
+
 /** What could be understood: complete when there are no problems. */
 type Parsed = { readonly [K in keyof Settings]?: Settings[K] | undefined };
 
@@ -121,7 +134,7 @@ type Parsed = { readonly [K in keyof Settings]?: Settings[K] | undefined };
 interface Environment {
   readonly env: NodeJS.ProcessEnv;
   /** The settings of the clouds' own providers, `digitalocean:token`. Default: none. */
-  readonly providers?: Readonly<Record<string, string>>;
+  readonly providers?: Configuration;
   /** Default: the user's. */
   readonly home?: string;
   readonly now: Date;
@@ -131,7 +144,7 @@ interface Environment {
 export function parseSettings(
   raw: RawSettings,
   environment: Environment = { env: process.env, now: new Date() },
-): { settings: Parsed; problems: Problem[] } {
+): { settings: Parsed; problems: Problem[]; warnings: Problem[] } {
   const problems = new Problems();
   for (const key of Object.keys(raw)) problems.addUnknownKey("", key, keys);
 
@@ -158,13 +171,13 @@ export function parseSettings(
       guessesPerMinute: parseGuesses(text("guessesPerMinute"), problems),
       maxUploadSize: parseSize(text("maxUploadSize"), problems),
     },
-    certificate: parseCertificate(raw["certificate"], hostname ?? engine?.address, environment.now, problems),
+    certificate: parseCertificate(raw["certificate"], hostname ?? engine?.address, environment, problems),
     dns: parseDns(raw["dns"], hostname, engine?.address, problems),
   };
   checkName(settings, problems);
   checkClouds(settings, environment, problems);
   checkSshPort(settings, problems);
-  return { settings, problems: problems.all };
+  return { settings, problems: problems.all, warnings: problems.warnings };
 }
 
 /** The engine that is there already; undefined where a machine is only to be made, or where its address is wrong. */
@@ -172,11 +185,14 @@ function engineOf(host: HostSettings | undefined): Engine | undefined {
   return host !== undefined && "engine" in host && host.engine.address !== "" ? host.engine : undefined;
 }
 
-/** A machine in a cloud is reached by others only. */
-function checkName({ host, hostname = "" }: Parsed, problems: Problems): void {
-  if (host === undefined || "engine" in host || !isLoopback(hostname)) return;
-  const wrong = `"${hostname}" leads each client to itself, not to a machine in a cloud`;
-  problems.add("hostname", wrong, configCommand("set", "hostname", "registry.example.com"));
+/** A machine in a cloud is reached by others only, and its address is not known before it is made. */
+function checkName({ host, hostname, certificate }: Parsed, problems: Problems): void {
+  if (host === undefined || "engine" in host) return;
+  const cure = configCommand("set", "hostname", "registry.example.com");
+  if (hostname === undefined && certificate?.mode === "provided")
+    problems.add("hostname", "is not set: the name that the certificate is for is needed", cure);
+  if (hostname !== undefined && isLoopback(hostname))
+    problems.add("hostname", `"${hostname}" leads each client to itself, not to a machine in a cloud`, cure);
 }
 
 /** A machine that is made for a registry is signed in to at port 22. */
@@ -196,12 +212,16 @@ function checkClouds({ host, dns }: Parsed, { env, providers = {} }: Environment
     clouds.includes("digitalocean") &&
     !isSet("digitalocean:token", "DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
   )
-    problems.add("digitalocean:token", "is not set: an API token", configCommand("set --secret", "digitalocean:token"));
+    problems.add(
+      "digitalocean:token",
+      "is not set: an API token is needed",
+      configCommand("set --secret", "digitalocean:token"),
+    );
   if (
     clouds.some((cloud) => cloud === "aws" || cloud === "route53") &&
     !isSet("aws:region", "AWS_REGION", "AWS_DEFAULT_REGION")
   )
-    problems.add("aws:region", "is not set", configCommand("set", "aws:region", "eu-central-1"));
+    problems.add("aws:region", "is not set: a region is needed", configCommand("set", "aws:region", "eu-central-1"));
 }
 
 /** Settings that are about an engine that is there already have no meaning where a machine is made. */
@@ -312,17 +332,6 @@ function isHostname(text: string): boolean {
   return /^\d+$/.test(labels.at(-1) ?? "")
     ? labels.length === 4 && labels.every((label) => /^(0|[1-9]\d{0,2})$/.test(label) && Number(label) <= 255)
     : text.length <= 253 && labels.every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(label));
-}
-
-function parseDataPath(text: string, problems: Problems): string | undefined {
-  if (text === "") return undefined;
-  // A colon would end the path in the engine's own notation.
-  if (/^\/[^:]*[^/:]\/?$/.test(text) && !text.split("/").includes("..")) return text;
-  return problems.add(
-    "dataPath",
-    `${JSON.stringify(text)} is not an absolute folder of the engine's machine`,
-    `write it from the root, without ~, .. or a colon: ${configCommand("set", "dataPath", "/srv/registry")}`,
-  );
 }
 
 /** `[host[:port]/]path:tag`, `…@sha256:digest` or both: exact, so that what runs tomorrow is what ran today. */

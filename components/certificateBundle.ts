@@ -2,6 +2,9 @@ import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
 import { isIP } from "node:net";
 import { rootCertificates } from "node:tls";
 
+import { browsersRefuse, refusalsOf } from "./certificateRefusals";
+import { issuerOf, nameOf } from "./x509";
+
 /** What is wrong with a provided certificate: with the bundle, with the key, or with the name it is meant for. */
 export interface BundleProblem {
   readonly about: "bundle" | "key" | "hostname";
@@ -11,14 +14,15 @@ export interface BundleProblem {
 
 /**
  * Checks a provided certificate before anything is made: the key fits, it covers the hostname, it is in date, and the
- * chain is in order and complete, that is: its last certificate is a root itself or was issued by a public one.
+ * chain is in order and complete, that is: its last certificate is a root itself or was issued by a public one; and
+ * clients take it.
  *
  * @param bundle PEM: the server's certificate, then each issuer in order.
  * @param key PEM: the private key, not encrypted.
- * @param hostname What clients type. A wildcard certificate covers one label.
+ * @param hostname What clients type; undefined where it is not known yet. A wildcard certificate covers one label.
  * @returns Every problem; none when the certificate can be used.
  */
-export function validateBundle(bundle: string, key: string, hostname: string, now: Date): BundleProblem[] {
+export function validateBundle(bundle: string, key: string, hostname: string | undefined, now: Date): BundleProblem[] {
   const problems: BundleProblem[] = [];
   const chain = parseOr(() => parseBundle(bundle));
   const privateKey = parseOr(() => createPrivateKey(key));
@@ -35,15 +39,28 @@ export function validateBundle(bundle: string, key: string, hostname: string, no
     const wrong = outOfDate(certificate, now);
     if (wrong !== undefined) problems.push({ about: "bundle", wrong });
   }
-  if (!covers(leaf, hostname)) {
+  if (hostname !== undefined && !covers(leaf, hostname)) {
     problems.push({
       about: "hostname",
       wrong: `"${hostname}" is not covered by the certificate, which is for ${namesIn(leaf)}`,
     });
   }
-  const broken = brokenLink(chain);
-  if (broken !== undefined) problems.push({ about: "bundle", wrong: broken });
+  const wrong = brokenLink(chain) ?? refused(chain);
+  if (wrong !== undefined) problems.push({ about: "bundle", wrong });
   return problems;
+}
+
+/** What clients of a registry take and browsers don't, as a clause that follows the setting's name. */
+export function bundleWarning(bundle: string): string | undefined {
+  const [leaf] = parseOr(() => parseBundle(bundle)) ?? [];
+  const key = leaf && browsersRefuse(leaf);
+  return key && `has a key that no browser takes, ${key}; Docker, podman and the other clients do`;
+}
+
+function refused(chain: X509Certificate[]): string | undefined {
+  const refusals = parseOr(() => refusalsOf(chain));
+  if (refusals === undefined) return "holds a certificate that is not well-formed";
+  return refusals.length === 0 ? undefined : `would be refused by clients: ${refusals.join(", and ")}`;
 }
 
 /** The root of a bundle that brings its own, PEM; empty for a bundle that a public authority stands behind. */
@@ -81,16 +98,24 @@ function outOfDate(certificate: X509Certificate, now: Date): string | undefined 
 
 function covers(leaf: X509Certificate, hostname: string): boolean {
   // Browsers and Go look at the alternative names only, never at the subject.
-  return (isIP(hostname) === 0 ? leaf.checkHost(hostname, { subject: "never" }) : leaf.checkIP(hostname)) !== undefined;
+  return (
+    (isIP(hostname) === 0
+      ? leaf.checkHost(hostname, { subject: "never", partialWildcards: false })
+      : leaf.checkIP(hostname)) !== undefined
+  );
 }
 
 function brokenLink(chain: X509Certificate[]): string | undefined {
+  const twice = chain.find((certificate, i) => chain.findIndex(({ raw }) => raw.equals(certificate.raw)) < i);
+  if (twice !== undefined) return `has one certificate too many: ${nameOf(twice)} is there twice`;
   for (const [i, certificate] of chain.entries()) {
     const next = chain[i + 1];
     if (next === undefined) {
       if (isIssuedBy(certificate, certificate) || issuedByPublicRoot(certificate)) return undefined;
       return `is incomplete: the certificate of ${issuerOf(certificate)}, which issued ${nameOf(certificate)}, is missing at its end`;
     }
+    if (isIssuedBy(certificate, certificate))
+      return `has one certificate too many: ${nameOf(next)} follows the root ${nameOf(certificate)}, which ends the chain`;
     if (!isIssuedBy(certificate, next)) {
       return chain.some((other) => isIssuedBy(certificate, other))
         ? `is out of order: ${issuerOf(certificate)} must follow ${nameOf(certificate)}, which it issued`
@@ -101,7 +126,9 @@ function brokenLink(chain: X509Certificate[]): string | undefined {
 }
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+  // Node doesn't count as an issuer what lacks a usage; that is told apart, and one that issued itself needs none.
+  const isNamed = certificate.checkIssued(issuer) || certificate.issuer === issuer.subject;
+  return isNamed && certificate.verify(issuer.publicKey);
 }
 
 function issuedByPublicRoot(certificate: X509Certificate): boolean {
@@ -110,17 +137,4 @@ function issuedByPublicRoot(certificate: X509Certificate): boolean {
 
 function namesIn(certificate: X509Certificate): string {
   return certificate.subjectAltName ?? "no name at all";
-}
-
-function nameOf(certificate: X509Certificate): string {
-  return commonNameIn(certificate.subject);
-}
-
-function issuerOf(certificate: X509Certificate): string {
-  return commonNameIn(certificate.issuer);
-}
-
-/** Node gives a distinguished name as lines `CN=…`. */
-function commonNameIn(name: string): string {
-  return /^CN=(.*)$/m.exec(name)?.[1] ?? name.replaceAll("\n", ", ");
 }

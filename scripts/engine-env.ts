@@ -6,17 +6,17 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 import { pinnedOptions, writeKeyFile } from "../components/hosts/sshClient";
-import { parseSettings } from "../settings";
+import { parseConfiguration } from "../settings";
 import type { HostSettings } from "../settings/host";
 import { shellQuoted } from "../shell";
-import { pulumiJson, settingsOf, stateOf, textOf } from "./pulumi";
+import { configurationOf, project, pulumiJson, stateOf, textOf } from "./pulumi";
 
 const [stack = ""] = process.argv.slice(2);
 
 // What is printed is eval'd: a failure is a command that fails.
 process.once("exit", (code) => code !== 0 && console.log("false"));
 
-const { settings, problems } = parseSettings(settingsOf(stack));
+const { settings, problems } = parseConfiguration(project, configurationOf(stack));
 if (settings.host === undefined) {
   for (const { setting, wrong, cure } of problems) console.error(`${setting}: ${wrong}.\n    ${cure}`);
   process.exit(1);

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 
-import type { RawSettings } from "../settings";
+import type { Configuration } from "../settings/configuration";
 
 /** What a command prints. What it says on stderr goes on to the terminal; where it fails, this process ends, too. */
 export function outputOf(command: string, args: readonly string[], input = ""): string {
@@ -20,12 +20,13 @@ export function pulumiJson(args: readonly string[]): unknown {
   return JSON.parse(outputOf("pulumi", ["--non-interactive", ...args]));
 }
 
-/** The settings of a stack, as text: what the stack sets, or the default of Pulumi.yaml. Secrets stay hidden. */
-export function settingsOf(stack: string): RawSettings {
-  const config = pulumiJson(["config", "--json", "--stack", stack]) as Record<string, { value?: string }>;
-  const prefix = "private-registry:";
-  const own = Object.entries(config).filter(([key]) => key.startsWith(prefix));
-  return Object.fromEntries(own.map(([key, { value = "" }]) => [key.slice(prefix.length), value]));
+export const project = "private-registry";
+
+/** What a stack configures, as text: what it sets, or the default of Pulumi.yaml. Secrets in clear: for this process only. */
+export function configurationOf(stack: string): Configuration {
+  const config = pulumiJson(["config", "--json", "--show-secrets", "--stack", stack]);
+  const values = Object.entries(config as Record<string, { value?: string }>);
+  return Object.fromEntries(values.map(([key, { value = "" }]) => [key, value]));
 }
 
 /** A resource as the state has it. */

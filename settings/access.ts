@@ -2,8 +2,9 @@ import type { AnonymousPull, Rule } from "../components/access";
 import type { User } from "../components/credentials";
 import { repositoryPattern } from "../components/templates/registryApi";
 import { configCommand, nearest } from "../problems";
-import { isRecord, readJson, shown } from "./json";
+import { isNot, isRecord, readJson } from "./json";
 import type { Problems } from "./problems";
+import { parseText, setText } from "./text";
 
 /** Rules about users that there are; no prefix twice. */
 export function parseRules(json: string | undefined, users: readonly User[], problems: Problems): Rule[] {
@@ -50,18 +51,17 @@ function parseNames(
 ): readonly string[] | undefined {
   if (value === undefined) return undefined;
   if (!Array.isArray(value)) return problems.add(path, "is not a list of user names", configCommand("rm", path));
+  const what = "the name of a user";
   const known = users.map(({ name }) => name);
-  for (const [i, name] of (value as unknown[]).entries()) {
-    if (typeof name === "string" && known.includes(name)) continue;
-    const near = typeof name === "string" ? nearest(name, known) : undefined;
+  return (value as unknown[]).flatMap((entry, i) => {
     const place = `${path}[${String(i)}]`;
-    problems.add(
-      place,
-      `${JSON.stringify(name)} is not the name of a user`,
-      configCommand("set", place, near ?? "NAME"),
-    );
-  }
-  return value.filter((name) => typeof name === "string");
+    const name = parseText(entry, { path: place, what, example: "NAME" }, problems);
+    if (name === undefined) return [];
+    // Who is meant can't be said while the users themselves are wrong.
+    if (!known.includes(name) && !problems.has("users"))
+      problems.add(place, isNot(name, what), setText(place, nearest(name, known) ?? "NAME"));
+    return [name];
+  });
 }
 
 /** Where anybody may pull what. */
@@ -99,17 +99,15 @@ export function parseAnonymous(
 export function parsePort(value: unknown, path: string, usual: number, problems: Problems): number | undefined {
   const port = Number(value);
   if (/^\d+$/.test(String(value)) && port >= 1 && port <= 65535) return port;
-  return problems.add(
-    path,
-    `${shown(value)} is not a whole number from 1 to 65535`,
-    configCommand("set", path, String(usual)),
-  );
+  return problems.add(path, isNot(value, "a whole number from 1 to 65535"), configCommand("set", path, String(usual)));
 }
 
 function parsePrefix(value: unknown, path: string, problems: Problems): string {
-  const prefix = typeof value === "string" ? value : "";
-  if (new RegExp(`^${repositoryPattern}$`).test(prefix) && prefix.length <= 255) return prefix;
-  const wrong = `${shown(value)} is not the name of a repository or the first components of one`;
-  problems.add(path, `${wrong}: lower-case letters, digits, single separators`, configCommand("set", path, "team/app"));
+  const what = "the name of a repository or the first components of one";
+  const prefix = parseText(value, { path, what, example: "team/app" }, problems);
+  if (prefix === undefined || (new RegExp(`^${repositoryPattern}$`).test(prefix) && prefix.length <= 255))
+    return prefix ?? "";
+  const wrong = `${isNot(prefix, what)}: lower-case letters, digits, single separators`;
+  problems.add(path, wrong, configCommand("set", path, "team/app"));
   return "";
 }

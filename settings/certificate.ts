@@ -1,23 +1,25 @@
 import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
 
 import * as pulumi from "@pulumi/pulumi";
 
 import type { CertificateSource } from "../components/certificate";
-import { validateBundle } from "../components/certificateBundle";
+import { bundleWarning, validateBundle } from "../components/certificateBundle";
 import { configCommand, messageOf } from "../problems";
-import { isRecord, readJson, shown } from "./json";
+import { isNot, isRecord, readJson } from "./json";
 import type { Problems } from "./problems";
+import { parseSecret, parseText } from "./text";
 
 const certificateKeys = {
   selfSigned: ["mode"],
   provided: ["mode", "bundle", "bundleFile", "key", "keyFile"],
 } as const;
 
-/** @param hostname What clients will type, which a provided certificate must be for. */
+/** @param hostname What clients will type, which a provided certificate must be for; undefined where it is unknown. */
 export function parseCertificate(
   json: string | undefined,
   hostname: string | undefined,
-  now: Date,
+  { now, home = homedir() }: { readonly now: Date; readonly home?: string },
   problems: Problems,
 ): CertificateSource | undefined {
   const value = json === undefined ? { mode: "selfSigned" } : readJson(json);
@@ -25,17 +27,17 @@ export function parseCertificate(
   if (!isRecord(value) || (mode !== "selfSigned" && mode !== "provided")) {
     return problems.add(
       "certificate.mode",
-      `${shown(mode)} is not a mode; there are: selfSigned, provided`,
+      `${isNot(mode, "a mode")}; there are: selfSigned, provided`,
       configCommand("set", "certificate.mode", "selfSigned"),
     );
   }
   for (const key of Object.keys(value)) problems.addUnknownKey("certificate.", key, certificateKeys[mode]);
   if (mode === "selfSigned") return { mode };
 
-  const bundle = parsePem(value, "bundle", problems);
-  const key = parsePem(value, "key", problems);
+  const bundle = parsePem(value, "bundle", home, problems);
+  const key = parsePem(value, "key", home, problems);
   if (bundle === undefined || key === undefined) return undefined;
-  for (const { about, wrong } of validateBundle(bundle.pem, key.pem, hostname ?? "", now)) {
+  for (const { about, wrong } of validateBundle(bundle.pem, key.pem, hostname, now)) {
     switch (about) {
       case "bundle":
         problems.add(bundle.path, wrong, configCommand("set", "certificate.bundleFile", "CHAIN.pem"));
@@ -50,6 +52,9 @@ export function parseCertificate(
         about satisfies never;
     }
   }
+  const warning = bundleWarning(bundle.pem);
+  if (warning !== undefined)
+    problems.warn(bundle.path, warning, "nothing to do, unless people look at it with a browser");
   return { mode, bundle: bundle.pem, key: pulumi.secret(key.pem) };
 }
 
@@ -57,20 +62,36 @@ export function parseCertificate(
 function parsePem(
   certificate: Record<string, unknown>,
   name: "bundle" | "key",
+  home: string,
   problems: Problems,
 ): { path: string; pem: string } | undefined {
   const inline = certificate[name];
   const file = certificate[`${name}File`];
   const path = `certificate.${name}${file === undefined ? "" : "File"}`;
-  const cure = configCommand("set", `certificate.${name}File`, name === "key" ? "SERVER.key" : "CHAIN.pem");
+  const example = name === "key" ? "SERVER.key" : "CHAIN.pem";
+  const cure = configCommand("set", `certificate.${name}File`, example);
   if ((inline === undefined) === (file === undefined)) {
     return problems.add(`certificate.${name}`, `give one of ${name} and ${name}File`, cure);
   }
-  if (file === undefined)
-    return typeof inline === "string" ? { path, pem: inline } : problems.add(path, "is not a text", cure);
-  if (typeof file !== "string") return problems.add(path, "is not the path of a file", cure);
+  if (file === undefined) {
+    const pem =
+      name === "key"
+        ? parseSecret(inline, { path, what: "a private key" }, problems)
+        : parseText(inline, { path, what: "a certificate", example }, problems);
+    return pem === undefined ? undefined : { path, pem };
+  }
+  const given = parseText(file, { path, what: "the path of a file", example }, problems);
+  if (given === undefined) return undefined;
+  // Not quoted: it may be the key.
+  if (given.includes("-----BEGIN")) return problems.add(path, "is the text itself, not the path of a file", cure);
   try {
-    return { path, pem: readFileSync(file, "utf8") };
+    return {
+      path,
+      pem: readFileSync(
+        given.replace(/^~(?=\/)/, () => home),
+        "utf8",
+      ),
+    };
   } catch (error) {
     return problems.add(path, `can't be read: ${messageOf(error)}`, cure);
   }

@@ -4,8 +4,9 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { isInZone } from "../components/dns/dnsRecord";
 import { configCommand, nearest } from "../problems";
-import { isRecord, readJson, shown } from "./json";
+import { isNot, isRecord, readJson } from "./json";
 import type { Problems } from "./problems";
+import { parseSecret, parseText } from "./text";
 
 /** Where the record is made that points the hostname at the host, in a zone that is there already. */
 export type DnsSettings = {
@@ -48,7 +49,7 @@ export function parseDns(
   if (!isRecord(value) || provider === undefined) {
     const given = isRecord(value) ? value["provider"] : value;
     const near = typeof given === "string" ? nearest(given, providers) : undefined;
-    const wrong = `${shown(given)} is not a DNS provider; there are: ${providers.join(", ")}`;
+    const wrong = `${isNot(given, "a DNS provider")}; there are: ${providers.join(", ")}`;
     return problems.add("dns.provider", wrong, configCommand("set", "dns.provider", near ?? "route53"));
   }
   for (const key of Object.keys(value)) problems.addUnknownKey("dns.", key, keys[provider]);
@@ -61,10 +62,11 @@ export function parseDns(
 }
 
 function parseZone(value: unknown, hostname: string | undefined, problems: Problems): string {
-  const zone = typeof value === "string" ? value.toLowerCase().replace(/\.$/, "") : "";
+  const what = "the name of a zone";
+  const text = parseText(value, { path: "dns.zone", what, example: "example.com" }, problems);
+  const zone = text?.toLowerCase().replace(/\.$/, "") ?? "";
   if (!/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/.test(zone)) {
-    const wrong = `${shown(value)} is not the name of a zone`;
-    problems.add("dns.zone", wrong, configCommand("set", "dns.zone", "example.com"));
+    problems.add("dns.zone", isNot(value, what), configCommand("set", "dns.zone", "example.com"));
   } else if (hostname === undefined) {
     const wrong = "is not set, and a DNS record needs a name";
     problems.add("hostname", wrong, configCommand("set", "hostname", `registry.${zone}`));
@@ -78,7 +80,7 @@ function parseZone(value: unknown, hostname: string | undefined, problems: Probl
 function parseTtl(value: unknown, problems: Problems): number {
   const ttl = Number(value ?? 300);
   if (!(Number.isInteger(ttl) && ttl >= 30 && ttl <= 86_400)) {
-    const wrong = `${shown(value)} is not a whole number of seconds from 30 to 86400`;
+    const wrong = isNot(value, "a whole number of seconds from 30 to 86400");
     problems.add("dns.ttl", wrong, configCommand("set", "dns.ttl", "300"));
   }
   return ttl;
@@ -86,21 +88,20 @@ function parseTtl(value: unknown, problems: Problems): number {
 
 /** The token is never quoted in a problem. */
 function parseAccount(value: Record<string, unknown>, problems: Problems) {
-  const { account, token, apiUrl } = value;
+  const { account } = value;
   if (!/^\d+$/.test(String(account))) {
-    const wrong = `${shown(account)} is not the number of a DNSimple account`;
+    const wrong = isNot(account, "the number of a DNSimple account");
     problems.add("dns.account", wrong, configCommand("set", "dns.account", "1010"));
   }
-  if (typeof token !== "string" || token === "")
-    problems.add("dns.token", "is not set: an API token of the account", configCommand("set --secret", "dns.token"));
+  const token = parseSecret(value["token"], { path: "dns.token", what: "an API token of the account" }, problems);
+  const url = { path: "dns.apiUrl", what: "an https URL", example: "https://api.sandbox.dnsimple.com" };
+  const apiUrl = value["apiUrl"] === undefined ? undefined : parseText(value["apiUrl"], url, problems);
   // Their library speaks TLS whatever is written.
-  if (apiUrl !== undefined && !(typeof apiUrl === "string" && apiUrl.startsWith("https:") && URL.canParse(apiUrl))) {
-    const wrong = `${shown(apiUrl)} is not an https URL`;
-    problems.add("dns.apiUrl", wrong, configCommand("set", "dns.apiUrl", "https://api.sandbox.dnsimple.com"));
-  }
+  if (apiUrl !== undefined && !(apiUrl.startsWith("https:") && URL.canParse(apiUrl)))
+    problems.add(url.path, isNot(apiUrl, url.what), configCommand("set", url.path, url.example));
   return {
     account: Number(account),
-    token: pulumi.secret(String(token)),
-    apiUrl: typeof apiUrl === "string" ? apiUrl.replace(/\/$/, "") : undefined,
+    token: pulumi.secret(token ?? ""),
+    apiUrl: apiUrl?.replace(/\/$/, ""),
   };
 }

@@ -8,8 +8,9 @@ import type { Engine } from "../components/hosts/engine";
 import type { SshDockerHostArgs } from "../components/hosts/ssh";
 import { pinnedOptions } from "../components/hosts/sshClient";
 import { configCommand } from "../problems";
-import { isRecord, readJson, shown } from "./json";
+import { isNot, isRecord, readJson } from "./json";
 import type { Problems } from "./problems";
+import { parseText } from "./text";
 
 /** Where the registry runs. A change of target starts an empty registry elsewhere; nothing is moved. */
 export type HostSettings =
@@ -66,11 +67,10 @@ export class HostReader {
 
   /** @param what As a problem calls it: "a region". */
   text(key: string, pattern: RegExp, what: string, example: string, fallback?: string): string {
-    const value = this.values[key] ?? fallback;
-    if (typeof value === "string" && pattern.test(value)) return value;
     const path = `host.${key}`;
-    const given = shown(value).includes("PRIVATE KEY") ? "a private key" : shown(value); // Never quoted.
-    const wrong = value === undefined ? `is not set: ${what} is needed` : `${given} is not ${what}`;
+    const text = parseText(this.values[key] ?? fallback, { path, what, example }, this.problems) ?? "";
+    if (pattern.test(text)) return text;
+    const wrong = text.includes("PRIVATE KEY") ? `a private key is not ${what}` : isNot(text, what); // Never quoted.
     this.problems.add(path, wrong, configCommand("set", path, example));
     return "";
   }
@@ -84,7 +84,7 @@ export class HostReader {
     const value = typeof given === "number" || typeof given === "string" ? Number(given) : NaN;
     if (Number.isInteger(value) && value >= least && value <= most) return value;
     const path = `host.${key}`;
-    const wrong = `${shown(given)} is not a whole number from ${String(least)} to ${String(most)}`;
+    const wrong = isNot(given, `a whole number from ${String(least)} to ${String(most)}`);
     this.problems.add(path, wrong, configCommand("set", path, String(fallback)));
     return fallback;
   }
@@ -94,7 +94,8 @@ export class HostReader {
     if (value === true || value === "true") return true;
     if (value === false || value === "false") return false;
     const path = `host.${key}`;
-    this.problems.add(path, `${shown(value)} is neither true nor false`, configCommand("set", path, String(fallback)));
+    const wrong = `${JSON.stringify(value)} is neither true nor false`;
+    this.problems.add(path, wrong, configCommand("set", path, String(fallback)));
     return fallback;
   }
 
@@ -112,10 +113,10 @@ export class HostReader {
       const at = `${path}[${String(i)}]`;
       const { network, isWhole } = parseNetwork(entry) ?? {};
       if (network === undefined) {
-        const wrong = `${shown(entry)} is not a network such as 203.0.113.0/24 or 2001:db8::/32`;
+        const wrong = isNot(entry, "a network such as 203.0.113.0/24 or 2001:db8::/32");
         this.problems.add(at, wrong, configCommand("set", at, "203.0.113.7/32"));
       } else if (!isWhole) {
-        const wrong = `${shown(entry)} is an address in the network ${network}: name that one, or the address alone`;
+        const wrong = `${JSON.stringify(entry)} is an address in the network ${network}: name that one, or the address alone`;
         this.problems.add(at, wrong, configCommand("set", at, network));
       }
       return network ?? "";

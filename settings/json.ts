@@ -11,7 +11,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A value as a problem quotes it. */
-export function shown(value: unknown): string {
-  return value === undefined ? "nothing" : JSON.stringify(value);
+/** What is wrong with a value that is not what is meant: that it is missing, or what it is instead. */
+export function isNot(value: unknown, what: string): string {
+  return value === undefined ? `is not set: ${what} is needed` : `${JSON.stringify(value)} is not ${what}`;
 }

@@ -3,6 +3,20 @@ import { configCommand, nearest, type Problem } from "../problems";
 /** Collects what is wrong, with the path of the setting and what mends it. */
 export class Problems {
   readonly all: Problem[] = [];
+  /** What is taken, though it is hardly meant. */
+  readonly warnings: Problem[] = [];
+
+  warn(setting: string, wrong: string, cure: string): void {
+    this.warnings.push({ setting, wrong, cure });
+  }
+
+  /** Whether something is wrong with a setting or with a part of it. */
+  has(setting: string): boolean {
+    const begins = [`${setting}.`, `${setting}[`];
+    return this.all.some(
+      (known) => known.setting === setting || begins.some((begin) => known.setting.startsWith(begin)),
+    );
+  }
 
   /** The first problem of a setting: what follows from it is no other one. */
   add(setting: string, wrong: string, cure: string): undefined {

@@ -3,8 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { type Role, roles } from "../components/access";
 import type { User } from "../components/credentials";
 import { configCommand } from "../problems";
-import { isRecord, readJson } from "./json";
+import { isNot, isRecord, readJson } from "./json";
 import type { Problems } from "./problems";
+import { parseSecret, parseText } from "./text";
 
 const defaultRole: Role = "writer";
 
@@ -12,7 +13,8 @@ const defaultRole: Role = "writer";
 export function parseUsers(json: string | undefined, problems: Problems): User[] {
   const list = json === undefined ? [{ name: "admin", role: "admin" }] : readJson(json);
   if (!Array.isArray(list) || list.length === 0) {
-    problems.add("users", "is not a list of at least one user", configCommand("set", "users[0].name", "admin"));
+    const cure = `${configCommand("set", "users[0].name", "admin")} && ${configCommand("set", "users[0].role", "admin")}`;
+    problems.add("users", "is not a list of at least one user", cure);
     return [];
   }
   const users = list.map((entry: unknown, i) => parseUser(entry, `users[${String(i)}]`, problems));
@@ -21,6 +23,10 @@ export function parseUsers(json: string | undefined, problems: Problems): User[]
     "name",
     users.map(({ name }) => name),
   );
+  if (!problems.has("users") && !users.some(({ role }) => role === "admin")) {
+    const wrong = "none is an admin, so nobody may list the catalog or delete, and rules bind everybody";
+    problems.warn("users", wrong, `if one should be: ${configCommand("set", "users[0].role", "admin")}`);
+  }
   return users;
 }
 
@@ -40,16 +46,16 @@ function parseUser(entry: unknown, path: string, problems: Problems): User {
 function parseRole(value: unknown, path: string, problems: Problems): Role {
   const role = value === undefined ? defaultRole : roles.find((known) => known === value);
   if (role === undefined) {
-    const wrong = `${JSON.stringify(value)} is not a role; there are: ${roles.join(", ")}`;
+    const wrong = `${isNot(value, "a role")}; there are: ${roles.join(", ")}`;
     problems.add(path, wrong, configCommand("set", path, defaultRole));
   }
   return role ?? defaultRole;
 }
 
 function parseUserName(value: unknown, path: string, problems: Problems): string {
-  const name = typeof value === "string" ? value : "";
+  const name = parseText(value, { path, what: "a name", example: "NAME" }, problems) ?? "";
   const cure = configCommand("set", path, "NAME");
-  if (name === "") problems.add(path, "is missing or not a text", cure);
+  if (name === "") problems.add(path, "is missing", cure);
   else if (name === "__proto__") problems.add(path, '"__proto__" is no name that an object can have', cure);
   else if (/\p{Surrogate}/u.test(name)) problems.add(path, "is not well-formed Unicode", cure);
   else if (hasControlCharacter(name)) problems.add(path, `${JSON.stringify(name)} has a control character`, cure);
@@ -63,21 +69,16 @@ function parseUserName(value: unknown, path: string, problems: Problems): string
 
 /** Never quoted in a problem: it is a secret. */
 function parsePassword(value: unknown, path: string, problems: Problems): pulumi.Output<string> {
-  // Pulumi reads a number out of unquoted digits.
-  const password = typeof value === "number" ? String(value) : value;
   const cure = configCommand("set --secret", path);
-  if (typeof password !== "string" || password === "") {
-    problems.add(
-      path,
-      "is empty or not a text",
-      `${cure}, or leave it out to have one generated: ${configCommand("rm", path)}`,
-    );
-  } else if (hasControlCharacter(password)) {
+  if (value === "" || value === null)
+    problems.add(path, "is empty", `${cure}, or leave it out to have one generated: ${configCommand("rm", path)}`);
+  const password = parseSecret(value, { path, what: "a password" }, problems) ?? "";
+  if (hasControlCharacter(password)) {
     problems.add(path, "has a control character, which HTTP's basic authentication can't carry", cure);
   } else if (Buffer.byteLength(password) > 72) {
     problems.add(path, `has ${String(Buffer.byteLength(password))} bytes; bcrypt reads the first 72 only`, cure);
   }
-  return pulumi.secret(String(password));
+  return pulumi.secret(password);
 }
 
 function hasControlCharacter(text: string): boolean {

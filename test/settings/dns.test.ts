@@ -56,20 +56,20 @@ describe("the setting dns", () => {
   });
 
   for (const [given, wrong, cure] of [
-    [{ zone }, "nothing", "route53"],
-    [{ provider: "dnsimpel", zone }, '"dnsimpel"', "dnsimple"],
-    [{ provider: "cloudflare", zone }, '"cloudflare"', "route53"],
-    [["route53"], '["route53"]', "route53"],
+    [{ zone }, "is not set: a DNS provider is needed", "route53"],
+    [{ provider: "dnsimpel", zone }, '"dnsimpel" is not a DNS provider', "dnsimple"],
+    [{ provider: "cloudflare", zone }, '"cloudflare" is not a DNS provider', "route53"],
+    [["route53"], '["route53"] is not a DNS provider', "route53"],
   ] as const) {
     it(`refuses ${JSON.stringify(given)}, and names the providers that there are`, () => {
       assert.deepEqual(problemsOf(given), [
-        `dns.provider: ${wrong} is not a DNS provider; there are: route53, digitalocean, dnsimple. ` +
+        `dns.provider: ${wrong}; there are: route53, digitalocean, dnsimple. ` +
           `pulumi config set --path 'dns.provider' ${cure}`,
       ]);
     });
   }
 
-  for (const name of [null, "", "com", "example..com", "-a.example", "a_b.example", "203.0.113.7", 1]) {
+  for (const name of ["", "com", "example..com", "-a.example", "a_b.example", "203.0.113.7", ["example.com"]]) {
     it(`refuses the zone ${JSON.stringify(name)}`, () => {
       assert.deepEqual(problemsOf({ provider: "route53", zone: name }), [
         `dns.zone: ${JSON.stringify(name)} is not the name of a zone. pulumi config set --path 'dns.zone' example.com`,
@@ -111,16 +111,21 @@ describe("the setting dns", () => {
 
   it("refuses what dnsimple can't do without or can't read, and quotes the token nowhere", () => {
     const account = "is not the number of a DNSimple account. pulumi config set --path 'dns.account' 1010";
-    const missing = "dns.token: is not set: an API token of the account. pulumi config set --secret --path 'dns.token'";
-    assert.deepEqual(problemsOf({ provider: "dnsimple", zone }), [`dns.account: nothing ${account}`, missing]);
+    const cure = "pulumi config set --secret --path 'dns.token'";
+    const missing = `dns.token: is not set: an API token of the account is needed. ${cure}`;
+    assert.deepEqual(problemsOf({ provider: "dnsimple", zone }), [
+      "dns.account: is not set: the number of a DNSimple account is needed. pulumi config set --path 'dns.account' 1010",
+      missing,
+    ]);
     assert.deepEqual(problemsOf({ ...dnsimple, account: "me@example.com", apiUrl: "sandbox", ttl: 1 }), [
       "dns.ttl: 1 is not a whole number of seconds from 30 to 86400. pulumi config set --path 'dns.ttl' 300",
       `dns.account: "me@example.com" ${account}`,
       `dns.apiUrl: "sandbox" is not an https URL. pulumi config set --path 'dns.apiUrl' https://api.sandbox.dnsimple.com`,
     ]);
     assert.match(problemsOf({ ...dnsimple, apiUrl: "http://127.0.0.1:8080" })[0] ?? "", /is not an https URL/);
-    for (const wrong of ["", { secure: token }, [token]])
-      assert.deepEqual(problemsOf({ ...dnsimple, token: wrong }), [missing]);
+    assert.deepEqual(problemsOf({ ...dnsimple, token: "" }), [missing]);
+    for (const wrong of [{ secure: token }, [token]])
+      assert.deepEqual(problemsOf({ ...dnsimple, token: wrong }), [`dns.token: is not a text. ${cure}`]);
   });
 
   it("refuses keys that it doesn't know, and those of dnsimple elsewhere", () => {

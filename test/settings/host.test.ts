@@ -72,7 +72,7 @@ describe("the setting host", () => {
   const ubuntu = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id";
   for (const [target, key, value, wrong, example] of [
     ["digitalocean", "region", "Frankfurt 1", '"Frankfurt 1" is not a region', "fra1"],
-    ["digitalocean", "size", 2, "2 is not a size of a Droplet", "s-1vcpu-2gb"],
+    ["digitalocean", "size", ["c-2"], '["c-2"] is not a size of a Droplet', "s-1vcpu-2gb"],
     ["digitalocean", "image", "", '"" is not an image', "ubuntu-24-04-x64"],
     ["digitalocean", "dataSize", 0, "0 is not a whole number from 1 to 16000", "50"],
     ["digitalocean", "dataSize", 16_001, "16001 is not a whole number from 1 to 16000", "50"],
@@ -89,7 +89,7 @@ describe("the setting host", () => {
     ["ssh", "user", "-l", '"-l" is not the name of a user', "deploy"],
     ["ssh", "port", 65_536, "65536 is not a whole number from 1 to 65535", "22"],
     ["ssh", "hostKey", "SHA256:0", '"SHA256:0" is not the public host key of the machine', "'ssh-ed25519 AAAA…'"],
-    ["ssh", "keyFile", true, "true is not the path of a file", "~/.ssh/id_ed25519"],
+    ["ssh", "keyFile", {}, "{} is not the path of a file", "~/.ssh/id_ed25519"],
     ["ssh", "keyFile", "a\nProxyCommand x", '"a\\nProxyCommand x" is not the path of a file', "~/.ssh/id_ed25519"],
   ] as const) {
     it(`refuses ${target}'s ${key} ${JSON.stringify(value)}, and says what would do`, () => {
@@ -186,9 +186,9 @@ describe("the setting host", () => {
     const all = { ...engine, dataPath: "/srv" };
     for (const target of ["digitalocean", "aws"])
       assert.deepEqual(problemsOf({ target, host: needed[target], ...all }), refused(target, Object.keys(all)));
-    const { settings, problems } = parseWith({ target: "ssh", host: needed["ssh"], dataPath: "/srv" });
+    const { settings, problems } = parseWith({ target: "ssh", host: needed["ssh"], dataPath: "/srv/registry" });
     assert.deepEqual(problems, []);
-    assert.equal(settings.host?.target === "ssh" && settings.host.dataPath, "/srv");
+    assert.equal(settings.host?.target === "ssh" && settings.host.dataPath, "/srv/registry");
     assert.deepEqual(
       problemsOf({ target: "ssh", host: needed["ssh"], ...engine }),
       refused("ssh", Object.keys(engine)),
@@ -362,8 +362,8 @@ describe("a machine of one's own", () => {
 });
 
 describe("what a cloud asks for", () => {
-  const token = "digitalocean:token: is not set: an API token. pulumi config set --secret digitalocean:token";
-  const region = "aws:region: is not set. pulumi config set aws:region eu-central-1";
+  const token = "digitalocean:token: is not set: an API token is needed. pulumi config set --secret digitalocean:token";
+  const region = "aws:region: is not set: a region is needed. pulumi config set aws:region eu-central-1";
   const stacks: Record<string, { readonly config: object; readonly missing: string }> = {
     "a Droplet": { config: { target: "digitalocean", host: needed["digitalocean"] }, missing: token },
     "an instance": { config: { target: "aws", host: needed["aws"] }, missing: region },

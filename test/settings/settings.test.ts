@@ -257,7 +257,7 @@ describe("settings", () => {
   for (const [what, anonymous, wrong] of [
     ["no object", "5044", /^anonymous: is not an object/],
     ["no prefix", '{"port":5044,"prefixes":[]}', /^anonymous\.prefixes: is not a list of at least one/],
-    ["no port", '{"prefixes":["public"]}', /^anonymous\.port: nothing is not a whole number/],
+    ["no port", '{"prefixes":["public"]}', /^anonymous\.port: is not set: a whole number from 1 to 65535 is needed/],
     [
       "the port of the others",
       '{"port":5043,"prefixes":["public"]}',
@@ -285,11 +285,67 @@ describe("settings", () => {
     assert.match(only(problemsOf({ deletion: "yes" })), /^deletion: "yes" is neither true nor false/);
   });
 
-  for (const dataPath of ["~/Sites/docker/registry/data", "data", "/", "/a/../b", "/a:b"]) {
-    it(`refuses data path ${dataPath}`, () => {
-      assert.match(only(problemsOf({ dataPath })), /^dataPath: .*pulumi config set dataPath \/srv\/registry/);
+  for (const dataPath of [
+    ...[
+      "~/Sites/docker/registry/data",
+      "data",
+      "/a/../b",
+      "/a:b",
+      "/srv/registry/..",
+      "/..",
+      "/srv//registry",
+      "//srv",
+    ],
+    ...["/srv/./registry", "/srv/registry//", "/srv/\n", "/srv/registry/."],
+  ]) {
+    it(`refuses data path ${JSON.stringify(dataPath)}, which is not written plainly`, () => {
+      const told = only(problemsOf({ dataPath }));
+      assert.match(
+        told,
+        /^dataPath: .* is not an absolute folder of the engine's machine\. .*set dataPath \/srv\/registry/,
+      );
     });
   }
+
+  const whole = [
+    ...["bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys", "usr", "var/run"],
+    ...["var/lib/docker", "var/lib/containerd"],
+  ];
+  const themselves = [
+    ...[
+      "",
+      "home",
+      "home/alice",
+      "root",
+      "var",
+      "var/lib",
+      "opt",
+      "srv",
+      "mnt",
+      "media",
+      "tmp",
+      "Users",
+      "Users/alice",
+    ],
+  ];
+  it("refuses every data path that is the system's or that others share, however it ends", () => {
+    for (const folder of [...whole, ...whole.map((folder) => `${folder}/a/b`), ...themselves])
+      for (const dataPath of [`/${folder}`, ...(folder === "" ? [] : [`/${folder}/`])])
+        assert.match(
+          only(problemsOf({ dataPath })),
+          /^dataPath: .*is a folder that others need.*\/srv\/registry$/,
+          dataPath,
+        );
+  });
+
+  it("takes a data path below what others share, and beside what is the system's", () => {
+    const beside = ["data", "library", "etcetera", "users", "binaries/registry", "var/lib/docker-registry"];
+    const below = themselves
+      .filter((folder) => !["", "home", "Users"].includes(folder))
+      .map((folder) => `${folder}/registry`);
+    for (const folder of [...beside, ...below, "home/alice/registry/.data", "srv/..registry", "srv/a b"])
+      for (const dataPath of [`/${folder}`, `/${folder}/`]) assert.deepEqual(problemsOf({ dataPath }), [], dataPath);
+  });
 
   for (const image of ["registry", "registry:latest", "Registry:3", "registry:3 .1", "registry@sha256:abc"]) {
     it(`refuses image ${image}`, () => {

@@ -15,10 +15,20 @@ export interface Request {
   readonly issuer?: Issued;
   /** Days from now; a negative end is in the past. */
   readonly days?: number;
+  /** What `openssl genpkey` is told. Default: EC, P-256. */
+  readonly keyType?: readonly string[];
+  /** What the signature is made over. Default: SHA-256, or what the issuer's kind of key brings with it. */
+  readonly digest?: string;
+  /** In place of those that an authority or a server has; an empty one is left out. */
+  readonly extensions?: Readonly<Record<string, string>>;
+  readonly serial?: number;
 }
 
+const p256 = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+
 /** A certificate made by openssl, so that what reads it is judged by another's work. */
-export function issue({ commonName, names, issuer, days = 30 }: Request): Issued {
+export function issue(request: Request): Issued {
+  const { commonName, names, issuer, days = 30, keyType = p256, digest = "default", serial } = request;
   const folder = mkdtempSync(join(tmpdir(), "certificates-"));
   const path = (file: string) => join(folder, file);
   const openssl = (...args: string[]) => execFileSync("openssl", args, { stdio: "pipe" });
@@ -27,6 +37,12 @@ export function issue({ commonName, names, issuer, days = 30 }: Request): Issued
     const from = new Date(Date.now() - 400 * day);
     const until = new Date(Date.now() + days * day);
     const authority = names === undefined;
+    const extensions = {
+      basicConstraints: `critical,CA:${authority ? "TRUE" : "FALSE"}`,
+      keyUsage: `critical,${authority ? "keyCertSign,cRLSign" : "digitalSignature"}`,
+      subjectAltName: names ?? "",
+      ...request.extensions,
+    };
     writeFileSync(
       path("ca.cnf"),
       `[ca]
@@ -35,19 +51,20 @@ default_ca = own
 database = ${path("index")}
 new_certs_dir = ${folder}
 rand_serial = yes
-default_md = sha256
+default_md = ${digest}
 policy = any
 x509_extensions = ext
 [any]
 commonName = supplied
 [ext]
-basicConstraints = critical,CA:${authority ? "TRUE" : "FALSE"}
-keyUsage = critical,${authority ? "keyCertSign,cRLSign" : "digitalSignature"}
-${authority ? "" : `subjectAltName = ${names}`}
+${Object.entries(extensions)
+  .filter(([, value]) => value !== "")
+  .map(([key, value]) => `${key} = ${value}`)
+  .join("\n")}
 `,
     );
     writeFileSync(path("index"), "");
-    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path("key"));
+    openssl("genpkey", ...keyType, "-out", path("key"));
     openssl("req", "-new", "-key", path("key"), "-subj", `/CN=${commonName}`, "-out", path("csr"));
     const dates = ["-startdate", asn1(from), "-enddate", asn1(until)];
     const signer = issuer && {
@@ -58,6 +75,11 @@ ${authority ? "" : `subjectAltName = ${names}`}
       ...["ca", "-batch", "-notext", "-config", path("ca.cnf"), "-in", path("csr"), "-out", path("crt"), ...dates],
       ...(signer ? ["-keyfile", signer.key, "-cert", signer.cert] : ["-selfsign", "-keyfile", path("key")]),
     );
+    if (serial !== undefined && signer) {
+      const numbered = ["-set_serial", String(serial), "-CA", signer.cert, "-CAkey", signer.key, "-days", String(days)];
+      const extended = ["-extfile", path("ca.cnf"), "-extensions", "ext"];
+      openssl("x509", "-req", "-in", path("csr"), ...numbered, ...extended, "-out", path("crt"));
+    }
     return { certificate: readFileSync(path("crt"), "utf8"), key: readFileSync(path("key"), "utf8") };
   } finally {
     rmSync(folder, { recursive: true });

@@ -1,0 +1,121 @@
+import type { X509Certificate } from "node:crypto";
+
+import type * as Pkijs from "pkijs";
+
+/** What Node doesn't tell of a certificate. */
+export interface CertificateDetails {
+  /** By its name where it has a usual one, by its number elsewhere: `SHA-1`, `1.3.101.113`. */
+  readonly signature: string;
+  readonly hasNegativeSerial: boolean;
+  /** That of an elliptic key may also be written out instead of named. */
+  readonly hasNamedCurve: boolean;
+  /** 1 or 3. Where there are no extensions, nothing is said of what an authority may do. */
+  readonly version: number;
+  readonly isAuthority: boolean;
+  /** How many authorities may stand between this one and a server. Undefined: any number. */
+  readonly pathLength: number | undefined;
+  /** Undefined: for everything, as with the next. */
+  readonly keyUsage: { readonly digitalSignature: boolean; readonly keyCertSign: boolean } | undefined;
+  /** Numbers. */
+  readonly extendedKeyUsage: readonly string[] | undefined;
+  readonly names: readonly Name[];
+  readonly permitted: readonly Name[];
+  readonly excluded: readonly Name[];
+  /** The numbers of those that must be understood. */
+  readonly critical: readonly string[];
+}
+
+/** A DNS name, or the bytes of an IP address, which in a constraint are followed by those of its mask. */
+export type Name = { readonly dns: string } | { readonly ip: readonly number[] };
+
+const signatures: Readonly<Record<string, string>> = {
+  "1.2.840.113549.1.1.4": "MD5",
+  "1.2.840.113549.1.1.5": "SHA-1",
+  "1.2.840.113549.1.1.11": "SHA-256",
+  "1.2.840.113549.1.1.12": "SHA-384",
+  "1.2.840.113549.1.1.13": "SHA-512",
+  "1.2.840.113549.1.1.14": "SHA-224",
+  "1.2.840.10045.4.1": "SHA-1",
+  "1.2.840.10045.4.3.1": "SHA-224",
+  "1.2.840.10045.4.3.2": "SHA-256",
+  "1.2.840.10045.4.3.3": "SHA-384",
+  "1.2.840.10045.4.3.4": "SHA-512",
+  "1.3.101.112": "Ed25519",
+  "1.3.101.113": "Ed448",
+};
+
+const pss = "1.2.840.113549.1.1.10";
+
+/** In RSA-PSS, which names the hash apart. */
+const hashes: Readonly<Record<string, { readonly name: string; readonly bytes: number }>> = {
+  "1.3.14.3.2.26": { name: "SHA-1", bytes: 20 },
+  "2.16.840.1.101.3.4.2.1": { name: "SHA-256", bytes: 32 },
+  "2.16.840.1.101.3.4.2.2": { name: "SHA-384", bytes: 48 },
+  "2.16.840.1.101.3.4.2.3": { name: "SHA-512", bytes: 64 },
+};
+
+/** @throws where it is not well-formed. */
+export function detailsOf({ raw }: X509Certificate): CertificateDetails {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- loaded only where a certificate is provided
+  const pkijs = require("pkijs") as typeof Pkijs;
+  const certificate = pkijs.Certificate.fromBER(raw);
+  const extensions = certificate.extensions ?? [];
+  const valueOf = (id: string): unknown => extensions.find(({ extnID }) => extnID === id)?.parsedValue;
+
+  const basic = valueOf("2.5.29.19") as Pkijs.BasicConstraints | undefined;
+  const usage = valueOf("2.5.29.15") as { valueBlock: { valueHexView: Uint8Array } } | undefined;
+  const constraints = valueOf("2.5.29.30") as Pkijs.NameConstraints | undefined;
+  const [usages = 0] = usage?.valueBlock.valueHexView ?? [];
+  const [serial = 0] = certificate.serialNumber.valueBlock.valueHexView;
+  const pathLength = basic?.pathLenConstraint;
+  return {
+    signature: signatureOf(pkijs, certificate.signatureAlgorithm),
+    hasNegativeSerial: (serial & 0x80) !== 0,
+    hasNamedCurve: isNumber(certificate.subjectPublicKeyInfo.algorithm.algorithmParams),
+    version: certificate.version + 1,
+    isAuthority: basic?.cA ?? false,
+    pathLength: pathLength === undefined ? undefined : Number(pathLength),
+    keyUsage: usage && { digitalSignature: (usages & 0x80) !== 0, keyCertSign: (usages & 0x04) !== 0 },
+    extendedKeyUsage: (valueOf("2.5.29.37") as Pkijs.ExtKeyUsage | undefined)?.keyPurposes,
+    names: namesIn((valueOf("2.5.29.17") as Pkijs.AltName | undefined)?.altNames ?? []),
+    permitted: namesIn(constraints?.permittedSubtrees?.map(({ base }) => base) ?? []),
+    excluded: namesIn(constraints?.excludedSubtrees?.map(({ base }) => base) ?? []),
+    critical: extensions.filter(({ critical }) => critical).map(({ extnID }) => extnID),
+  };
+}
+
+function signatureOf(pkijs: typeof Pkijs, { algorithmId, algorithmParams }: Pkijs.AlgorithmIdentifier): string {
+  if (algorithmId !== pss) return signatures[algorithmId] ?? algorithmId;
+  const { hashAlgorithm, saltLength } = new pkijs.RSASSAPSSParams({ schema: algorithmParams as unknown });
+  const { name, bytes } = hashes[hashAlgorithm.algorithmId] ?? { name: hashAlgorithm.algorithmId, bytes: 0 };
+  // TLS knows no other length.
+  return saltLength === bytes ? name : `RSA-PSS with a salt of ${String(saltLength)} bytes`;
+}
+
+/** Whether something in ASN.1 is the number of something known, an object identifier. */
+function isNumber(value: unknown): boolean {
+  return (value as { idBlock?: { tagNumber: number } } | undefined)?.idBlock?.tagNumber === 6;
+}
+
+function namesIn(names: readonly Pkijs.GeneralName[]): Name[] {
+  return names.flatMap(({ type, value }): Name[] => {
+    if (type === 2) return [{ dns: String(value) }];
+    if (type !== 7) return [];
+    return [{ ip: [...(value as { valueBlock: { valueHexView: Uint8Array } }).valueBlock.valueHexView] }];
+  });
+}
+
+/** Whose a certificate is. */
+export function nameOf(certificate: X509Certificate): string {
+  return commonNameIn(certificate.subject);
+}
+
+/** Who issued it. */
+export function issuerOf(certificate: X509Certificate): string {
+  return commonNameIn(certificate.issuer);
+}
+
+/** Node gives a distinguished name as lines `CN=…`. */
+function commonNameIn(name: string): string {
+  return /^CN=(.*)$/m.exec(name)?.[1] ?? name.replaceAll("\n", ", ");
+}

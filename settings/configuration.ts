@@ -1,0 +1,11 @@
+import type { RawSettings } from "../settings";
+
+/** All that a stack configures, as Pulumi hands it over: `PROJECT:KEY`, and what is for the providers of clouds. */
+export type Configuration = Readonly<Record<string, string>>;
+
+/** The settings among what a stack configures. */
+export function ownSettings(project: string, configuration: Configuration): RawSettings {
+  const prefix = `${project}:`;
+  const own = Object.entries(configuration).filter(([key]) => key.startsWith(prefix));
+  return Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value]));
+}
