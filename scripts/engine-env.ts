@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 import { pinnedOptions, writeKeyFile } from "../components/hosts/sshClient";
+import { SettingsError } from "../problems";
 import { parseConfiguration } from "../settings";
 import type { HostSettings } from "../settings/host";
 import { shellQuoted } from "../shell";
@@ -18,7 +19,7 @@ process.once("exit", (code) => code !== 0 && console.log("false"));
 
 const { settings, problems } = parseConfiguration(project, configurationOf(stack));
 if (settings.host === undefined) {
-  for (const { setting, wrong, cure } of problems) console.error(`${setting}: ${wrong}.\n    ${cure}`);
+  console.error(new SettingsError(stack, problems).message);
   process.exit(1);
 }
 for (const line of [set("TARGET", settings.host.target), ...environment(settings.host)]) console.log(line);

@@ -8,10 +8,18 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 
 import { ownerLabel } from "../components/privateRegistry";
-import { type Deployment, importState, outputOf, type Pending, pulumiJson, type Resource, stateOf } from "./pulumi";
+import {
+  type Deployment,
+  importState,
+  outputOf,
+  type Pending,
+  project,
+  pulumiJson,
+  type Resource,
+  stateOf,
+} from "./pulumi";
 import { type FoundContainer, planRepairs } from "./repairs";
 
-const project = "private-registry";
 const [stack = "", engine = ""] = process.argv.slice(2);
 
 /** What Pulumi writes into a lock. */

@@ -101,8 +101,11 @@ async function proveSignIn(): Promise<string> {
 /** By the first user who may: a reader, or somebody whom a rule keeps out, may not. */
 async function provePush(layer: Buffer, manifest: Buffer): Promise<string | Remark> {
   for (const as of outputs.usernames) {
-    const statuses = (await client.pushArtifact(as, repository, layer)).map(({ status }) => status);
+    const answers = await client.pushArtifact(as, repository, layer);
+    const statuses = answers.map(({ status }) => status);
     if (statuses.includes(403)) continue;
+    const isFull = answers.some(({ body }) => body.includes("no space left on device"));
+    expect(!isFull, "the disk is full: see docs/runbook.md");
     expect(statuses.join() === "201,201,201", `layer, configuration, manifest: ${statuses.join(", ")}`);
     pusher = as;
     return `${repository}@${digestOf(manifest).slice(0, 19)}… as ${as}`;

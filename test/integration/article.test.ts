@@ -24,7 +24,8 @@ describe("a registry with a provided certificate and a folder for its data", fun
     const keyFile = join(folder, "docker-registry.key");
     writeFileSync(bundleFile, server.certificate + intermediate.certificate + root.certificate);
     writeFileSync(keyFile, server.key);
-    checkout = new Checkout();
+    // The types of the program are checked at each run, as a user's are.
+    checkout = new Checkout({ PULUMI_NODEJS_TRANSPILE_ONLY: "false" });
     await checkout.configure({ hostname, dataPath: data, certificate: { mode: "provided", bundleFile, keyFile } });
   });
 

@@ -104,6 +104,8 @@ describe("a folder for the data", function () {
     assert.equal(await push(5), 500);
     assert.ok(statfsSync(folder).bavail * statfsSync(folder).bsize < mebibyte, "the disk is not full");
 
+    assert.match((await checkout.make("smoke")).output, /✗ push +the disk is full: see docs\/runbook\.md/);
+
     const output = await checkout.makes("up");
     assert.match(output, /Removing an upload to team\/app that failed or was given up/);
     assert.deepEqual(uploads(), [fresh]);

@@ -435,13 +435,6 @@ describe("a stack from nothing to nothing", function () {
     assert.match(await curl("admin", "-I", `${outputs.url}/v2/`), / 200 /);
   });
 
-  it("heals a container that was killed, and one that was removed", async () => {
-    await docker("kill", container("proxy"));
-    await docker("rm", "--force", container("registry"));
-    const output = await checkout.makes("up");
-    assert.doesNotMatch(output, /✗/);
-  });
-
   it("refuses a proxy configuration that nginx refuses, in nginx's words, and goes on serving the old one", async () => {
     const template = join(checkout.folder, "components/templates/nginxConf.ts");
     const good = readFileSync(template, "utf8");

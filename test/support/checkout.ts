@@ -53,8 +53,13 @@ export class Checkout {
   }
 
   private options(more: RunOptions): RunOptions {
-    // A backend that the user is logged in to stays out of it.
-    const own = { PULUMI_BACKEND_URL: `file://${this.folder}/.state`, PULUMI_ACCESS_TOKEN: "" };
+    // A backend that the user is logged in to stays out of it. Types were checked before the tests, and one test has each
+    // run check them again, as a user's does.
+    const own = {
+      PULUMI_BACKEND_URL: `file://${this.folder}/.state`,
+      PULUMI_ACCESS_TOKEN: "",
+      PULUMI_NODEJS_TRANSPILE_ONLY: "true",
+    };
     return { cwd: this.folder, ...more, env: { ...process.env, ...own, ...this.env, ...more.env } };
   }
 
