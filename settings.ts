@@ -10,7 +10,7 @@ import { checkEngine } from "./components/hosts/engineCheck";
 import { connectTo } from "./components/hosts/engineClient";
 import { isLoopback, publishedOn } from "./components/reverseProxy";
 import type { ProxyLimits } from "./components/templates/nginxConf";
-import { configCommand, nearest, type Problem, SettingsError } from "./problems";
+import { configCommand, inNewShell, nearest, type Problem, SettingsError } from "./problems";
 import { parseAnonymous, parsePort, parseRules } from "./settings/access";
 import { parseCertificate } from "./settings/certificate";
 import { clearSecrets } from "./settings/clearSecrets";
@@ -102,7 +102,9 @@ export async function loadSettings(): Promise<Settings> {
   const stack = pulumi.getStack();
   const { settings, problems, warnings } = parseConfiguration(pulumi.getProject(), pulumi.runtime.allConfig());
   for (const { setting, wrong, cure } of [...warnings, ...clearSecrets(pulumi.getProject(), readStackFile(stack))])
-    void pulumi.log.warn(`${setting}: ${wrong}.\n    ${cure}`);
+    void pulumi.log.warn(
+      `${setting}: ${wrong}.\n    ${cure}${cure.includes("pulumi ") ? `\n    ${inNewShell(stack)}` : ""}`,
+    );
 
   const report = await askEngine(settings, `${pulumi.getProject()}-${stack}-proxy`);
   if (!report.reachable && pulumi.runtime.isDryRun()) {

@@ -45,19 +45,25 @@ export function validateBundle(bundle: string, key: string, hostname: string | u
       wrong: `"${hostname}" is not covered by the certificate, which is for ${namesIn(leaf)}`,
     });
   }
-  const wrong = brokenLink(chain) ?? refused(chain);
+  const wrong = brokenLink(chain) ?? describeRefusals(chain);
   if (wrong !== undefined) problems.push({ about: "bundle", wrong });
   return problems;
 }
 
-/** What clients of a registry take and browsers don't, as a clause that follows the setting's name. */
-export function bundleWarning(bundle: string): string | undefined {
+/** What only some clients refuse, as a clause that follows the setting's name, and whom to think of. */
+export function bundleWarning(bundle: string): { readonly wrong: string; readonly whom: string } | undefined {
   const [leaf] = parseOr(() => parseBundle(bundle)) ?? [];
-  const key = leaf && browsersRefuse(leaf);
-  return key && `has a key that no browser takes, ${key}; Docker, podman and the other clients do`;
+  if (leaf === undefined) return undefined;
+  const key = browsersRefuse(leaf);
+  if (key !== undefined)
+    return { wrong: `has a key that browsers refuse, ${key}; Docker, podman and the others take it`, whom: "browsers" };
+  const days = (Date.parse(leaf.validTo) - Date.parse(leaf.validFrom)) / 86_400_000;
+  return days > 825
+    ? { wrong: "is valid for more than 825 days, which macOS refuses", whom: "clients on macOS" }
+    : undefined;
 }
 
-function refused(chain: X509Certificate[]): string | undefined {
+function describeRefusals(chain: X509Certificate[]): string | undefined {
   const refusals = parseOr(() => refusalsOf(chain));
   if (refusals === undefined) return "holds a certificate that is not well-formed";
   return refusals.length === 0 ? undefined : `would be refused by clients: ${refusals.join(", and ")}`;
@@ -126,7 +132,7 @@ function brokenLink(chain: X509Certificate[]): string | undefined {
 }
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  // Node doesn't count as an issuer what lacks a usage; that is told apart, and one that issued itself needs none.
+  // Node's own check also wants keyCertSign. A missing one is reported by refusalsOf; one that issued itself needs none.
   const isNamed = certificate.checkIssued(issuer) || certificate.issuer === issuer.subject;
   return isNamed && certificate.verify(issuer.publicKey);
 }

@@ -79,7 +79,7 @@ function serverRefusals(details: CertificateDetails) {
   const { keyUsage, names } = details;
   return [
     purposeRefusal(details),
-    // Only browsers insist on it where another usage is there that has once been enough.
+    // Browsers insist on it even where keyEncipherment is there, which sufficed for older key exchanges.
     keyUsage?.digitalSignature === false
       ? "may not sign what a server signs: its keyUsage lacks digitalSignature"
       : undefined,
@@ -93,7 +93,7 @@ function serverRefusals(details: CertificateDetails) {
 function issuerRefusals(details: CertificateDetails, isRoot: boolean, between: number, names: readonly Name[]) {
   const { isAuthority, version, keyUsage, pathLength, permitted, excluded } = details;
   const mayIssue = isAuthority || (isRoot && version === 1);
-  const left = names.find(
+  const outside = names.find(
     (name) => excluded.some((subtree) => isWithin(name, subtree)) || !isPermitted(name, permitted),
   );
   return [
@@ -103,25 +103,23 @@ function issuerRefusals(details: CertificateDetails, isRoot: boolean, between: n
     pathLength !== undefined && pathLength < between
       ? `may not issue through ${String(between)} other authorities: its pathlen is ${String(pathLength)}`
       : undefined,
-    left && `may not issue certificates for ${written(left)}: its nameConstraints leave that out`,
+    outside && `may not issue certificates for ${formatName(outside)}: its nameConstraints leave that out`,
   ];
 }
 
-/** Which extensions clients understand. */
-const understood = new Set([
+/** Which extensions all clients understand; newer ones know of policies, too. */
+const knownExtensions = new Set([
   "2.5.29.15",
   "2.5.29.17",
   "2.5.29.19",
   "2.5.29.30",
+  "2.5.29.31",
   "2.5.29.32",
-  "2.5.29.33",
-  "2.5.29.36",
   "2.5.29.37",
-  "2.5.29.54",
 ]);
 
-function anyRefusals({ hasNegativeSerial, critical }: CertificateDetails) {
-  const unknown = critical.find((id) => !understood.has(id));
+function anyRefusals({ hasNegativeSerial, critical, hasOtherConstraints }: CertificateDetails) {
+  const unknown = critical.find((id) => !knownExtensions.has(id) || (id === "2.5.29.30" && hasOtherConstraints));
   return [
     hasNegativeSerial ? "has a negative serial number" : undefined,
     unknown && `has a critical extension that clients don't understand: ${unknown}`,
@@ -136,9 +134,10 @@ function isPermitted(name: Name, permitted: readonly Name[]): boolean {
 
 function isWithin(name: Name, subtree: Name): boolean {
   if ("dns" in name && "dns" in subtree) {
-    const domain = subtree.dns.toLowerCase().replace(/^\./, "");
+    // With a dot before it, a domain is not within itself.
+    const domain = subtree.dns.toLowerCase();
     const labels = name.dns.toLowerCase();
-    return domain === "" || labels === domain || labels.endsWith(`.${domain}`);
+    return domain === "" || labels === domain || labels.endsWith(domain.startsWith(".") ? domain : `.${domain}`);
   }
   if ("ip" in name && "ip" in subtree && subtree.ip.length === 2 * name.ip.length) {
     const mask = subtree.ip.slice(name.ip.length);
@@ -147,6 +146,6 @@ function isWithin(name: Name, subtree: Name): boolean {
   return false;
 }
 
-function written(name: Name): string {
+function formatName(name: Name): string {
   return "dns" in name ? name.dns : name.ip.length === 4 ? name.ip.join(".") : "an IPv6 address";
 }

@@ -53,10 +53,10 @@ export class OneShot extends pulumi.ComponentResource {
       },
       {
         parent: this,
-        // A component does not hand this on.
+        // Pulumi does not pass a component's dependsOn to its children.
         ...(opts?.dependsOn && { dependsOn: opts.dependsOn }),
         additionalSecretOutputs: ["uploads"],
-        // The engine gives a name once; the provider knows that only where an input changed.
+        // Two containers can't have one name, and the provider minds that only where an input changed.
         deleteBeforeReplace: true,
       },
     );

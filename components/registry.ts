@@ -35,14 +35,14 @@ export const dataGroup = "65532";
 const user = `65532:${dataGroup}`;
 
 /**
- * Refuses a folder whose files are somebody else's, before they are given away. One that has its owner already is ours,
- * and so is what another registry left; a disk of its own has `lost+found`.
+ * Refuses a folder whose files are somebody else's, before they are given away. One with a registry's data that has its
+ * owner already is ours, and so is what another registry left; a disk of its own has `lost+found`.
  */
 const refuseForeign = `set -e
 cd ${dataFolder}
-[ "$(stat -c %u:%g .)" != ${user} ] || exit 0
+[ ! -d docker/registry/v2 ] || [ "$(stat -c %u:%g .)" != ${user} ] || exit 0
 foreign=$(ls -A | grep -vxE 'docker|lost\\+found' || true)
-[ ! -e docker ] || [ "$(ls -A docker)" = registry ] || foreign="docker $foreign"
+[ ! -e docker ] || [ "$(ls -A docker):$(ls -A docker/registry)" = registry:v2 ] || foreign="docker $foreign"
 [ -n "$foreign" ] || exit 0
 echo "it holds other files: $(echo "$foreign" | head -n 3 | tr '\\n' ' ')"
 echo "Nothing in it was changed. Name an empty folder, or one with the data of a registry, by the setting dataPath."
@@ -151,7 +151,7 @@ export class Registry extends pulumi.ComponentResource {
         dependsOn: setup.succeeded,
         replaceWith: [setup.container],
         replaceOnChanges: ["healthcheck"],
-        // The engine gives a name once.
+        // Two containers can't have one name.
         deleteBeforeReplace: true,
       },
     );

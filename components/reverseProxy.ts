@@ -129,7 +129,7 @@ export class ReverseProxy extends pulumi.ComponentResource {
         stopSignal: "SIGQUIT",
         destroyGraceSeconds: 30,
       },
-      // A running container can't be given another health check; the engine gives a name once.
+      // A running container can't be given another health check; two can't have one name.
       {
         parent: this,
         dependsOn: owned.succeeded,

@@ -21,6 +21,8 @@ export interface CertificateDetails {
   readonly names: readonly Name[];
   readonly permitted: readonly Name[];
   readonly excluded: readonly Name[];
+  /** Whether what it may issue is also bound by names of a kind that not all clients understand. */
+  readonly hasOtherConstraints: boolean;
   /** The numbers of those that must be understood. */
   readonly critical: readonly string[];
 }
@@ -80,6 +82,10 @@ export function detailsOf({ raw }: X509Certificate): CertificateDetails {
     names: namesIn((valueOf("2.5.29.17") as Pkijs.AltName | undefined)?.altNames ?? []),
     permitted: namesIn(constraints?.permittedSubtrees?.map(({ base }) => base) ?? []),
     excluded: namesIn(constraints?.excludedSubtrees?.map(({ base }) => base) ?? []),
+    hasOtherConstraints: [...(constraints?.permittedSubtrees ?? []), ...(constraints?.excludedSubtrees ?? [])].some(
+      // E-mail address, DNS name, URI, IP address.
+      ({ base }) => ![1, 2, 6, 7].includes(base.type),
+    ),
     critical: extensions.filter(({ critical }) => critical).map(({ extnID }) => extnID),
   };
 }

@@ -36,6 +36,12 @@ export function parseCertificate(
 
   const bundle = parsePem(value, "bundle", home, problems);
   const key = parsePem(value, "key", home, problems);
+  if (bundle?.pem.includes("PRIVATE KEY"))
+    return problems.add(
+      bundle.path,
+      "holds a private key, which belongs into keyFile alone",
+      configCommand("set", "certificate.bundleFile", "CHAIN.pem"),
+    );
   if (bundle === undefined || key === undefined) return undefined;
   for (const { about, wrong } of validateBundle(bundle.pem, key.pem, hostname, now)) {
     switch (about) {
@@ -54,7 +60,7 @@ export function parseCertificate(
   }
   const warning = bundleWarning(bundle.pem);
   if (warning !== undefined)
-    problems.warn(bundle.path, warning, "nothing to do, unless people look at it with a browser");
+    problems.warn(bundle.path, warning.wrong, `nothing to do, unless ${warning.whom} are to use it`);
   return { mode, bundle: bundle.pem, key: pulumi.secret(key.pem) };
 }
 

@@ -8,6 +8,9 @@ const systems = [
   ...["/var/lib/docker", "/var/lib/containerd", "/var/lib/containers", "/var/lib/dpkg", "/var/lib/systemd"],
 ];
 
+/** Below those, where people have disks and software of their own. */
+const ownWithin = ["/run/media", "/usr/local", "/System/Volumes"];
+
 /** Folders that hold those of others; one below them may well be the registry's own. */
 const shared = [
   ...[
@@ -38,7 +41,11 @@ export function parseDataPath(text: string, problems: Problems): string | undefi
   }
   if (isTaken(path)) {
     const wrong = `${JSON.stringify(text)} is a folder that others need, and all in it would be given to the registry's user`;
-    return problems.add("dataPath", wrong, `name one for the registry alone: ${cure}`);
+    return problems.add(
+      "dataPath",
+      wrong,
+      `name one for the registry alone, and move what it has there already: ${cure}`,
+    );
   }
   return text;
 }
@@ -52,8 +59,12 @@ function isPlain(path: string): boolean {
 function isTaken(path: string): boolean {
   return (
     shared.includes(path) ||
-    systems.some((folder) => path === folder || path.startsWith(`${folder}/`)) ||
+    (isWithin(path, systems) && (ownWithin.includes(path) || !isWithin(path, ownWithin))) ||
     // The whole home of somebody.
     /^\/(home|Users)\/[^/]+$/.test(path)
   );
+}
+
+function isWithin(path: string, folders: readonly string[]): boolean {
+  return folders.some((folder) => path === folder || path.startsWith(`${folder}/`));
 }

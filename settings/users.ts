@@ -70,8 +70,10 @@ function parseUserName(value: unknown, path: string, problems: Problems): string
 /** Never quoted in a problem: it is a secret. */
 function parsePassword(value: unknown, path: string, problems: Problems): pulumi.Output<string> {
   const cure = configCommand("set --secret", path);
-  if (value === "" || value === null)
+  if (value === "" || value === null) {
     problems.add(path, "is empty", `${cure}, or leave it out to have one generated: ${configCommand("rm", path)}`);
+    return pulumi.secret("");
+  }
   const password = parseSecret(value, { path, what: "a password" }, problems) ?? "";
   if (hasControlCharacter(password)) {
     problems.add(path, "has a control character, which HTTP's basic authentication can't carry", cure);

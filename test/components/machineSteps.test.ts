@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, Socket, type TcpSocketConnectOpts } from "node:net";
 
-import { type Connection, Server, type ServerChannel, utils } from "ssh2";
+import { type Connection, Server, type ServerChannel } from "ssh2";
 
 import { perform } from "../../components/hosts/machineSteps";
 import { type SshLogin, SshSession, WrongHostKey } from "../../components/hosts/sshSession";
@@ -11,12 +11,13 @@ import { UserError } from "../../problems";
 import { find, providerOf, record } from "../support/mocks";
 import { computed } from "../support/providers";
 import { hosts, settings } from "../support/settings";
+import { sshKeyPair } from "../support/sshKeys";
 
 const keys = {
-  client: utils.generateKeyPairSync("ed25519"),
-  boot: utils.generateKeyPairSync("ed25519"),
-  host: utils.generateKeyPairSync("ed25519"),
-  other: utils.generateKeyPairSync("ed25519"),
+  client: sshKeyPair(),
+  boot: sshKeyPair(),
+  host: sshKeyPair(),
+  other: sshKeyPair(),
 };
 
 /** What comes of a command: its exit code and what it prints; or the connection breaks, or nothing comes at all. */

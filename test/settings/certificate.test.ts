@@ -100,6 +100,27 @@ describe("a certificate that is provided", function () {
     return parseSettings(raw, { env: {}, home, now: new Date() });
   }
 
+  it("is refused where the key is in the bundle as well, which is no secret", () => {
+    const made = cases["a usual chain"]?.chain() ?? [];
+    const key = made[0]?.key ?? "";
+    const { problems } = parseWith({ bundle: bundleOf(made) + key, key });
+    assert.deepEqual(
+      problems.map(({ setting, wrong }) => `${setting} ${wrong}`),
+      ["certificate.bundle holds a private key, which belongs into keyFile alone"],
+    );
+  });
+
+  it("is warned of where it is valid for longer than macOS takes", () => {
+    for (const [days, expected] of [
+      [400, []],
+      [500, ["is valid for more than 825 days, which macOS refuses"]],
+    ] as const) {
+      const made = issue({ commonName: "server", names: `DNS:${hostname}`, days });
+      const { problems, warnings } = parseWith({ bundle: made.certificate, key: made.key });
+      assert.deepEqual([problems, warnings.map(({ wrong }) => wrong)], [[], expected]);
+    }
+  });
+
   it("is warned of where browsers alone refuse its key", () => {
     for (const [what, warned] of Object.entries({
       "a usual chain": false,

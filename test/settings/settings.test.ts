@@ -326,6 +326,8 @@ describe("settings", () => {
       "tmp",
       "Users",
       "Users/alice",
+      "usr/local",
+      "run/media",
     ],
   ];
   it("refuses every data path that is the system's or that others share, however it ends", () => {

@@ -94,6 +94,15 @@ describe("a text of which YAML made something else", () => {
     });
   }
 
+  it("is told where it was a date, which Pulumi hands over as another text", () => {
+    const date = "2024-01-01 00:00:00 +0000 UTC";
+    for (const [path, config] of Object.entries({ ...texts, ...secrets })) {
+      const [told = ""] = problemsOf(config(date)).filter((problem) => problem.startsWith(path));
+      assert.match(told, /is a date, not a text: without quotes YAML may have changed it\. write it in quotes/);
+      assert.equal(told.includes(date), path in texts, told);
+    }
+  });
+
   it("is told as missing where nothing is left of it", () => {
     const optional = ["host.user", "host.region", "host.size", "host.image"];
     for (const [path, config] of Object.entries({ ...texts, ...secrets })) {

@@ -160,6 +160,21 @@ export const cases: Readonly<Record<string, Case>> = {
     chain: below(having({ nameConstraints: "permitted;DNS:example.org,permitted;DNS:ple.com" })),
     wrong: leftOut,
   },
+  "only what is within the name that the issuer may sign for": {
+    chain: below(having({ nameConstraints: "permitted;DNS:.registry.example.com" })),
+    wrong: leftOut,
+  },
+  "only what is within the name that the issuer may not sign for": {
+    chain: below(having({ nameConstraints: "excluded;DNS:.registry.example.com" })),
+  },
+  "a kind of name that not all clients understand": {
+    chain: below(having({ nameConstraints: "critical,permitted;RID:1.2.3" })),
+    wrong: /has a critical extension that clients don't understand: 2\.5\.29\.30$/,
+  },
+  "policies that older clients don't understand": {
+    chain: below(having({ policyConstraints: "critical,requireExplicitPolicy:9" })),
+    wrong: /has a critical extension that clients don't understand: 2\.5\.29\.36$/,
+  },
   "a domain that the issuer may not sign for": {
     chain: below(having({ nameConstraints: "excluded;DNS:example.com" })),
     wrong: leftOut,

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import fc from "fast-check";
-import { utils } from "ssh2";
 import { parse } from "yaml";
 
 import { type CloudInit, renderCloudInit } from "../../components/templates/cloudInit";
+import { sshKeyPair } from "../support/sshKeys";
 
 const programs = "components/templates/machine";
 
@@ -142,7 +142,7 @@ describe("the user data of a machine", () => {
   });
 
   it("is smaller than the 16 KiB that AWS takes, with keys as they are", () => {
-    const [client, boot] = [utils.generateKeyPairSync("ed25519"), utils.generateKeyPairSync("ed25519")];
+    const [client, boot] = [sshKeyPair(), sshKeyPair()];
     const text = renderCloudInit({ ...args, authorizedKeys: [client.public], hostKey: boot });
     assert.ok(Buffer.byteLength(text) < 16_384, String(Buffer.byteLength(text)));
   });
