@@ -28,7 +28,7 @@ export class SettingsError extends UserError {
   ) {
     const count = problems.length === 1 ? "1 problem" : `${String(problems.length)} problems`;
     const lines = problems.map(({ setting, wrong, cure }) => `  ${setting}: ${wrong}.\n      ${cure}\n`);
-    const first = problems.some(({ cure }) => cure.includes("pulumi ")) ? `\n${inNewShell(stack)}\n` : "";
+    const first = problems.some(needsShell) ? `\n${inNewShell(stack)}\n` : "";
     super(`${count} in the settings of stack ${stack}; nothing was changed.\n\n${lines.join("\n")}${first}`);
   }
 }
@@ -36,6 +36,11 @@ export class SettingsError extends UserError {
 /** What something that was thrown says. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Whether the cure of a problem is to be shown with `inNewShell`. */
+export function needsShell({ cure }: Problem): boolean {
+  return cure.includes("pulumi ");
 }
 
 /** What is said beside `pulumi` commands, so that they run as printed. */

@@ -10,7 +10,7 @@ import { checkEngine } from "./components/hosts/engineCheck";
 import { connectTo } from "./components/hosts/engineClient";
 import { isLoopback, publishedOn } from "./components/reverseProxy";
 import type { ProxyLimits } from "./components/templates/nginxConf";
-import { configCommand, inNewShell, nearest, type Problem, SettingsError } from "./problems";
+import { configCommand, inNewShell, nearest, needsShell, type Problem, SettingsError } from "./problems";
 import { parseAnonymous, parsePort, parseRules } from "./settings/access";
 import { parseCertificate } from "./settings/certificate";
 import { clearSecrets } from "./settings/clearSecrets";
@@ -101,10 +101,11 @@ type Key = (typeof keys)[number];
 export async function loadSettings(): Promise<Settings> {
   const stack = pulumi.getStack();
   const { settings, problems, warnings } = parseConfiguration(pulumi.getProject(), pulumi.runtime.allConfig());
-  for (const { setting, wrong, cure } of [...warnings, ...clearSecrets(pulumi.getProject(), readStackFile(stack))])
-    void pulumi.log.warn(
-      `${setting}: ${wrong}.\n    ${cure}${cure.includes("pulumi ") ? `\n    ${inNewShell(stack)}` : ""}`,
-    );
+  for (const warning of [...warnings, ...clearSecrets(pulumi.getProject(), readStackFile(stack))]) {
+    const { setting, wrong, cure } = warning;
+    const lines = [`${setting}: ${wrong}.`, cure, ...(needsShell(warning) ? [inNewShell(stack)] : [])];
+    void pulumi.log.warn(lines.join("\n    "));
+  }
 
   const report = await askEngine(settings, `${pulumi.getProject()}-${stack}-proxy`);
   if (!report.reachable && pulumi.runtime.isDryRun()) {

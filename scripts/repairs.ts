@@ -33,10 +33,10 @@ export function planRepairs(resources: readonly Resource[], containers: readonly
   return {
     rerun: known.filter((resource) => isOneShot(resource) && failed(resource)).map(({ urn }) => urn),
     unpause: containers.filter(({ status }) => status === "paused").map(({ id }) => id),
-    rename: known.flatMap(({ id = "", inputs }) => {
-      const found = containers.find((container) => container.id === id);
-      const name = inputs?.["name"];
-      return found !== undefined && typeof name === "string" && name !== found.name ? [{ id, name }] : [];
+    rename: known.flatMap((resource) => {
+      const found = foundOf(resource);
+      const name = resource.inputs?.["name"];
+      return found !== undefined && typeof name === "string" && name !== found.name ? [{ id: found.id, name }] : [];
     }),
   };
 }

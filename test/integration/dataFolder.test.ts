@@ -49,6 +49,7 @@ describe("a folder for the data", function () {
     const blob = Buffer.alloc(mebibytes * mebibyte, mebibytes);
     return (await client.pushBlob("admin", "team/app", blob).finally(() => client.close())).status;
   }
+
   /** Those that hold anything, the oldest first; one that could not even begin is empty, and goes after its hour. */
   const uploads = () => {
     const path = join(repositories, "team/app/_uploads");
