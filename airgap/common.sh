@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the scripts here and in scripts/ have in common; sourced by them. bash 3.2, as on macOS, is enough.
+# What the scripts here and in bootstrap/ have in common; sourced by them. bash 3.2, as on macOS, is enough.
 
 airgap=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 

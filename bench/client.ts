@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
 
-import { digestOf } from "../scripts/client";
+import { digestOf } from "../cli/client";
 import { bytesOf } from "./data";
 import type { Transfer } from "./load";
 

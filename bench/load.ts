@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { basicAuthorization } from "../scripts/client";
+import { basicAuthorization } from "../cli/client";
 import type { Checkout } from "../test/support/checkout";
 import type { Job } from "./client";
 import { command, docker, interruptible } from "./commands";

@@ -20,7 +20,7 @@ const answered: Partial<Record<string, string[]>> = { "docker:index/volume:Volum
 function findPlugin({ name, version }: Sdk["plugin"]): { path: string } | { missing: string } {
   const home = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
   const path = join(home, "plugins", `resource-${name}-v${version}`, `pulumi-resource-${name}`);
-  if (!existsSync(path)) return { missing: "not installed: run scripts/install-tools" };
+  if (!existsSync(path)) return { missing: "not installed: run bootstrap/install-tools" };
   return readFileSync(path).includes("private-registry/airgap/plugins") ? { path } : { missing: "the official one" };
 }
 

@@ -40,7 +40,7 @@ export class Dns {
   async start(): Promise<void> {
     if ((await run("sh", ["-c", "command -v dnsmasq"])).code !== 0) {
       // The package dnsmasq would start a server of its own.
-      await succeed("scripts/ensure-commands", ["dnsmasq-base"]);
+      await succeed("bootstrap/ensure-commands", ["dnsmasq-base"]);
     }
     this.port = await freePort();
     await this.restart();

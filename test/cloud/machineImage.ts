@@ -46,7 +46,7 @@ export async function machineImage(): Promise<string> {
 }
 
 async function makeRootfs(path: string): Promise<void> {
-  await succeed("scripts/ensure-commands", ["mmdebstrap"]);
+  await succeed("bootstrap/ensure-commands", ["mmdebstrap"]);
   await succeed("mmdebstrap", [
     ...["--variant=minbase", "--format=tar", `--include=${packages.join()}`],
     ...hooks.map((hook) => `--customize-hook=${hook}`),

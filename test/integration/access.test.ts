@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { digestOf, emptyConfig, manifestOf, RegistryClient } from "../../scripts/client";
-import type { Outputs } from "../../scripts/pulumi";
+import { digestOf, emptyConfig, manifestOf, RegistryClient } from "../../cli/client";
+import type { Outputs } from "../../components/outputs";
 import { Checkout, freePort } from "../support/checkout";
 import { docker, run, type Result, succeed } from "../support/run";
 

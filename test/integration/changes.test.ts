@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { basicAuthorization, digestOf, emptyConfig, manifestOf, RegistryClient } from "../../scripts/client";
+import { basicAuthorization, digestOf, emptyConfig, manifestOf, RegistryClient } from "../../cli/client";
 import { issue } from "../support/certificates";
 import { Checkout } from "../support/checkout";
 import { Poll } from "../support/poll";

@@ -14,8 +14,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { RegistryClient } from "../../scripts/client";
-import type { Outputs } from "../../scripts/pulumi";
+import { RegistryClient } from "../../cli/client";
+import type { Outputs } from "../../components/outputs";
 import { Checkout } from "../support/checkout";
 import { docker, succeed } from "../support/run";
 

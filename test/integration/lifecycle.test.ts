@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { Outputs } from "../../scripts/pulumi";
+import type { Outputs } from "../../components/outputs";
 import { Checkout } from "../support/checkout";
 import { docker, run, succeed } from "../support/run";
 
@@ -235,7 +235,7 @@ describe("a stack from nothing to nothing", function () {
     await git("add", ".");
     await git("commit", "--quiet", "-m", "as it was cloned");
     writeFileSync(join(checkout.folder, file), written);
-    await checkout.succeed("scripts/hide-salt", [checkout.stack]);
+    await checkout.succeed("node", ["--import", "tsx", "cli/main.ts", "init", checkout.stack]);
     assert.equal(await git("status", "--porcelain"), "");
 
     const upstream = mkdtempSync(join(tmpdir(), "upstream-"));

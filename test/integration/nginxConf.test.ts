@@ -6,7 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 
 import { configFiles, type NginxConf, renderHtpasswd, renderNginxConf } from "../../components/templates/nginxConf";
-import { basicAuthorization } from "../../scripts/client";
+import { basicAuthorization } from "../../cli/client";
 import type { RawSettings, Settings } from "../../settings";
 import { accepted, anySettings } from "../support/anySettings";
 import { issue, type Issued } from "../support/certificates";

@@ -8,8 +8,8 @@ import * as tls from "node:tls";
 
 import fc from "fast-check";
 
-import { basicAuthorization, digestOf, RegistryClient } from "../../scripts/client";
-import type { Outputs } from "../../scripts/pulumi";
+import { basicAuthorization, digestOf, RegistryClient } from "../../cli/client";
+import type { Outputs } from "../../components/outputs";
 import { Checkout } from "../support/checkout";
 import { anyOddRequest } from "../support/oddRequests";
 import { Poll } from "../support/poll";

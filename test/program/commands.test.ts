@@ -14,8 +14,9 @@ import { join } from "node:path";
 
 import ts from "typescript";
 
+import { writeAuthority } from "../../cli/ca";
+import type { Outputs } from "../../components/outputs";
 import { SettingsError } from "../../problems";
-import { run } from "../support/run";
 
 const read = (path: string): string => readFileSync(path, "utf8");
 
@@ -71,7 +72,7 @@ describe("commands that people are told to run", () => {
   it("are printed by TypeScript together with the same, unless they are the cure of a problem in the settings", () => {
     // `checkCommand` is a contract; it is documented as one for a prepared shell.
     const contract = /curl -I .*pulumi stack output caCertificate/;
-    const files = ["problems.ts", ...filesUnder("components", /\.ts$/), ...filesUnder("scripts", /\.ts$/)];
+    const files = ["problems.ts", ...filesUnder("components", /\.ts$/), ...filesUnder("cli", /\.ts$/)];
     const printed = files.flatMap((file) => commandsIn(file).map((each) => ({ ...each, file })));
     assert.ok(printed.length > 8, "hardly any was found");
     for (const { file, text, isCure } of printed)
@@ -82,16 +83,16 @@ describe("commands that people are told to run", () => {
   });
 
   it("are printed by shell scripts together with the same", () => {
-    const lines = [...filesUnder("scripts", /\/[\w-]+$/), "Makefile"].flatMap((file) => read(file).split("\n"));
+    const lines = [...filesUnder("bootstrap", /\/[\w-]+$/), "Makefile"].flatMap((file) => read(file).split("\n"));
     const printing = lines.filter((line) => /\b(echo|fail|say|printf) .*/.test(line) && pulumiCommand.test(line));
-    assert.ok(printing.length > 1, "hardly any was found");
+    assert.ok(printing.length > 0, "none was found");
     for (const line of printing) assert.match(line, preparation);
   });
 
   it("name the stack that they are about, where a script tells them for `make`", () => {
     const aboutAStack = /\bmake (-s )?(up|preview|destroy|purge|login|passwords|ca|smoke|ssh|logs|images)\b(?! STACK=)/;
     // What `make doctor` finds missing is brought by any stack's.
-    for (const file of filesUnder("scripts", /\/(?!doctor$)[\w-]+(\.ts)?$/))
+    for (const file of [...filesUnder("cli", /\.ts$/), ...filesUnder("bootstrap", /\/(?!doctor$)[\w-]+$/)])
       for (const line of read(file).split("\n")) {
         if (/^\s*(#|\/\/|\*|\/\*\*)/.test(line)) continue;
         assert.doesNotMatch(line, aboutAStack, file);
@@ -117,46 +118,31 @@ describe("the scripts of package.json", () => {
   });
 });
 
-describe("the authority in a file", function () {
-  this.timeout(60_000);
-
+describe("the authority in a file", () => {
   const folder = mkdtempSync(join(tmpdir(), "authority-"));
   const file = join(folder, "ca.crt");
   const authority = { endpoint: "localhost:5043", caCertificate: "the authority\n", caFingerprint: "AB:CD" };
   after(() => rmSync(folder, { recursive: true }));
   beforeEach(() => rmSync(file, { recursive: true, force: true }));
 
-  /** Writes it for a stack with these outputs, and gives what is said. */
-  async function write(outputs: object, path = file) {
-    writeFileSync(join(folder, "outputs"), JSON.stringify(outputs));
-    writeFileSync(join(folder, "pulumi"), `#!/bin/sh\ncat '${join(folder, "outputs")}'\n`, { mode: 0o755 });
-    const env = { ...process.env, PATH: `${folder}:${process.env["PATH"] ?? ""}`, FILE: path };
-    return run("node_modules/.bin/tsx", ["scripts/ca.ts", "test"], { env });
-  }
+  const stackWith = (outputs: object) => ({ name: "test", outputs: () => Promise.resolve(outputs as Outputs) });
 
   it("is written whole, in the place of an older one, and told with its fingerprint", async () => {
     writeFileSync(file, "an older and longer one\n");
-    assert.deepEqual(await write(authority), {
-      code: 0,
-      output: `${file}\nSHA-256 AB:CD\n`,
-      stdout: `${file}\nSHA-256 AB:CD\n`,
-    });
+    const told = await writeAuthority(stackWith(authority), file);
+    assert.equal(told, `${file}\nSHA-256 AB:CD`);
     assert.equal(read(file), "the authority\n");
   });
 
-  it("is not made, nor another one touched, where there is none to trust or the stack is not up", async () => {
-    for (const [outputs, said] of [
-      [{ ...authority, caCertificate: "", caFingerprint: "" }, /Clients trust the certificate of stack test already/],
-      [{}, /not up; what brings it up: make up STACK=test$/m],
-    ] as const)
-      for (const older of [undefined, "an older one\n"]) {
-        if (older !== undefined) writeFileSync(file, older);
-        const { code, output } = await write(outputs);
-        assert.notEqual(code, 0);
-        assert.match(output, said);
-        assert.equal(statSync(file, { throwIfNoEntry: false }) && read(file), older);
-        rmSync(file, { force: true });
-      }
+  it("is not made, nor another one touched, where there is none to trust", async () => {
+    for (const older of [undefined, "an older one\n"]) {
+      if (older !== undefined) writeFileSync(file, older);
+      const none = { ...authority, caCertificate: "", caFingerprint: "" };
+      await assert.rejects(writeAuthority(stackWith(none), file), {
+        message: /^Clients trust the certificate of stack test already/,
+      });
+      assert.equal(statSync(file, { throwIfNoEntry: false }) && read(file), older);
+    }
   });
 
   it("leaves nothing where it can't be written, and replaces nothing but a file", async () => {
@@ -164,9 +150,9 @@ describe("the authority in a file", function () {
     symlinkSync("nowhere", join(folder, "link"));
     for (const path of [file, join(folder, "link"), join(folder, "no-such-folder", "ca.crt")]) {
       const before = readdirSync(folder);
-      const { code, output } = await write(authority, path);
-      assert.equal(code, 1);
-      assert.match(output, /^The authority could not be written: .*\n$/);
+      await assert.rejects(writeAuthority(stackWith(authority), path), {
+        message: /^The authority could not be written: .*$/,
+      });
       assert.deepEqual(readdirSync(folder), before);
     }
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Outputs } from "../../scripts/pulumi";
+import type { Outputs } from "../../components/outputs";
 import type { AnyKind } from "../cloud/kinds";
 import type { Machine } from "../cloud/machines";
 import { TestCloud } from "../cloud/testCloud";

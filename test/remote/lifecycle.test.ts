@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { parse } from "yaml";
 
-import type { Outputs } from "../../scripts/pulumi";
+import type { Outputs } from "../../components/outputs";
 import type { Machine } from "../cloud/machines";
 import { TestCloud } from "../cloud/testCloud";
 import { type CloudTarget, RemoteCheckout, stacks, zones } from "../support/remote";

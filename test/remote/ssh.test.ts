@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { stringify } from "yaml";
 
-import type { Outputs } from "../../scripts/pulumi";
+import type { Outputs } from "../../components/outputs";
 import type { Machine } from "../cloud/machines";
 import { TestCloud } from "../cloud/testCloud";
 import { RemoteCheckout, zones } from "../support/remote";

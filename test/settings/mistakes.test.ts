@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 
 import { parseConfiguration, parseSettings } from "../../settings";
 import { clearSecrets } from "../../settings/clearSecrets";
@@ -107,7 +107,7 @@ describe("one mistake", () => {
     });
   }
 
-  it("of an engine is told alone by the scripts, too, whatever is secret or for a provider", function () {
+  it("of an engine is told alone by the commands, too, whatever is secret or for a provider", function () {
     this.timeout(60_000);
     const zone = { provider: "digitalocean", zone: "example.com" };
     const configuration = configurationOf({ ...right, dockerHost: "x", dns: zone }, providers);
@@ -121,11 +121,19 @@ describe("one mistake", () => {
     try {
       writeFileSync(join(folder, "hidden"), JSON.stringify(Object.fromEntries(hidden)));
       writeFileSync(join(folder, "clear"), JSON.stringify(Object.fromEntries(clear)));
-      const answer = `case "$*" in *--show-secrets*) cat ${folder}/clear ;; *) cat ${folder}/hidden ;; esac`;
-      writeFileSync(join(folder, "pulumi"), `#!/bin/sh\n${answer}\n`, { mode: 0o755 });
-      const env = { HOME: folder, PATH: `${folder}${delimiter}${process.env["PATH"] ?? ""}` };
-      const run = spawnSync("node_modules/.bin/tsx", ["scripts/engine-env.ts", "dev1"], { env, encoding: "utf8" });
-      assert.deepEqual([run.status, run.stdout], [1, "false\n"], run.stderr);
+      const { version } = JSON.parse(readFileSync("node_modules/pulumi/package.json", "utf8")) as { version: string };
+      const bin = join(folder, "versions", version, "bin");
+      const answer = `case "$*" in
+        version*) echo v${version} ;;
+        *export*) echo '{"version":3,"deployment":{}}' ;;
+        *--show-secrets*) cat ${folder}/clear ;;
+        *) cat ${folder}/hidden ;;
+      esac`;
+      mkdirSync(bin, { recursive: true });
+      writeFileSync(join(bin, "pulumi"), `#!/bin/sh\n${answer}\n`, { mode: 0o755 });
+      const env = { PATH: process.env["PATH"], PULUMI_HOME: folder, PULUMI_BACKEND_URL: `file://${folder}` };
+      const run = spawnSync("node", ["--import", "tsx", "cli/main.ts", "logs", "dev1"], { env, encoding: "utf8" });
+      assert.deepEqual([run.status, run.stdout], [1, ""], run.stderr);
       assert.match(run.stderr, /^1 problem in the settings of stack dev1; nothing was changed\.\n\n {2}dockerHost: /);
     } finally {
       rmSync(folder, { recursive: true });

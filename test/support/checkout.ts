@@ -18,7 +18,7 @@ import { join } from "node:path";
 
 import { parse, stringify } from "yaml";
 
-import type { Outputs } from "../../scripts/pulumi";
+import type { Outputs } from "../../components/outputs";
 import { shellQuoted } from "../../shell";
 import { docker, run, type Result, type RunOptions, succeed } from "./run";
 
@@ -92,7 +92,7 @@ export class Checkout {
   /** Makes the stack, on a free port, with settings. */
   async configure(settings: Record<string, unknown> = {}): Promise<void> {
     this.set({ port: await freePort(), ...settings });
-    await this.succeed("scripts/stack", [this.stack]);
+    await this.succeed("node", ["--import", "tsx", "cli/main.ts", "init", this.stack]);
   }
 
   /** Writes settings into the stack file, as a person would with an editor. */

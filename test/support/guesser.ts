@@ -3,7 +3,7 @@
 // A program of its own, so that it can be run where another address is.
 import * as https from "node:https";
 
-import { basicAuthorization } from "../../scripts/client";
+import { basicAuthorization } from "../../cli/client";
 
 const [url = "", user = "", rate = "", seconds = ""] = process.argv.slice(2);
 const agent = new https.Agent({ keepAlive: true, maxSockets: 16, rejectUnauthorized: false });

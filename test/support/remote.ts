@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { basicAuthorization, digestOf, manifestOf, RegistryClient } from "../../scripts/client";
-import type { Outputs } from "../../scripts/pulumi";
+import { basicAuthorization, digestOf, manifestOf, RegistryClient } from "../../cli/client";
+import type { Outputs } from "../../components/outputs";
 import type { TestCloud } from "../cloud/testCloud";
 import { Checkout } from "./checkout";
 import { run, type Result, type RunOptions, stop } from "./run";

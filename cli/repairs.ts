@@ -1,4 +1,4 @@
-import type { Resource } from "./pulumi";
+import type { Resource } from "./state";
 
 /** A container of a stack as its engine has it. */
 export interface FoundContainer {

@@ -1,0 +1,39 @@
+import { lstatSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+
+import { messageOf, UserError } from "../problems";
+import type { Stack } from "./stack";
+
+/**
+ * Writes the authority that clients of a stack must trust into a file, whole or not at all.
+ *
+ * @returns What people are told: the file, and the fingerprint to compare.
+ */
+export async function writeAuthority(stack: Pick<Stack, "name" | "outputs">, path: string): Promise<string> {
+  const { caCertificate, caFingerprint } = await stack.outputs();
+  if (caCertificate === "") {
+    throw new UserError(
+      `Clients trust the certificate of stack ${stack.name} already: there is no authority to give them.`,
+    );
+  }
+  const file = resolve(path);
+  try {
+    writeWhole(file, caCertificate);
+  } catch (error) {
+    throw new UserError(`The authority could not be written: ${messageOf(error)}`);
+  }
+  return `${file}\nSHA-256 ${caFingerprint}`;
+}
+
+function writeWhole(path: string, text: string): void {
+  // In the place of a device or a link it would be a file from now on.
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error(`${path} is not a plain file`);
+  const staged = `${path}.${String(process.pid)}`;
+  try {
+    writeFileSync(staged, text, { mode: 0o644, flag: "wx" });
+    renameSync(staged, path);
+  } catch (error) {
+    rmSync(staged, { force: true });
+    throw error;
+  }
+}

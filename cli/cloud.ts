@@ -1,0 +1,62 @@
+import { UserError } from "../problems";
+import { CommandFailed } from "./processes";
+import type { Stack } from "./stack";
+import { isInCloud, type Resource } from "./state";
+
+/**
+ * Brings the state up to date with what a stack has in clouds, without a word to its machine: somebody may have deleted
+ * something there, and so may a run that was killed. A data volume is never forgotten by it, unless FORGET names its id.
+ */
+export async function refreshCloud(stack: Stack): Promise<void> {
+  const { resources } = await stack.state();
+  if (!resources.some(isInCloud)) return;
+  const before = await stack.exported();
+  console.error("▸ Looking at what the cloud has");
+  const targets = ["**$digitalocean:**", "**$aws:**"].flatMap((target) => ["--target", target]);
+  try {
+    const options = ["--yes", "--skip-preview", "--suppress-outputs"];
+    await stack.show([...stack.about("refresh"), ...options, ...targets], process.stderr);
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    console.error("▸ That failed; going on with what the state has");
+  }
+  stack.forgetState();
+
+  const left = new Set((await stack.state()).resources.map(({ id }) => id));
+  const lost = resources.filter(isKept).filter(({ id = "" }) => !left.has(id) && id !== process.env["FORGET"]);
+  if (lost.length === 0) return;
+  await stack.import(before);
+  throw new UserError(
+    lost
+      .map(
+        ({ id = "" }) =>
+          `The data volume ${id} is not in this account. Either these are the credentials of another one, or somebody ` +
+          `deleted it, with all that was pushed. If so, begin with an empty one: make … STACK=${stack.name} FORGET=${id}`,
+      )
+      .join("\n"),
+  );
+}
+
+/** A data volume, unless a purge has begun to delete it. */
+function isKept({ type, protect }: Resource): boolean {
+  return protect === true && type.endsWith("/volume:Volume");
+}
+
+/** Dollars a month for a GiB, about; AWS by region. */
+const price: Readonly<Record<string, number>> = {
+  "digitalocean:index/volume:Volume": 0.1,
+  "aws:ebs/volume:Volume": 0.095,
+};
+
+/** What a cloud goes on keeping, and charging for, after a stack was taken down. */
+export async function tellKept(stack: Stack): Promise<void> {
+  for (const { type, id = "", outputs = {} } of (await stack.state()).resources) {
+    const dollars = price[type];
+    if (dollars === undefined) continue;
+    const size = Number(outputs["size"]);
+    const cost = `about $${(size * dollars).toFixed(2)} a month`;
+    console.log(
+      `Kept: volume ${id} with all that was pushed, ${String(size)} GiB, ${cost}; taken again by: make up STACK=${stack.name}; deleted by: make purge STACK=${stack.name}`,
+    );
+  }
+}

@@ -1,0 +1,79 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+
+import { pinnedOptions, writeKeyFile } from "../components/hosts/sshClient";
+import type { HostSettings } from "../settings/host";
+import type { Variables } from "./environment";
+import type { Stack } from "./stack";
+import { inClear } from "./state";
+
+/** How the Docker engine of a stack is reached. */
+export interface StackEngine {
+  readonly target: HostSettings["target"];
+  /** `local`: without further ado; `machine`: behind SSH by its pinned host key; `none`: the machine is not ready yet. */
+  readonly reached: "local" | "machine" | "none";
+  /** What the `docker` client has to find in its environment. */
+  readonly variables: Variables;
+  /** Where `ssh` signs in, where there is a machine to sign in to. */
+  readonly login?: string;
+}
+
+export async function engineOf(stack: Stack): Promise<StackEngine> {
+  const host = await stack.host();
+  const { target } = host;
+  switch (target) {
+    case "local": {
+      const { host: address, certPath } = host.engine;
+      const tls = { DOCKER_TLS_VERIFY: "1", DOCKER_CERT_PATH: certPath };
+      const variables = { ...engineAt(address), ...(certPath !== undefined && tls) };
+      return { target, reached: "local", variables };
+    }
+    case "ssh": {
+      const { host: login, sshOptions } = host.engine;
+      return {
+        target,
+        reached: "machine",
+        variables: { ...engineAt(login), ...sshWith(stack.name, sshOptions) },
+        login,
+      };
+    }
+    case "digitalocean":
+    case "aws": {
+      // Of the machine that is there: the outputs of a stack are those of the last run that ended well.
+      const { resources } = await stack.state();
+      const current = resources.filter((resource) => !resource.delete && !resource.pendingReplacement);
+      const known = current.find(({ type }) => type.endsWith(":HostKey"))?.outputs;
+      if (known === undefined) return { target, reached: "none", variables: {} };
+      const text = (key: string) => String(inClear(known[key]));
+      const login = `ssh://${text("user")}@${text("address")}`;
+      const keyFile = resolve(writeKeyFile(stack.name, text("privateKey")));
+      const ssh = sshWith(stack.name, pinnedOptions(text("hostKey"), keyFile));
+      const isReady = current.some(({ type }) => type.endsWith(":Prepared"));
+      return isReady
+        ? { target, reached: "machine", variables: { ...engineAt(login), ...ssh }, login }
+        : { target, reached: "none", variables: ssh, login };
+    }
+    default:
+      return host satisfies never;
+  }
+}
+
+function engineAt(address: string): Variables {
+  return {
+    DOCKER_CONTEXT: undefined,
+    DOCKER_TLS_VERIFY: undefined,
+    DOCKER_CERT_PATH: undefined,
+    DOCKER_HOST: address,
+  };
+}
+
+/** docker runs `ssh` without options of ours: the one in bootstrap/ssh takes them from this file. */
+function sshWith(stack: string, options: readonly string[]): Variables {
+  const file = resolve(".state", "ssh", `${stack}.config`);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const lines = options.filter((word) => word !== "-o").map((option) => option.replace("=", " "));
+  writeFileSync(file, `${lines.join("\n")}\n`);
+  const wrapper = resolve("bootstrap/ssh");
+  const path = (process.env["PATH"] ?? "").split(":").filter((folder) => folder !== wrapper);
+  return { PATH: [wrapper, ...path].join(":"), PRIVATE_REGISTRY_SSH_CONFIG: file };
+}

@@ -1,0 +1,54 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { UserError } from "../problems";
+import { project } from "./environment";
+import type { Stack } from "./stack";
+
+/** What Pulumi writes into a lock. */
+interface Holder {
+  readonly pid: number;
+  readonly hostname: string;
+}
+
+/** The state folder of this project; undefined with another backend, which keeps locks in ways of its own. */
+export function stateFolder(): string | undefined {
+  return /^file:\/\/([^?]*)/.exec(process.env["PULUMI_BACKEND_URL"] ?? "")?.[1];
+}
+
+/** Waits for a run that goes on although the `make` that began it is gone, and takes the lock from one that was killed. */
+export async function releaseLock(stack: Stack): Promise<void> {
+  const backend = stateFolder();
+  if (backend === undefined) return;
+  const folder = join(backend, ".pulumi", "locks", "organization", project, stack.name);
+  const holders = () => lockFilesIn(folder).map((file) => JSON.parse(readFileSync(file, "utf8")) as Holder);
+  const isHeld = () => holders().some((holder) => holder.hostname !== hostname() || isAlive(holder.pid));
+
+  if (isHeld()) console.error("▸ Another `pulumi` is at work on this stack: waiting for it to end");
+  for (const end = Date.now() + 15 * 60_000; isHeld() && Date.now() < end;) await sleep(500);
+  if (isHeld()) throw new UserError("It has not ended in 15 minutes: look for it with `ps`, end it, and try again.");
+  if (holders().length === 0) return;
+  console.error("▸ A run was killed while it held the lock of this stack: releasing it");
+  await stack.pulumi([...stack.about("cancel"), "--yes"]);
+}
+
+function lockFilesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => join(folder, name));
+  } catch {
+    return [];
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

@@ -1,0 +1,32 @@
+import { spawnSync } from "node:child_process";
+
+import { isLoopback } from "../components/reverseProxy";
+import { UserError } from "../problems";
+import { CommandFailed } from "./processes";
+import type { Stack } from "./stack";
+
+/**
+ * Signs the docker client in as the first user of a stack. The password goes to docker by its standard input: never into a
+ * command line, never onto the screen.
+ */
+export async function login(stack: Stack): Promise<void> {
+  const { usernames, passwords, endpoint, caCertificate, url } = await stack.outputs();
+  const [user = ""] = usernames;
+  const { error, status } = spawnSync("docker", ["login", "-u", user, "--password-stdin", endpoint], {
+    input: passwords[user] ?? "",
+    stdio: ["pipe", "inherit", "inherit"],
+  });
+  if ((error as NodeJS.ErrnoException | undefined)?.code === "ENOENT") {
+    throw new UserError("The docker command is missing: install Docker's client.");
+  }
+  if (status === 0) return;
+  if (caCertificate !== "" && !isLoopback(new URL(url).hostname)) {
+    const folder = `/etc/docker/certs.d/${endpoint}`;
+    console.error(`
+  Where Docker doesn't know the stack's authority yet, on the machine of the engine that it uses here:
+    make ca STACK=${stack.name}
+    sudo mkdir -p ${folder}
+    sudo cp ca.crt ${folder}/ca.crt`);
+  }
+  throw new CommandFailed(status ?? 1);
+}

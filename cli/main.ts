@@ -1,0 +1,155 @@
+// The program behind `make`: node cli/main.ts COMMAND [STACK]
+import { spawnSync } from "node:child_process";
+import { parseArgs } from "node:util";
+
+import { messageOf, UserError } from "../problems";
+import { writeAuthority } from "./ca";
+import { destroy, purge } from "./down";
+import { engineOf } from "./engine";
+import { pulumiEnvironment, renderExports, setVariables } from "./environment";
+import { login } from "./login";
+import { CommandFailed, Interrupted, outputOf, run } from "./processes";
+import { ownedBy } from "./recover";
+import { prove, smoke } from "./smoke";
+import { Stack } from "./stack";
+import { ensureImages, policies, up } from "./up";
+
+interface Options {
+  /** Prints what a script can read. */
+  readonly json: boolean;
+}
+
+interface Command {
+  readonly what: string;
+  /** Whether it can print JSON. */
+  readonly hasJson?: boolean;
+  /** Gives false where the registry was looked at and does not work. */
+  readonly run: (stack: Stack, options: Options) => Promise<unknown>;
+}
+
+const commands: Readonly<Record<string, Command>> = {
+  init: { what: "create a stack, with nothing in it", run: (stack) => stack.init() },
+  up: { what: "set everything up, then prove that the registry works", run: up },
+  preview: { what: "show what `up` would change", run: preview },
+  destroy: { what: "take the registry down; the pushed images stay", run: destroy },
+  purge: { what: "take the registry down for good, with all that was pushed", run: purge },
+  login: { what: "sign the docker client in as the first user", run: login },
+  passwords: { what: "print the users' passwords, which are secret", hasJson: true, run: printPasswords },
+  ca: {
+    what: "write the authority that clients must trust to ca.crt, or FILE",
+    run: async (stack) => console.log(await writeAuthority(stack, process.env["FILE"] ?? "ca.crt")),
+  },
+  smoke: { what: "prove that the live registry works", hasJson: true, run: proveLive },
+  ssh: { what: "sign in to the stack's machine", run: signIn },
+  logs: { what: "show what the containers say, the last LINES of each (200)", run: showLogs },
+  images: { what: "get or build the images that the stack names", run: getImages },
+};
+
+async function preview(stack: Stack): Promise<void> {
+  await stack.init();
+  await stack.show([...stack.about("preview"), "--diff", ...policies]);
+}
+
+async function printPasswords(stack: Stack, { json }: Options): Promise<void> {
+  const { usernames, passwords } = await stack.outputs();
+  console.error("These are secret: keep them out of logs and off shared screens.");
+  if (json) console.log(JSON.stringify(passwords, undefined, 2));
+  else for (const name of usernames) console.log(`${name}: ${passwords[name] ?? ""}`);
+}
+
+async function proveLive(stack: Stack, { json }: Options): Promise<boolean> {
+  await stack.outputs();
+  setVariables((await engineOf(stack)).variables);
+  if (!json) return smoke(stack);
+  const findings = await prove(stack, () => undefined);
+  console.log(JSON.stringify(findings, undefined, 2));
+  return findings.every(({ result }) => result !== "failed");
+}
+
+async function signIn(stack: Stack): Promise<void> {
+  await stack.state();
+  const { variables, login: address } = await engineOf(stack);
+  if (address === undefined) {
+    throw new UserError(
+      `Stack ${stack.name} has no machine to sign in to; one in a cloud is made by: make up STACK=${stack.name}`,
+    );
+  }
+  setVariables(variables);
+  const { status } = spawnSync("ssh", ["-t", address], { stdio: "inherit" });
+  // Any other one is that of what the user did there last.
+  if (status === 255) throw new CommandFailed(status);
+}
+
+async function showLogs(stack: Stack): Promise<void> {
+  await stack.state();
+  setVariables((await engineOf(stack)).variables);
+  const names = outputOf("docker", ["ps", "--all", ...ownedBy(stack), "--format", "{{.Names}}"]);
+  if (names === "") {
+    throw new UserError(`No container of stack ${stack.name} is there; what makes them: make up STACK=${stack.name}`);
+  }
+  const script = 'docker logs --tail "$2" "$1" 2>&1 | sed "s/^/$1  /"';
+  for (const name of names.trim().split("\n").sort())
+    run("sh", ["-c", script, "-", name, process.env["LINES"] ?? "200"]);
+}
+
+async function getImages(stack: Stack): Promise<void> {
+  await stack.init();
+  const { reached, variables } = await engineOf(stack);
+  setVariables(variables);
+  if (reached === "local") run("bootstrap/ensure-engine");
+  await ensureImages(stack);
+}
+
+function usage(): string {
+  const lines = [...Object.entries(commands), ["env", { what: "print the environment for plain `pulumi …`" }] as const];
+  return `Usage: node cli/main.ts COMMAND [STACK]        STACK is dev1 where none is named
+
+${lines.map(([name, { what }]) => `  ${name.padEnd(10)} ${what}`).join("\n")}
+
+  --json     print what a script can read: passwords, smoke
+  --help     this`;
+}
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { json: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
+    });
+  } catch (error) {
+    throw new UserError(`${messageOf(error)}\n\n${usage()}`);
+  }
+}
+
+/** @returns The exit code. */
+async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parsed(args);
+  const [name = "", stack = "dev1", ...rest] = positionals;
+  if (values.help) {
+    console.log(usage());
+    return 0;
+  }
+  if (name === "env") {
+    console.log(renderExports(pulumiEnvironment(process.cwd())));
+    return 0;
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined || rest.length > 0) throw new UserError(usage());
+  if (values.json && !command.hasJson) throw new UserError(`${name} has no --json.`);
+  return (await command.run(await Stack.of(stack), values)) === false ? 1 : 0;
+}
+
+main(process.argv.slice(2)).then(
+  (code) => (process.exitCode = code),
+  (error: unknown) => (process.exitCode = tell(error)),
+);
+
+/** @returns The exit code that goes with what was thrown. */
+function tell(error: unknown): number {
+  if (error instanceof Interrupted) return 130;
+  // It has said why itself.
+  if (error instanceof CommandFailed) return error.code;
+  console.error(error instanceof UserError ? error.message : error);
+  return 1;
+}

@@ -1,0 +1,177 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { PulumiCommand, StackNotFoundError } from "@pulumi/pulumi/automation";
+
+import type { Outputs } from "../components/outputs";
+import { messageOf, SettingsError, UserError } from "../problems";
+import { parseConfiguration } from "../settings";
+import type { Configuration } from "../settings/configuration";
+import type { HostSettings } from "../settings/host";
+import { project, pulumiEnvironment, setVariables } from "./environment";
+import { CommandFailed, throwIfInterrupted } from "./processes";
+import { hideSalt } from "./salt";
+import { type Exported, type State, stateOf } from "./state";
+
+/**
+ * How the automation API runs the CLI: never asking anything at the terminal, and in its own types only for its own use.
+ * Its `up` and `destroy` would ask for the outputs and the history after each run, three starts of the CLI more.
+ */
+interface Cli {
+  run(
+    args: string[],
+    folder: string,
+    variables: Record<string, string>,
+    onOutput?: (text: string) => void,
+    onError?: (text: string) => void,
+  ): Promise<{ readonly stdout: string }>;
+}
+
+/** A stack of this project. What it configures and what Pulumi knows of it are asked for once, and handed on. */
+export class Stack {
+  private configured: Promise<Configuration> | undefined;
+  private known: Promise<State> | undefined;
+
+  private constructor(
+    /** `dev1` */
+    readonly name: string,
+    private readonly cli: Cli,
+    private readonly folder: string,
+  ) {}
+
+  /** The stack of a folder by its name, whether it exists or not, with the environment of this process set for it. */
+  static async of(name: string, folder = process.cwd()): Promise<Stack> {
+    setVariables(pulumiEnvironment(folder));
+    const cli: unknown = await PulumiCommand.get({ skipVersionCheck: true });
+    return new Stack(name, cli as Cli, folder);
+  }
+
+  /** What the names of its containers, networks and volumes begin with. */
+  get fullName(): string {
+    return `${project}-${this.name}`;
+  }
+
+  /** Marks an `up` of this folder that has begun and did not end well. */
+  get unfinished(): string {
+    return join(".state", `${this.name}.unfinished`);
+  }
+
+  /** Makes the stack the first time. */
+  async init(): Promise<void> {
+    try {
+      await this.state();
+    } catch (error) {
+      if (!(error instanceof NoSuchStack)) throw error;
+      console.error(`▸ Creating stack ${this.name}`);
+      await this.pulumi(["stack", "init", this.name]);
+    }
+    hideSalt(this.name);
+  }
+
+  /** What it configures, as text: what it sets, or the default of Pulumi.yaml. Secrets in clear: for this process only. */
+  configuration(): Promise<Configuration> {
+    return (this.configured ??= this.pulumi([...this.about("config"), "--json", "--show-secrets"]).then((printed) => {
+      const values = Object.entries(JSON.parse(printed) as Record<string, { readonly value?: string }>);
+      return Object.fromEntries(values.map(([key, { value = "" }]) => [key, value]));
+    }));
+  }
+
+  /** The host that its settings name, whatever else is wrong with them. */
+  async host(): Promise<HostSettings> {
+    const { settings, problems } = parseConfiguration(project, await this.configuration());
+    if (settings.host === undefined) throw new SettingsError(this.name, problems);
+    return settings.host;
+  }
+
+  /** What Pulumi knows of it, secrets in clear: for this process only. */
+  state(): Promise<State> {
+    return (this.known ??= this.pulumi([...this.about("stack", "export"), "--show-secrets"]).then((printed) =>
+      stateOf(JSON.parse(printed) as Exported),
+    ));
+  }
+
+  /** The state is asked for again by the next one who wants it. */
+  forgetState(): void {
+    this.known = undefined;
+  }
+
+  /** Its outputs, if it is up. */
+  async outputs(): Promise<Outputs> {
+    const { outputs, resources } = await this.state();
+    // Where a data volume is kept the outputs stay, too.
+    const isMachineGone = Boolean(outputs.login) && !resources.some(({ type }) => type.endsWith(":HostKey"));
+    if (outputs.endpoint === undefined || isMachineGone) {
+      throw new UserError(`The stack ${this.name} is not up; what brings it up: make up STACK=${this.name}`);
+    }
+    return outputs as Outputs;
+  }
+
+  /** The state as it is written, with its secrets encrypted. */
+  async exported(): Promise<Exported> {
+    return JSON.parse(await this.pulumi(this.about("stack", "export"))) as Exported;
+  }
+
+  async import(exported: Exported): Promise<void> {
+    const folder = mkdtempSync(join(".state", "import-"));
+    try {
+      const file = join(folder, "state.json");
+      writeFileSync(file, JSON.stringify(exported), { mode: 0o600 });
+      await this.pulumi([...this.about("stack", "import"), "--file", file]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+    this.forgetState();
+  }
+
+  /**
+   * What `pulumi ARGS` prints.
+   *
+   * @throws UserError with what Pulumi says, NoSuchStack
+   */
+  async pulumi(args: readonly string[]): Promise<string> {
+    try {
+      return (await this.cli.run([...args], this.folder, {})).stdout;
+    } catch (error) {
+      throwIfInterrupted();
+      if (error instanceof StackNotFoundError) throw new NoSuchStack(this.name);
+      throw new UserError(saidBy(error));
+    }
+  }
+
+  /**
+   * Runs `pulumi ARGS`, which takes a while, and shows what it says as it comes.
+   *
+   * @throws CommandFailed
+   */
+  async show(args: readonly string[], out: NodeJS.WriteStream = process.stdout): Promise<void> {
+    const onOutput = (text: string) => void out.write(text);
+    const onError = (text: string) => void process.stderr.write(text);
+    const color = out.isTTY ? ["--color", "always"] : [];
+    try {
+      await this.cli.run([...args, ...color], this.folder, {}, onOutput, onError);
+    } catch {
+      throwIfInterrupted();
+      throw new CommandFailed(1);
+    }
+    throwIfInterrupted();
+  }
+
+  /** The words of a Pulumi command that name this stack. */
+  about(...command: readonly string[]): string[] {
+    return [...command, "--stack", this.name];
+  }
+}
+
+/** Nothing was made by this name yet. */
+export class NoSuchStack extends UserError {
+  constructor(name: string) {
+    super(`There is no stack ${name}; what makes it: make up STACK=${name}`);
+  }
+}
+
+/** What Pulumi printed of a failure, without what the API puts around it. */
+function saidBy(error: unknown): string {
+  const message = messageOf(error);
+  const [, said = message] = /Command failed with exit code[^\n]*\n([^]*)/.exec(message) ?? [];
+  return said.trim();
+}

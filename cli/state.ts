@@ -1,0 +1,61 @@
+import type { Outputs } from "../components/outputs";
+
+/** A resource as the state has it. */
+export interface Resource {
+  readonly urn: string;
+  readonly type: string;
+  readonly id?: string;
+  readonly inputs?: Readonly<Record<string, unknown>>;
+  readonly outputs?: Readonly<Record<string, unknown>>;
+  readonly protect?: boolean;
+  /** Something that another one has taken the place of, and that is only still to be deleted. */
+  readonly delete?: boolean;
+  /** Something that is gone, and that another one is still to take the place of. */
+  readonly pendingReplacement?: boolean;
+}
+
+/** What was under way when the state was written. */
+export interface Pending {
+  readonly type: "creating" | "updating" | "deleting";
+  readonly resource: Resource;
+}
+
+/** The state as Pulumi exports it. */
+export interface Exported {
+  readonly version: number;
+  readonly deployment: {
+    readonly resources?: readonly Resource[];
+    readonly pending_operations?: readonly Pending[];
+  };
+}
+
+/** What Pulumi knows of a stack. */
+export interface State {
+  readonly resources: readonly Resource[];
+  readonly pending: readonly Pending[];
+  /** Of the last run that ended well; empty before that. Secrets in clear where the state was exported so. */
+  readonly outputs: Partial<Outputs>;
+}
+
+export function stateOf({ deployment }: Exported): State {
+  const { resources = [], pending_operations: pending = [] } = deployment;
+  const root = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
+  return { resources, pending, outputs: inClear(root?.outputs ?? {}) as Partial<Outputs> };
+}
+
+/** A value of the state, its secrets unwrapped. */
+export function inClear(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inClear);
+  if (typeof value !== "object" || value === null) return value;
+  const { plaintext } = value as { readonly plaintext?: unknown };
+  if (secretMark in value && typeof plaintext === "string") return JSON.parse(plaintext);
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, inClear(each)]));
+}
+
+/** The key by which Pulumi marks a wrapped value. */
+const secretMark = "4dabf18193072939515e22adb298388d";
+
+/** Whether something is, or was, in a cloud. */
+export function isInCloud({ type }: Resource): boolean {
+  return /^(digitalocean|aws):/.test(type);
+}

@@ -1,0 +1,85 @@
+import { closeSync, existsSync, openSync, rmSync } from "node:fs";
+
+import { ownSettings } from "../settings/configuration";
+import { refreshCloud } from "./cloud";
+import { type StackEngine, engineOf } from "./engine";
+import { project, setVariables } from "./environment";
+import { CommandFailed, outputOf, run, succeeds } from "./processes";
+import { recover } from "./recover";
+import { hideSalt } from "./salt";
+import { smoke } from "./smoke";
+import type { Stack } from "./stack";
+import { removeUploads } from "./uploads";
+
+/** Where the rules are that each stack must satisfy. */
+export const policies = ["--policy-pack", "policy/pack"];
+
+/**
+ * Brings a stack up from whatever state it is in, then proves that the registry works.
+ *
+ * @returns Whether it does.
+ */
+export async function up(stack: Stack): Promise<boolean> {
+  await stack.init();
+  const engine = await engineOf(stack);
+  setVariables(engine.variables);
+  const reached = await makeReady(stack, engine);
+  const again = await recover(stack, reached);
+  if (reached !== "none") removeUploads(stack);
+  if (engine.target !== "local") await refreshCloud(stack);
+
+  console.error(`▸ pulumi up --stack ${stack.name}`);
+  closeSync(openSync(stack.unfinished, "w"));
+  const options = ["--yes", "--skip-preview", "--suppress-outputs", ...policies, ...again];
+  await stack.show([...stack.about("up"), ...options, ...(reached === "none" ? [] : ["--refresh"])]);
+  stack.forgetState();
+  rmSync(stack.unfinished);
+  hideSalt(stack.name);
+  // A machine may be there only now, or be another one.
+  setVariables((await engineOf(stack)).variables);
+  return smoke(stack);
+}
+
+/** Has the engine answer, with the images that it will need, as far as that can be done from here. */
+async function makeReady(stack: Stack, { target, reached, login }: StackEngine): Promise<StackEngine["reached"]> {
+  switch (reached) {
+    case "local":
+      run("bootstrap/ensure-engine");
+      await ensureImages(stack);
+      return reached;
+    case "machine":
+      if (!succeeds("bootstrap/ensure-engine")) {
+        // One that a cloud has may be about to be replaced, or be gone altogether; what is wrong with one of the user's own
+        // the program says.
+        console.error("▸ The machine does not answer: what runs there is not looked at");
+        return "none";
+      }
+      if (login !== undefined && target !== "ssh" && existsSync(stack.unfinished)) restartDocker(login);
+      return reached;
+    case "none":
+      return reached;
+    default:
+      return reached satisfies never;
+  }
+}
+
+/** Gets or builds the images that the stack names, where they are missing. */
+export async function ensureImages(stack: Stack): Promise<void> {
+  const { registryImage = "", proxyImage = "" } = ownSettings(project, await stack.configuration());
+  run("bootstrap/ensure-images", [registryImage, proxyImage]);
+}
+
+/**
+ * Where the power went in the middle of a container's start, its port is taken until Docker starts once more. On a machine
+ * of ours containers live on meanwhile.
+ */
+function restartDocker(login: string): void {
+  // Too many starts within seconds systemd refuses: that count is cleared first.
+  const script = "sudo -n systemctl reset-failed docker.service; sudo -n systemctl restart docker.service";
+  try {
+    outputOf("ssh", [login, script]);
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    console.error("▸ Docker could not be restarted there");
+  }
+}

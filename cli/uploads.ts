@@ -1,0 +1,35 @@
+import { readFileSync } from "node:fs";
+
+import { CommandFailed, outputOf } from "./processes";
+import type { Stack } from "./stack";
+
+/** Frees the disk of uploads that nobody will end: see bootstrap/remove-uploads.sh. */
+export function removeUploads(stack: Stack): void {
+  try {
+    const registry = `${stack.fullName}-registry`;
+    const listed = outputOf("docker", [
+      "ps",
+      "--all",
+      "--filter",
+      `name=^/${registry}$`,
+      "--format",
+      "{{.State}}",
+    ]).trim();
+    // Before another one takes its place, and its log is gone.
+    if (listed === "exited") outputOf("docker", ["start", registry]);
+    else if (listed !== "running") return;
+    const script = readFileSync("bootstrap/remove-uploads.sh", "utf8");
+    outputOf("docker", ["exec", "-i", registry, "sh", "-s", "--", ...failedUploads(registry)], script);
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    console.error("▸ Unfinished uploads could not be removed");
+  }
+}
+
+/** The log names each upload that the registry failed at. One that its client left has another status: it may be resumed. */
+function failedUploads(registry: string): string[] {
+  // A log can be long: only the lines in question come here.
+  const search = `docker logs --since 1h "$1" 2>&1 | grep '"http.response.status":5' || true`;
+  const failed = outputOf("sh", ["-c", search, "-", registry]);
+  return [...new Set([...failed.matchAll(/"vars\.uuid":"([0-9a-f-]+)"/g)].map(([, id = ""]) => id))];
+}
