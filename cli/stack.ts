@@ -64,6 +64,7 @@ export class Stack {
       if (!(error instanceof NoSuchStack)) throw error;
       console.error(`▸ Creating stack ${this.name}`);
       await this.pulumi(["stack", "init", this.name]);
+      this.forgetState();
     }
     hideSalt(this.name);
   }
