@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import {
   cpSync,
   existsSync,
@@ -12,7 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -54,11 +54,13 @@ export class Checkout {
 
   private options(more: RunOptions): RunOptions {
     // A backend that the user is logged in to stays out of it. Types were checked before the tests, and one test has each
-    // run check them again, as a user's does.
+    // run check them again, as a user's does. The plugins are there: Pulumi would look for those of clouds that no stack
+    // here names.
     const own = {
       PULUMI_BACKEND_URL: `file://${this.folder}/.state`,
       PULUMI_ACCESS_TOKEN: "",
       PULUMI_NODEJS_TRANSPILE_ONLY: "true",
+      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     };
     return { cwd: this.folder, ...more, env: { ...process.env, ...own, ...this.env, ...more.env } };
   }
@@ -163,14 +165,25 @@ export class Checkout {
   }
 }
 
-/** A TCP port of loopback that nothing listens on at this moment. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** The ports that tests may use, below those that the kernel gives to who connects. Each lane of test/run.ts has its own. */
+const [firstPort = 0, lastPort = 0] = (process.env["TEST_PORTS"] ?? "20000-31999").split("-").map(Number);
+// Somewhere in it, for who runs two tests by hand at once.
+let nextPort = randomInt(firstPort, lastPort + 1);
+
+/** A TCP port of loopback that nothing listens on, another one each time. */
+export async function freePort(): Promise<number> {
+  for (let tries = firstPort; tries <= lastPort; tries++) {
+    const port = nextPort;
+    nextPort = port === lastPort ? firstPort : port + 1;
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`all ports from ${String(firstPort)} to ${String(lastPort)} are taken`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
+    server.once("error", () => resolve(false));
+    server.listen(port, "0.0.0.0", () => server.close(() => resolve(true)));
   });
 }
