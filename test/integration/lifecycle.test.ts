@@ -429,7 +429,7 @@ describe("a stack from nothing to nothing", function () {
       assert.notEqual(code, 0);
       assert.match(output, /is on this engine already, and not in the state of this checkout/);
     } finally {
-      rmSync(other.folder, { recursive: true });
+      other.forget();
     }
     assert.deepEqual(await checkout.remains(), before);
     assert.match(await curl("admin", "-I", `${outputs.url}/v2/`), / 200 /);

@@ -1,17 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { randomBytes, randomInt } from "node:crypto";
-import {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,7 +10,8 @@ import { parse, stringify } from "yaml";
 
 import type { Outputs } from "../../scripts/pulumi";
 import { shellQuoted } from "../../shell";
-import { docker, run, type Result, type RunOptions, succeed } from "./run";
+import { Remains } from "./remains";
+import { run, type Result, type RunOptions, succeed } from "./run";
 
 /**
  * A checkout of this project as a user would have it, in a folder of its own, with a state, a stack name and a port of
@@ -31,6 +22,7 @@ export class Checkout {
   /** What the names of its containers, networks and volumes begin with. */
   readonly name: string;
   readonly stackFile: string;
+  private readonly left: Remains;
 
   /** @param wrapper A command that every other one is run by, for another network namespace. */
   constructor(
@@ -40,6 +32,8 @@ export class Checkout {
   ) {
     this.name = `private-registry-${stack}`;
     this.stackFile = `Pulumi.${stack}.yaml`;
+    this.left = new Remains(this.folder, stack);
+    this.left.sign();
     const files = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
       encoding: "utf8",
     });
@@ -129,39 +123,18 @@ export class Checkout {
 
   /** What is there of this stack: containers, networks, volumes. */
   async remains(): Promise<string[]> {
-    const lists = [
-      ["ps", "--all", "--format", "{{.Names}}"],
-      ["network", "ls", "--format", "{{.Name}}"],
-      ["volume", "ls", "--format", "{{.Name}}"],
-    ];
-    const names = await Promise.all(lists.map((list) => docker(...list, "--filter", `name=${this.name}`)));
-    return names.flatMap((text) => text.split("\n").filter((name) => name !== "")).sort();
+    const { left } = this;
+    return (await Promise.all([left.containers(), left.networks(), left.volumes()])).flat().sort();
   }
 
-  /** Takes down what is left of the stack, whatever state a failed test left it in, and forgets the folder. */
-  async dispose(): Promise<void> {
-    await this.make("purge", { env: { CONFIRM: this.stack } });
-    const left = await this.remains();
-    if (left.length > 0) {
-      await run("docker", ["rm", "--force", "--volumes", ...left]);
-      await run("docker", ["network", "rm", ...left]);
-      await run("docker", ["volume", "rm", "--force", ...left]);
-    }
-    this.endLeftovers();
-    rmSync(this.folder, { recursive: true, force: true });
+  /** Takes away what is left of the stack, whatever state a failed test left it in, and the folder. */
+  dispose(): Promise<void> {
+    return this.left.remove();
   }
 
-  /** What a killed run started and nobody ended: it is known by the state that its environment names. */
-  private endLeftovers(): void {
-    if (!existsSync("/proc/self/environ")) return;
-    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-      try {
-        const mine = readFileSync(join("/proc", pid, "environ"), "utf8").includes(`file://${this.folder}/.state`);
-        if (mine) process.kill(Number(pid), "SIGKILL");
-      } catch {
-        // It has ended, or isn't ours.
-      }
-    }
+  /** Forgets the folder alone, where another checkout has the stack. */
+  forget(): void {
+    this.left.forget();
   }
 }
 

@@ -3,7 +3,6 @@ import { spawn } from "node:child_process";
 export interface Result {
   /** Null where a signal ended it. */
   readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
   /** What it printed, both streams as they came. */
   readonly output: string;
   readonly stdout: string;
@@ -40,7 +39,7 @@ export function run(command: string, args: readonly string[], options: RunOption
     });
     child.stderr.on("data", printed);
     child.on("error", reject);
-    child.on("close", (code, signal) => resolve({ code, signal, output, stdout }));
+    child.on("close", (code) => resolve({ code, output, stdout }));
     child.stdin.on("error", () => undefined); // A command may end before it has read all.
     child.stdin.end(options.input ?? "");
     if (child.pid !== undefined) options.onStart?.(child.pid);
