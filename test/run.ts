@@ -1,11 +1,12 @@
 // Runs the tests in two lanes side by side, and closes with a report over both. Its last line: `N passed, N failed`.
 //   node --import tsx test/run.ts [ONLY]     only the tests of a file, a folder, or whose title has these words
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { Remains as CloudRemains } from "./cloud/remains";
 import { Remains } from "./support/remains";
@@ -18,6 +19,8 @@ interface Report {
   readonly failed: readonly string[];
   readonly times: readonly { readonly title: string; readonly seconds: number }[];
 }
+
+const nothing: Report = { passed: 0, skipped: 0, failed: [], times: [] };
 
 interface Lane {
   readonly name: string;
@@ -34,8 +37,9 @@ interface Outcome extends Report {
 const [only = ""] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "lanes-"));
 const running = new Set<ChildProcess>();
+let isStopped = false;
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => void stopAll());
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, stopAll);
 void main();
 
 async function main(): Promise<void> {
@@ -45,7 +49,12 @@ async function main(): Promise<void> {
   const lanes = lanesOf(chosen.length > 0 ? chosen : files).filter((lane) => lane.files.length > 0);
   const outcomes = await Promise.all(lanes.map((lane) => runLane(lane, chosen.length > 0 ? [] : ["--fgrep", only])));
   rmSync(folder, { recursive: true });
-  process.exitCode = report(outcomes);
+  if (isStopped) {
+    // Killed, they are there until somebody has taken note of it.
+    await sleep(1000);
+    await clearAway();
+  }
+  process.exitCode = isStopped ? 130 : report(outcomes);
 }
 
 function testFiles(): string[] {
@@ -62,7 +71,7 @@ function isChosen(file: string): boolean {
   return only === "" || new RegExp(`^${pattern}(/|$)`).test(file);
 }
 
-/** Every file is in one lane: what uses the engine of this machine, or machines. What needs neither is told first. */
+/** Every file is in one lane: that of this machine's engine or that of machines. What needs neither comes first. */
 function lanesOf(files: readonly string[]): Lane[] {
   const isCloud = (file: string) => /^test\/(remote\/|integration\/cloud\.)/.test(file);
   const isEngine = (file: string) => file.startsWith("test/integration/") && !isCloud(file);
@@ -106,13 +115,12 @@ function show(lane: string, stream: Readable): void {
   createInterface(stream).on("line", (line) => console.log(`${lane.padEnd(6)} │ ${line}`.trimEnd()));
 }
 
-/** A lane without a report has failed: nobody knows which tests it would still have run. */
+/** A lane that ends before its report has failed, as nobody knows what it would still have run; so has one that breaks after it. */
 function readReport(file: string, lane: string, end: string): Report {
-  try {
-    return JSON.parse(readFileSync(file, "utf8")) as Report;
-  } catch {
-    return { passed: 0, skipped: 0, failed: [`the lane ${lane} ended before its report, by ${end}`], times: [] };
-  }
+  if (!existsSync(file)) return { ...nothing, failed: [`the lane ${lane} ended before its report, by ${end}`] };
+  const report = JSON.parse(readFileSync(file, "utf8")) as Report;
+  if (report.failed.length > 0 || end === "exit code 0") return report;
+  return { ...report, failed: [`the lane ${lane} ended by ${end} after its report`] };
 }
 
 /** Prints what came of all lanes; gives the exit code. */
@@ -144,9 +152,8 @@ function counted({ passed, failed, skipped }: Pick<Report, "passed" | "failed" |
   return `${String(passed)} passed, ${String(failed.length)} failed${skipped === 0 ? "" : `, ${String(skipped)} skipped`}`;
 }
 
-/** Ends all lanes, and takes away what they had, as they can't any more. */
-async function stopAll(): Promise<void> {
+/** Kills all lanes: what they would clear away at their end is done here. */
+function stopAll(): void {
+  isStopped = true;
   for (const { pid } of running) if (pid !== undefined) process.kill(-pid, "SIGKILL");
-  await clearAway();
-  process.exit(130);
 }

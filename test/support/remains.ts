@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
@@ -108,13 +108,15 @@ export class Remains {
   }
 }
 
+/** One that has ended may be listed until its parent asks for it. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
+  const stat = join("/proc", String(pid), "stat");
+  return !existsSync(stat) || !readFileSync(stat, "utf8").includes(") Z ");
 }
 
 function entriesOf(folder: string): string[] {
