@@ -99,8 +99,8 @@ check: clouds ## type-check, lint, format, check the workflows
 	@scripts/check-workflows
 
 .PHONY: test
-test: check tools ## quick tests, then the real engine, Docker, clients and clouds
-	@scripts/test
+test: $(if $(ONLY),clouds,check) tools ## every test; only those of a file or with a title by ONLY="…"
+	@scripts/test $(if $(ONLY),"$$ONLY")
 
 .PHONY: test-airgap
 test-airgap: tools ## the plugins built by airgap/, against the SDKs
