@@ -40,7 +40,6 @@ describe("the proxy", function () {
     host = new URL(outputs.url).hostname;
     port = Number(new URL(outputs.url).port);
     authorization = basicAuthorization("admin", outputs.passwords["admin"] ?? "");
-    assert.equal((await client.ask("GET", "/v2/", { as: "admin" })).status, 200);
     stalled = stallInUpload();
     stalled.catch(() => undefined); // The test that waits for it says so.
   });
@@ -203,9 +202,12 @@ describe("the proxy", function () {
   it("takes an upload in one request and in chunks, and forgets a cancelled one", async () => {
     const blob = randomBytes(3_000_000);
     const headers = { "Content-Type": "application/octet-stream" };
-    const whole = await client.ask("POST", `/v2/one/blobs/uploads/?digest=${digestOf(blob)}`, {
+    // Where it is answered before all of it has come, the connection ends.
+    const alone = new RegistryClient(outputs.url, outputs.caCertificate, outputs.passwords);
+    const whole = await alone.ask("POST", `/v2/one/blobs/uploads/?digest=${digestOf(blob)}`, {
       ...{ as: "admin", body: blob, headers },
     });
+    alone.close();
     // The registry may take it at once or ask for another way, as the API has it; it is never refused.
     assert.ok([201, 202].includes(whole.status));
 
