@@ -98,8 +98,8 @@ check: clouds ## type-check, lint, format, check the workflows
 	@bootstrap/check-workflows
 
 .PHONY: test
-test: check tools ## quick tests, then the real engine, Docker, clients and clouds
-	@bootstrap/test
+test: $(if $(ONLY),clouds,check) tools ## every test; only those of a file or with a title by ONLY="…"
+	@bootstrap/test $(if $(ONLY),"$$ONLY")
 
 .PHONY: test-airgap
 test-airgap: tools ## the plugins built by airgap/, against the SDKs

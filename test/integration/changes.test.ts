@@ -30,8 +30,7 @@ describe("a change of a running stack", function () {
     folder = mkdtempSync(join(tmpdir(), "changes-"));
     checkout = new Checkout();
     await checkout.configure({ users: [{ name: "admin", role: "admin" }, { name: "bob" }, { name: "carol" }] });
-    await checkout.makes("up");
-    const outputs = await checkout.outputs();
+    const outputs = await checkout.bringUp();
     ({ url, passwords } = outputs);
     authorities = outputs.caCertificate + authority.certificate;
     writeFileSync(join(folder, "ca.pem"), authorities);

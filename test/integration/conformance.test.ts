@@ -61,18 +61,19 @@ describe("the OCI conformance tests", function () {
 
   it("come out the same through the proxy as at the registry itself", async () => {
     const program = await build();
-    await checkout.makes("up");
-    const { url, passwords, caCertificate } = await checkout.outputs();
+    const { url, passwords, caCertificate } = await checkout.bringUp();
     writeFileSync(join(folder, "ca.pem"), caCertificate);
 
     const registry = await addressOf(`${checkout.name}-registry`, checkout.name);
-    const direct = await test(program, "direct", { registry: `${registry}:5000`, tls: "disabled" });
-    const proxied = await test(program, "proxied", {
-      registry: new URL(url).host,
-      tls: "enabled",
-      username: "admin",
-      password: passwords["admin"] ?? "",
-    });
+    const [direct, proxied] = await Promise.all([
+      test(program, "direct", { registry: `${registry}:5000`, tls: "disabled" }),
+      test(program, "proxied", {
+        registry: new URL(url).host,
+        tls: "enabled",
+        username: "admin",
+        password: passwords["admin"] ?? "",
+      }),
+    ]);
 
     const counts = `- registry: ${counted(direct)}\n+ proxy:    ${counted(proxied)}`;
     const differences = [

@@ -18,7 +18,6 @@ describe("a docker-machine, on a second engine with TLS", function () {
   });
 
   after(async () => {
-    await checkout.make("purge", { env: { CONFIRM: checkout.stack } });
     await machine.stop();
     await checkout.dispose();
   });

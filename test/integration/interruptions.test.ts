@@ -1,39 +1,128 @@
 import assert from "node:assert/strict";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
-import { Checkout } from "../support/checkout";
-import { stop } from "../support/run";
+import { Checkout, freePort } from "../support/checkout";
+import { docker, type Result, stop } from "../support/run";
 
-/** Seconds after the start at which `make up` is stopped, and how: Ctrl-C, or the power. Together they span its whole run. */
-const moments = [
-  [1, "SIGINT"],
-  [3, "SIGKILL"],
-  [5, "SIGINT"],
-  [7, "SIGKILL"],
-  [9, "SIGKILL"],
-  [11, "SIGINT"],
-  [13, "SIGKILL"],
-  [15, "SIGKILL"],
-  [17, "SIGINT"],
-  [20, "SIGKILL"],
-] as const;
+/** What a run says when it clears away what a killed one left: at work in Pulumi, or making a container. */
+const cures = {
+  lock: /▸ A run was killed while it held the lock of this stack: releasing it/,
+  container: /▸ A run was killed before it could note down a container: removing/,
+};
 
-describe("`make up`, stopped", function () {
-  this.timeout(5 * 60_000);
+interface Moment {
+  readonly at: string;
+  readonly printed: RegExp;
+  /** As by Ctrl-C, or as if the power went. */
+  readonly signal: "SIGINT" | "SIGKILL";
+  /** What the run that follows must say. */
+  readonly cured?: readonly RegExp[];
+}
 
-  for (const [seconds, signal] of moments) {
-    it(`by ${signal} after ${String(seconds)} s, is followed by one that succeeds`, async () => {
-      const checkout = new Checkout();
-      try {
-        await checkout.configure();
-        const stopped = await checkout.make("up", {
-          onStart: (group) => setTimeout(() => stop(group, signal), seconds * 1000),
-        });
-        const { code, output } = await checkout.make("up");
-        assert.equal(code, 0, `${stopped.output}\n--- and then ---\n${output}`);
-        assert.doesNotMatch(output, /✗/);
-      } finally {
-        await checkout.dispose();
-      }
+/** From nothing to the last proof: each run is the one that comes after the kill before, and gets one moment further. */
+const moments: readonly Moment[] = [
+  { at: "its first line", printed: /▸ Making stack/, signal: "SIGKILL" },
+  { at: "the start of Pulumi", printed: /▸ pulumi up/, signal: "SIGINT" },
+  { at: "the networks", printed: /docker:index:Network .* creating/, signal: "SIGKILL", cured: [cures.lock] },
+  { at: "the setup of the registry", printed: /-registry-setup-run creating/, signal: "SIGINT" },
+  {
+    at: "the registry's container",
+    printed: /-registry-container creating/,
+    signal: "SIGKILL",
+    cured: [cures.lock, cures.container],
+  },
+  { at: "the proxy's configuration", printed: /-proxy-loader-run creating/, signal: "SIGINT" },
+  { at: "the last proofs", printed: /✓ push/, signal: "SIGKILL" },
+];
+
+describe("`make up`, stopped again and again, one moment later each time", function () {
+  this.timeout(3 * 60_000);
+
+  let checkout: Checkout;
+  /** What the next run must say of the kill before it. */
+  let cured: readonly RegExp[] = [];
+
+  before(async () => {
+    checkout = new Checkout();
+    checkout.set({ port: await freePort() });
+  });
+  after(() => checkout.dispose());
+
+  /** `make up`, with something done when it prints something; `group` ends all that it started. */
+  function up(printed: RegExp, act: (group: number) => void): Promise<Result> {
+    let group = 0;
+    let seen = false;
+    return checkout.make("up", {
+      onStart: (started) => (group = started),
+      onOutput: (output) => {
+        if (seen || !printed.test(output)) return;
+        seen = true;
+        act(group);
+      },
     });
   }
+
+  /** The registry's container is there some seconds before it is healthy, and so before Pulumi notes it down. */
+  async function untilRegistryRuns(): Promise<void> {
+    const container = ["ps", "--quiet", "--filter", `name=^${checkout.name}-registry$`];
+    for (let tries = 0; tries < 100 && (await docker(...container)) === ""; tries++) await sleep(20);
+  }
+
+  function assertCured(output: string): void {
+    for (const cure of cured) assert.match(output, cure);
+  }
+
+  for (const moment of moments) {
+    it(`by ${moment.signal} at ${moment.at}`, async () => {
+      const { printed, signal } = moment;
+      const stopped = await up(printed, (group) => {
+        const ready = moment.cured?.includes(cures.container) ? untilRegistryRuns() : Promise.resolve();
+        void ready.then(() => stop(group, signal));
+      });
+      assert.match(stopped.output, printed);
+      // One that had ended by itself would have succeeded. `make` that is killed has no code.
+      if (signal === "SIGKILL") assert.equal(stopped.code, null, stopped.output);
+      else assert.notEqual(stopped.code, 0, stopped.output);
+      assertCured(stopped.output);
+      cured = moment.cured ?? [];
+    });
+  }
+
+  it("is followed by one that succeeds, with every proof, and leaves nothing to change", async () => {
+    const output = await checkout.makes("up");
+    assertCured(output);
+    assert.equal(output.match(/✓/g)?.length, 6, output);
+    assert.doesNotMatch(output, /✗/);
+    const again = await checkout.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes");
+    assert.equal(again.code, 0, again.output);
+  });
+
+  it("leaves an image's build that goes on without it to end before the next run begins one", async () => {
+    const log = join(checkout.folder, "builds");
+    const hold = join(checkout.folder, "hold");
+    writeFileSync(hold, "");
+    const build = [
+      "#!/bin/sh",
+      `echo begin >>'${log}'`,
+      "echo '▸ building' >&2",
+      `for try in $(seq 600); do [ ! -e '${hold}' ] || sleep 0.1; done`,
+      `echo end >>'${log}'`,
+      "exit 2",
+    ];
+    writeFileSync(join(checkout.folder, "airgap/build"), build.join("\n"));
+    checkout.set({ proxyImage: "localhost:1/none:1" });
+
+    let next: Promise<Result> | undefined;
+    const killed = await up(/▸ building/, (make) => {
+      // `make` alone: what it started doesn't notice.
+      process.kill(make, "SIGKILL");
+      next = up(/▸ Another run is at work in this folder: waiting for it to end/, () => rmSync(hold));
+    });
+    assert.equal(killed.code, null, killed.output);
+    const waited = await next;
+    assert.match(waited?.output ?? "", /waiting for it to end[^]*▸ building/);
+    assert.equal(readFileSync(log, "utf8"), "begin\nend\nbegin\nend\n");
+  });
 });

@@ -79,8 +79,9 @@ describe("a stack from nothing to nothing", function () {
 
   /** What asks a registry says in one sentence which command is missing, where there is none. */
   async function nameWhatIsMissing(...targets: string[]): Promise<void> {
-    for (const target of targets) {
-      const { code, output } = await checkout.make(target, { env: { CONFIRM: checkout.stack } });
+    const asked = targets.map((target) => checkout.make(target, { env: { CONFIRM: checkout.stack } }));
+    for (const [i, { code, output }] of (await Promise.all(asked)).entries()) {
+      const target = targets[i];
       assert.notEqual(code, 0, target);
       assert.match(output, new RegExp(`^[A-Z].*: make up STACK=${checkout.stack}$`, "m"), target);
       assert.doesNotMatch(output, /^error|not found|undefined|Cannot find|^\s+at /m, target);
@@ -429,7 +430,7 @@ describe("a stack from nothing to nothing", function () {
       assert.notEqual(code, 0);
       assert.match(output, /is on this engine already, and not in the state of this checkout/);
     } finally {
-      rmSync(other.folder, { recursive: true });
+      other.forget();
     }
     assert.deepEqual(await checkout.remains(), before);
     assert.match(await curl("admin", "-I", `${outputs.url}/v2/`), / 200 /);
@@ -445,8 +446,6 @@ describe("a stack from nothing to nothing", function () {
     assert.match(refused.output, /invalid value "perhaps"/);
     assert.match(await curl("admin", "-I", `${outputs.url}/v2/`), / 200 /);
     writeFileSync(template, good);
-    const { code, output } = await checkout.pulumi("up", "--yes", "--skip-preview");
-    assert.equal(code, 0, output);
   });
 
   it("goes down by `make destroy`, which leaves the data volume and the images of the engine", async () => {

@@ -1,18 +1,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { randomBytes, randomInt } from "node:crypto";
+import { cpSync, existsSync, mkdtempSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -20,7 +10,8 @@ import { parse, stringify } from "yaml";
 
 import type { Outputs } from "../../components/outputs";
 import { shellQuoted } from "../../shell";
-import { docker, run, type Result, type RunOptions, succeed } from "./run";
+import { Remains } from "./remains";
+import { run, type Result, type RunOptions, succeed } from "./run";
 
 /**
  * A checkout of this project as a user would have it, in a folder of its own, with a state, a stack name and a port of
@@ -31,6 +22,7 @@ export class Checkout {
   /** What the names of its containers, networks and volumes begin with. */
   readonly name: string;
   readonly stackFile: string;
+  private readonly left: Remains;
 
   /** @param wrapper A command that every other one is run by, for another network namespace. */
   constructor(
@@ -40,6 +32,8 @@ export class Checkout {
   ) {
     this.name = `private-registry-${stack}`;
     this.stackFile = `Pulumi.${stack}.yaml`;
+    this.left = new Remains(this.folder, stack);
+    this.left.sign();
     const files = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
       encoding: "utf8",
     });
@@ -54,11 +48,13 @@ export class Checkout {
 
   private options(more: RunOptions): RunOptions {
     // A backend that the user is logged in to stays out of it. Types were checked before the tests, and one test has each
-    // run check them again, as a user's does.
+    // run check them again, as a user's does. The plugins are there: Pulumi would look for those of clouds that no stack
+    // here names.
     const own = {
       PULUMI_BACKEND_URL: `file://${this.folder}/.state`,
       PULUMI_ACCESS_TOKEN: "",
       PULUMI_NODEJS_TRANSPILE_ONLY: "true",
+      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     };
     return { cwd: this.folder, ...more, env: { ...process.env, ...own, ...this.env, ...more.env } };
   }
@@ -87,6 +83,19 @@ export class Checkout {
 
   pulumi(...args: string[]): Promise<Result> {
     return this.shell(`pulumi ${args.map(shellQuoted).join(" ")} --stack ${this.stack} --non-interactive`);
+  }
+
+  /** Plain `pulumi up`, which must succeed, for tests of what is up: that of `make up` is a claim of its own. */
+  async bringUp(): Promise<Outputs> {
+    await this.applies();
+    return this.outputs();
+  }
+
+  /** Plain `pulumi up`, which must succeed; gives what it says. */
+  async applies(...args: string[]): Promise<string> {
+    const { code, output } = await this.pulumi("up", "--yes", "--skip-preview", ...args);
+    assert.equal(code, 0, output);
+    return output;
   }
 
   /** Makes the stack, on a free port, with settings. */
@@ -127,50 +136,40 @@ export class Checkout {
 
   /** What is there of this stack: containers, networks, volumes. */
   async remains(): Promise<string[]> {
-    const lists = [
-      ["ps", "--all", "--format", "{{.Names}}"],
-      ["network", "ls", "--format", "{{.Name}}"],
-      ["volume", "ls", "--format", "{{.Name}}"],
-    ];
-    const names = await Promise.all(lists.map((list) => docker(...list, "--filter", `name=${this.name}`)));
-    return names.flatMap((text) => text.split("\n").filter((name) => name !== "")).sort();
+    const { left } = this;
+    return (await Promise.all([left.containers(), left.networks(), left.volumes()])).flat().sort();
   }
 
-  /** Takes down what is left of the stack, whatever state a failed test left it in, and forgets the folder. */
-  async dispose(): Promise<void> {
-    await this.make("purge", { env: { CONFIRM: this.stack } });
-    const left = await this.remains();
-    if (left.length > 0) {
-      await run("docker", ["rm", "--force", "--volumes", ...left]);
-      await run("docker", ["network", "rm", ...left]);
-      await run("docker", ["volume", "rm", "--force", ...left]);
-    }
-    this.endLeftovers();
-    rmSync(this.folder, { recursive: true, force: true });
+  /** Takes away what is left of the stack, whatever state a failed test left it in, and the folder. */
+  dispose(): Promise<void> {
+    return this.left.remove();
   }
 
-  /** What a killed run started and nobody ended: it is known by the state that its environment names. */
-  private endLeftovers(): void {
-    if (!existsSync("/proc/self/environ")) return;
-    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-      try {
-        const mine = readFileSync(join("/proc", pid, "environ"), "utf8").includes(`file://${this.folder}/.state`);
-        if (mine) process.kill(Number(pid), "SIGKILL");
-      } catch {
-        // It has ended, or isn't ours.
-      }
-    }
+  /** Forgets the folder alone, where another checkout has the stack. */
+  forget(): void {
+    this.left.forget();
   }
 }
 
-/** A TCP port of loopback that nothing listens on at this moment. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** The ports that tests may use, below those that the kernel gives to who connects. Each lane of test/run.ts has its own. */
+const [firstPort = 0, lastPort = 0] = (process.env["TEST_PORTS"] ?? "20000-31999").split("-").map(Number);
+// Somewhere in it, for who runs two tests by hand at once.
+let nextPort = randomInt(firstPort, lastPort + 1);
+
+/** A TCP port of loopback that nothing listens on, another one each time. */
+export async function freePort(): Promise<number> {
+  for (let tries = firstPort; tries <= lastPort; tries++) {
+    const port = nextPort;
+    nextPort = port === lastPort ? firstPort : port + 1;
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`all ports from ${String(firstPort)} to ${String(lastPort)} are taken`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
+    server.once("error", () => resolve(false));
+    server.listen(port, "0.0.0.0", () => server.close(() => resolve(true)));
   });
 }

@@ -1,13 +1,32 @@
+const { writeFileSync } = require("node:fs");
+
 const { reporters, Runner } = require("mocha");
 
-/** Mocha's own report, with a closing line that a machine can read. */
+const { Remains } = require("./remains.ts");
+
+const { EVENT_HOOK_END, EVENT_RUN_END, EVENT_TEST_END, EVENT_TEST_FAIL } = Runner.constants;
+
+/**
+ * Mocha's own report, with a closing line that a machine can read. Where a test fails, what its containers said comes
+ * with it. In a lane of test/run.ts, which writes that line for all of them, what came of the tests goes into a file.
+ */
 module.exports = class extends reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
-    runner.once(Runner.constants.EVENT_RUN_END, () => {
-      const { passes, failures, pending } = this.stats;
-      const skipped = pending === 0 ? "" : `, ${pending} skipped`;
-      console.log(`${passes} passed, ${failures} failed${skipped}`);
+    const times = [];
+    const failed = [];
+    // What a test needs before it begins may take longer than the test.
+    for (const event of [EVENT_TEST_END, EVENT_HOOK_END])
+      runner.on(event, (each) => times.push({ title: each.fullTitle(), seconds: (each.duration ?? 0) / 1000 }));
+    runner.on(EVENT_TEST_FAIL, (test) => {
+      failed.push(test.fullTitle());
+      for (const left of Remains.own()) console.log(left.lastWords());
+    });
+    runner.once(EVENT_RUN_END, () => {
+      const { passes: passed, pending: skipped } = this.stats;
+      const { LANE_REPORT: file } = process.env;
+      if (file !== undefined) writeFileSync(file, JSON.stringify({ passed, skipped, failed, times }));
+      else console.log(`${passed} passed, ${failed.length} failed${skipped === 0 ? "" : `, ${skipped} skipped`}`);
     });
   }
 };

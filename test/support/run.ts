@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 
 export interface Result {
+  /** Null where a signal ended it. */
   readonly code: number | null;
   /** What it printed, both streams as they came. */
   readonly output: string;
@@ -13,6 +14,8 @@ export interface RunOptions {
   readonly input?: string;
   /** Called when the process is there; `group` ends it and all that it started. */
   readonly onStart?: (group: number) => void;
+  /** Called with all that it has printed so far, each time that it prints more. */
+  readonly onOutput?: (output: string) => void;
 }
 
 /** Runs a command in a process group of its own, to its end. */
@@ -26,11 +29,15 @@ export function run(command: string, args: readonly string[], options: RunOption
     });
     let output = "";
     let stdout = "";
-    child.stdout.on("data", (chunk: Buffer) => {
+    const printed = (chunk: Buffer) => {
       output += chunk.toString();
+      options.onOutput?.(output);
+    };
+    child.stdout.on("data", (chunk: Buffer) => {
       stdout += chunk.toString();
+      printed(chunk);
     });
-    child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on("data", printed);
     child.on("error", reject);
     child.on("close", (code) => resolve({ code, output, stdout }));
     child.stdin.on("error", () => undefined); // A command may end before it has read all.

@@ -1,0 +1,159 @@
+// Runs the tests in two lanes side by side, and closes with a report over both. Its last line: `N passed, N failed`.
+//   node --import tsx test/run.ts [ONLY]     only the tests of a file, a folder, or whose title has these words
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { Remains as CloudRemains } from "./cloud/remains";
+import { Remains } from "./support/remains";
+
+/** What the reporter writes. */
+interface Report {
+  readonly passed: number;
+  readonly skipped: number;
+  /** Titles. */
+  readonly failed: readonly string[];
+  readonly times: readonly { readonly title: string; readonly seconds: number }[];
+}
+
+const nothing: Report = { passed: 0, skipped: 0, failed: [], times: [] };
+
+interface Lane {
+  readonly name: string;
+  readonly files: readonly string[];
+  /** Ports of loopback that no other lane uses. */
+  readonly ports: string;
+}
+
+interface Outcome extends Report {
+  readonly lane: string;
+  readonly seconds: number;
+}
+
+const [only = ""] = process.argv.slice(2);
+const folder = mkdtempSync(join(tmpdir(), "lanes-"));
+const running = new Set<ChildProcess>();
+let isStopped = false;
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, stopAll);
+void main();
+
+async function main(): Promise<void> {
+  await clearAway();
+  const files = testFiles();
+  const chosen = files.filter(isChosen);
+  const lanes = lanesOf(chosen.length > 0 ? chosen : files).filter((lane) => lane.files.length > 0);
+  const outcomes = await Promise.all(lanes.map((lane) => runLane(lane, chosen.length > 0 ? [] : ["--fgrep", only])));
+  rmSync(folder, { recursive: true });
+  if (isStopped) {
+    // Killed, they are there until somebody has taken note of it.
+    await sleep(1000);
+    await clearAway();
+  }
+  process.exitCode = isStopped ? 130 : report(outcomes);
+}
+
+function testFiles(): string[] {
+  const names = readdirSync("test", { recursive: true, encoding: "utf8" });
+  return names
+    .filter((name) => name.endsWith(".test.ts"))
+    .map((name) => `test/${name}`)
+    .sort();
+}
+
+/** Whether a file is one that ONLY names, with `*` for any part of a name; all are where it names nothing. */
+function isChosen(file: string): boolean {
+  const pattern = only.replaceAll(/[^\w/*-]/g, "\\$&").replaceAll(/\*+/g, "[^/]*");
+  return only === "" || new RegExp(`^${pattern}(/|$)`).test(file);
+}
+
+/** Every file is in one lane: that of this machine's engine or that of machines. What needs neither comes first. */
+function lanesOf(files: readonly string[]): Lane[] {
+  const isCloud = (file: string) => /^test\/(remote\/|integration\/cloud\.)/.test(file);
+  const isEngine = (file: string) => file.startsWith("test/integration/") && !isCloud(file);
+  const isQuick = (file: string) => !isCloud(file) && !isEngine(file);
+  return [
+    { name: "engine", files: [...files.filter(isQuick), ...files.filter(isEngine)], ports: "20000-25999" },
+    { name: "cloud", files: files.filter(isCloud), ports: "26000-31999" },
+  ];
+}
+
+/** Takes away what tests that were killed have left; what is at work stays. */
+async function clearAway(): Promise<void> {
+  for (const left of [...Remains.nobodys(), ...CloudRemains.nobodys()]) {
+    console.log(`▸ Taking away what a test that was killed left: ${left.folder}`);
+    await left.remove();
+  }
+}
+
+async function runLane({ name, files, ports }: Lane, options: readonly string[]): Promise<Outcome> {
+  const file = join(folder, name);
+  const began = Date.now();
+  const mocha = ["node_modules/.bin/mocha", "--reporter", "test/support/reporter.cjs", ...options, ...files];
+  // A group of its own, which a signal of the terminal doesn't reach.
+  const child = spawn(process.execPath, mocha, {
+    env: { ...process.env, LANE_REPORT: file, TEST_PORTS: ports },
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  running.add(child);
+  for (const stream of [child.stdout, child.stderr]) show(name, stream);
+  const end = await new Promise<string>((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    child.once("close", (code, signal) => resolve(signal ?? `exit code ${String(code)}`));
+  });
+  running.delete(child);
+  return { lane: name, seconds: (Date.now() - began) / 1000, ...readReport(file, name, end) };
+}
+
+/** Line by line, so that those of two lanes don't mix. */
+function show(lane: string, stream: Readable): void {
+  createInterface(stream).on("line", (line) => console.log(`${lane.padEnd(6)} │ ${line}`.trimEnd()));
+}
+
+/** A lane that ends before its report has failed, as nobody knows what it would still have run; so has one that breaks after it. */
+function readReport(file: string, lane: string, end: string): Report {
+  if (!existsSync(file)) return { ...nothing, failed: [`the lane ${lane} ended before its report, by ${end}`] };
+  const report = JSON.parse(readFileSync(file, "utf8")) as Report;
+  if (report.failed.length > 0 || end === "exit code 0") return report;
+  return { ...report, failed: [`the lane ${lane} ended by ${end} after its report`] };
+}
+
+/** Prints what came of all lanes; gives the exit code. */
+function report(outcomes: readonly Outcome[]): number {
+  const times = outcomes.flatMap(({ lane, times }) => times.map((each) => ({ ...each, lane })));
+  const slowest = times.sort((one, other) => other.seconds - one.seconds).slice(0, 10);
+  const failed = outcomes.flatMap((outcome) => outcome.failed.map((title) => ({ title, lane: outcome.lane })));
+  const line = (seconds: number, lane: string, text: string) =>
+    console.log(`  ${seconds.toFixed(0).padStart(5)} s  ${lane.padEnd(6)}  ${text}`);
+
+  console.log("\nThe ten slowest tests, and what is done before and after them:");
+  for (const { seconds, lane, title } of slowest) line(seconds, lane, title);
+  console.log("\nThe lanes:");
+  for (const { seconds, lane, ...counts } of outcomes) line(seconds, lane, counted(counts));
+  if (failed.length > 0) console.log("\nFailed:");
+  for (const { title, lane } of failed) console.log(`  ${lane}: ${title}`);
+
+  const total = {
+    passed: outcomes.reduce((sum, { passed }) => sum + passed, 0),
+    skipped: outcomes.reduce((sum, { skipped }) => sum + skipped, 0),
+    failed: failed.map(({ title }) => title),
+  };
+  if (total.passed + failed.length === 0) console.log(`\nNo test ran${only === "" ? "" : `: none is called ${only}`}.`);
+  console.log(`\n${counted(total)}`);
+  return total.passed > 0 && failed.length === 0 ? 0 : 1;
+}
+
+function counted({ passed, failed, skipped }: Pick<Report, "passed" | "failed" | "skipped">): string {
+  return `${String(passed)} passed, ${String(failed.length)} failed${skipped === 0 ? "" : `, ${String(skipped)} skipped`}`;
+}
+
+/** Kills all lanes: what they would clear away at their end is done here. */
+function stopAll(): void {
+  isStopped = true;
+  for (const { pid } of running) if (pid !== undefined) process.kill(-pid, "SIGKILL");
+}

@@ -1,0 +1,128 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+
+import { run, succeed } from "./run";
+
+/**
+ * A file for each checkout of a test that is not cleared away. Its name says whose it is: `PID.STACK.FOLDER`. Nothing is
+ * taken away that has no such file, whatever its name in Docker.
+ */
+const notes = join(tmpdir(), "private-registry-tests");
+
+/** What a checkout of a test has: its folder, the processes that work in it, and what is in Docker under its stack's name. */
+export class Remains {
+  constructor(
+    readonly folder: string,
+    private readonly stack: string,
+    private readonly pid = process.pid,
+  ) {}
+
+  private static all(): Remains[] {
+    return entriesOf(notes).map((name) => {
+      const [pid = "", stack = "", folder = ""] = name.split(".");
+      return new Remains(join(tmpdir(), folder), stack, Number(pid));
+    });
+  }
+
+  /** Those of tests of this process. */
+  static own(): Remains[] {
+    return Remains.all().filter(({ pid }) => pid === process.pid);
+  }
+
+  /** Those of processes that have ended, so that nobody else takes them away. */
+  static nobodys(): Remains[] {
+    return Remains.all().filter(({ pid }) => !isAlive(pid));
+  }
+
+  private get note(): string {
+    return join(notes, [this.pid, this.stack, basename(this.folder)].join("."));
+  }
+
+  /** Notes that they are there, and whose they are. */
+  sign(): void {
+    mkdirSync(notes, { recursive: true });
+    writeFileSync(this.note, "");
+  }
+
+  containers(): Promise<string[]> {
+    return this.listed("ps", "--all", "--format", "{{.Names}}");
+  }
+
+  networks(): Promise<string[]> {
+    return this.listed("network", "ls", "--format", "{{.Name}}");
+  }
+
+  volumes(): Promise<string[]> {
+    return this.listed("volume", "ls", "--format", "{{.Name}}");
+  }
+
+  private async listed(...list: string[]): Promise<string[]> {
+    const names = await succeed("docker", [...list, "--filter", `name=private-registry-${this.stack}`]);
+    return names.split("\n").filter((name) => name !== "");
+  }
+
+  /** The last words of its containers, for a test that failed. */
+  lastWords(): string {
+    const docker = (...args: string[]) => {
+      const { stdout, stderr } = spawnSync("docker", args, { encoding: "utf8" });
+      return stdout + stderr;
+    };
+    const filter = ["--filter", `name=private-registry-${this.stack}`];
+    return docker("ps", "--all", ...filter, "--format", "{{.Names}} ({{.Status}})")
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => `--- ${line}\n${docker("logs", "--tail", "50", line.split(" ")[0] ?? "")}`)
+      .join("");
+  }
+
+  /** Takes all of it away, whatever state a failed or killed test left it in. */
+  async remove(): Promise<void> {
+    this.endProcesses();
+    for (const [command, names] of [
+      [["rm", "--force", "--volumes"], await this.containers()],
+      [["network", "rm"], await this.networks()],
+      [["volume", "rm", "--force"], await this.volumes()],
+    ] as const)
+      if (names.length > 0) await run("docker", [...command, ...names]);
+    this.forget();
+  }
+
+  /** Only the folder: there is nothing else. */
+  forget(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.note, { force: true });
+  }
+
+  /** What a killed run started and nobody ended: it is known by the state that its environment names. */
+  private endProcesses(): void {
+    for (const pid of entriesOf("/proc").filter((name) => /^\d+$/.test(name))) {
+      try {
+        const mine = readFileSync(join("/proc", pid, "environ"), "utf8").includes(`file://${this.folder}/.state`);
+        if (mine) process.kill(Number(pid), "SIGKILL");
+      } catch {
+        // It has ended, or isn't ours.
+      }
+    }
+  }
+}
+
+/** One that has ended may be listed until its parent asks for it. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+  const stat = join("/proc", String(pid), "stat");
+  return !existsSync(stat) || !readFileSync(stat, "utf8").includes(") Z ");
+}
+
+function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
