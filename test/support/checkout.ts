@@ -59,6 +59,7 @@ export class Checkout {
       PULUMI_BACKEND_URL: `file://${this.folder}/.state`,
       PULUMI_ACCESS_TOKEN: "",
       PULUMI_NODEJS_TRANSPILE_ONLY: "true",
+      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     };
     return { cwd: this.folder, ...more, env: { ...process.env, ...own, ...this.env, ...more.env } };
   }
