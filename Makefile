@@ -102,6 +102,10 @@ check: clouds ## type-check, lint, format, check the workflows
 test: check tools ## quick tests, then the real engine, Docker, clients and clouds
 	@scripts/test
 
+.PHONY: test-long
+test-long: check tools ## the same, and what it leaves out: each kill alone, and all of it in each cloud
+	@MATRIX=whole scripts/test
+
 .PHONY: test-airgap
 test-airgap: tools ## the plugins built by airgap/, against the SDKs
 	@node_modules/.bin/mocha "test/airgap/*.test.ts"

@@ -1,5 +1,6 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { docker, run, type Result, succeed } from "../support/run";
 import type { Disk } from "./disks";
@@ -194,6 +195,11 @@ ${renderFilter(this.filter, this.isCutOff)}END
 
   read(path: string): Promise<string> {
     return docker("exec", this.container, "cat", path);
+  }
+
+  /** Waits until a shell script succeeds on it. */
+  async until(script: string, signal: AbortSignal): Promise<void> {
+    while ((await this.run(script)).code !== 0) await sleep(50, undefined, { signal });
   }
 
   /** Waits for the end of cloud-init; gives what it says of itself. */

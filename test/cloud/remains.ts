@@ -17,7 +17,7 @@ export class Remains {
 
   /** Notes whose they are: those of a process that was killed are nobody's. */
   sign(): void {
-    writeFileSync(join(this.folder, "pid"), String(process.pid));
+    writeFileSync(join(this.folder, "owner"), `${String(process.pid)} ${beginOf(String(process.pid))}`);
   }
 
   /** Those of processes that were killed. */
@@ -25,7 +25,10 @@ export class Remains {
     return readdirSync(tmpdir())
       .filter((name) => name.startsWith("test-cloud-"))
       .map((name) => new Remains(name))
-      .filter(({ folder }) => existsSync(join(folder, "pid")) && !existsSync(join("/proc", read(join(folder, "pid")))));
+      .filter(({ folder }) => {
+        const [pid = "", begin = ""] = read(join(folder, "owner")).split(" ");
+        return begin !== "" && beginOf(pid) !== begin;
+      });
   }
 
   async remove(): Promise<void> {
@@ -47,6 +50,15 @@ export class Remains {
     const pid = read(join(this.folder, "dnsmasq.pid"));
     if (pid !== "" && read(`/proc/${pid}/cmdline`).includes(this.folder)) process.kill(Number(pid), "SIGTERM");
   }
+}
+
+/** When a process began, as the number alone may be another one's by now; nothing where it has ended. */
+function beginOf(pid: string): string {
+  return (
+    read(join("/proc", pid, "stat"))
+      .replace(/.*\) /, "")
+      .split(" ")[19] ?? ""
+  );
 }
 
 function read(path: string): string {
