@@ -50,13 +50,17 @@ const stages = {
     ],
     changed: [amazon("update", "ec2/SecurityGroup", "route53/Record"), amazon("update", "ec2/Instance")],
     replaced: [
-      [...amazon("update", "ebs/Volume"), ...amazon("delete", "ec2/EipAssociation", "ec2/VolumeAttachment")],
+      amazon("update", "ebs/Volume"),
+      amazon("delete", "ec2/EipAssociation"),
+      amazon("delete", "ec2/VolumeAttachment"),
       amazon("delete", "ec2/Instance"),
     ],
     takenDown: [
-      amazon("delete", "route53/Record", "ec2/EipAssociation", "ec2/VolumeAttachment"),
-      amazon("delete", "ec2/Instance", "ec2/Eip"),
-      amazon("delete", "ec2/SecurityGroup", "ec2/KeyPair"),
+      amazon("delete", "ec2/EipAssociation", "ec2/VolumeAttachment"),
+      amazon("delete", "ec2/Instance"),
+      amazon("delete", "ec2/KeyPair"),
+      amazon("delete", "route53/Record"),
+      amazon("delete", "ec2/SecurityGroup", "ec2/Eip"),
     ],
     purged: amazon("delete", "ebs/Volume"),
   },
@@ -85,7 +89,7 @@ interface Kill {
 
 for (const target of oneOf(["digitalocean", "aws"] as const)) {
   describe(`\`make\` of the stack remote on ${target}, killed`, function () {
-    this.timeout(10 * 60_000);
+    this.timeout(15 * 60_000);
 
     let cloud: TestCloud;
     let checkout: RemoteCheckout;
