@@ -4,7 +4,10 @@ import { join } from "node:path";
 
 import { run, succeed } from "../support/run";
 
-/** What a cloud for tests has outside of its process: containers, a network, loop devices, a folder, a DNS server. */
+/**
+ * What a cloud for tests has outside of its process: runs of Pulumi, containers, a network, loop devices, a folder, a DNS
+ * server.
+ */
 export class Remains {
   readonly folder: string;
   /** The Docker label of its containers and its network. */
@@ -32,6 +35,7 @@ export class Remains {
   }
 
   async remove(): Promise<void> {
+    this.endRuns();
     this.endServer();
     const listed = (kind: readonly string[]) =>
       succeed("docker", [...kind, "--quiet", "--filter", `label=${this.label}`]).then(wordsOf);
@@ -43,6 +47,18 @@ export class Remains {
     for (const line of devices.stdout.split("\n").filter((each) => each.includes(`${this.folder}/`)))
       await run("losetup", ["--detach", line.split(" ")[0] ?? ""]);
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Runs that use it, and the plugins that a killed one leaves: all of them know the folder that they find them in. */
+  private endRuns(): void {
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      try {
+        const isOurs = readFileSync(join("/proc", pid, "environ"), "utf8").includes(`PULUMI_HOME=${this.folder}/`);
+        if (isOurs) process.kill(Number(pid), "SIGKILL");
+      } catch {
+        // It has ended, or isn't ours.
+      }
+    }
   }
 
   /** The DNS server, unless another process has its number by now. */

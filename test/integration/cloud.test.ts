@@ -390,21 +390,42 @@ describe("the cloud for tests", function () {
 
   it("takes away what one has left that was killed", async () => {
     const script = `
+      const { spawn } = require("node:child_process");
       const { TestCloud } = require("./test/cloud/testCloud");
-      void TestCloud.start().then(({ name }) => process.stdout.write(name, () => process.kill(process.pid, "SIGKILL")));
+      void (async () => {
+        const cloud = await TestCloud.start();
+        const order = { id: "left", hostname: "left", user: "root", keys: [], userData: "#cloud-config" };
+        await (await cloud.boot(order)).plug(await cloud.disks.create("left", 1), "left");
+        const run = spawn("sleep", ["600"], { env: { ...process.env, ...cloud.env }, detached: true, stdio: "ignore" });
+        process.stdout.write(cloud.name + " " + run.pid, () => process.kill(process.pid, "SIGKILL"));
+      })();
     `;
-    const { stdout: name } = await run("node_modules/.bin/tsx", ["--eval", script]);
+    const { stdout } = await run("node_modules/.bin/tsx", ["--eval", script]);
+    const [name = "", sleeping = ""] = stdout.split(" ");
     assert.match(name, /^test-cloud-/);
-    const left = join(tmpdir(), name);
-    const server = readFileSync(join(left, "dnsmasq.pid"), "utf8").trim();
-    assert.notEqual(await docker("network", "ls", "--quiet", "--filter", `name=${name}`), "");
+    const folder = join(tmpdir(), name);
+    const server = readFileSync(join(folder, "dnsmasq.pid"), "utf8").trim();
+    const left = async () => [
+      await docker("network", "ls", "--quiet", "--filter", `name=${name}`),
+      await docker("ps", "--all", "--quiet", "--filter", `name=${name}`),
+      (await succeed("losetup", ["--all"]))
+        .split("\n")
+        .filter((line) => line.includes(name))
+        .join("\n"),
+      existsSync(folder) ? folder : "",
+      ...[server, sleeping].filter(isAlive),
+    ];
+    assert.ok((await left()).every((each) => each !== ""));
+    assert.equal((await left()).length, 6);
     // Another process may have its number by now.
-    const owner = join(left, "owner");
+    const owner = join(folder, "owner");
     writeFileSync(owner, readFileSync(owner, "utf8").replace(/^\d+/, String(process.pid)));
     await (await TestCloud.start()).dispose();
-    assert.equal(await docker("network", "ls", "--quiet", "--filter", `name=${name}`), "");
-    assert.ok(!existsSync(left));
-    // A zombie has no command any more.
-    assert.ok(!existsSync(`/proc/${server}`) || readFileSync(`/proc/${server}/cmdline`, "utf8") === "");
+    assert.deepEqual(await left(), ["", "", "", ""]);
   });
 });
+
+/** A zombie has no command any more. */
+function isAlive(pid: string): boolean {
+  return existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`, "utf8") !== "";
+}
