@@ -101,6 +101,10 @@ check: clouds ## type-check, lint, format, check the workflows
 test: $(if $(ONLY),clouds,check) tools ## every test; only those of a file or with a title by ONLY="…"
 	@bootstrap/test $(if $(ONLY),"$$ONLY")
 
+.PHONY: test-long
+test-long: check tools ## the same, and what it leaves out: each kill alone, and all of it in each cloud
+	@MATRIX=whole scripts/test
+
 .PHONY: test-airgap
 test-airgap: tools ## the plugins built by airgap/, against the SDKs
 	@node_modules/.bin/mocha "test/airgap/*.test.ts"

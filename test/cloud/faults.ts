@@ -2,10 +2,9 @@ import { Refusal } from "./kinds";
 
 /** A call that hangs: a promise of the moment when it was asked for, and the way to let it go on. */
 export interface Hanging {
-  readonly call: string;
   readonly asked: Promise<void>;
-  /** Gives whether it was asked for; if not, it will not hang any more. */
-  readonly release: () => boolean;
+  /** If it was not asked for, it will not hang any more. */
+  readonly release: () => void;
 }
 
 /** The engine's connection is to break instead of getting an answer. */
@@ -43,12 +42,10 @@ export class Faults {
     const fault = { call, passes: nth - 1, before: () => (reached(), released) };
     this.add(fault);
     const release = () => {
-      const isWaiting = this.faults.includes(fault);
       this.faults = this.faults.filter((each) => each !== fault);
       goOn();
-      return !isWaiting;
     };
-    return { call, asked, release };
+    return { asked, release };
   }
 
   /** The cloud does the thing, and its plugin dies before it can say so. */

@@ -1,21 +1,14 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { docker, run, type Result, succeed } from "../support/run";
-import { settings } from "../support/settings";
 import type { Disk } from "./disks";
+import { imageStore } from "./imageStore";
 import { machineImage } from "./machineImage";
 import { type Metadata, MetadataService } from "./metadata";
 import { type Filter, metadataAddress, type Network, renderFilter } from "./network";
-
-/** All that a machine takes; what is this host's own, like its clock and its kernel modules, isn't among it. */
-const capabilities = [
-  ...["CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP"],
-  ...["LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER"],
-  ...["SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_TTY_CONFIG", "MKNOD"],
-  ...["LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM"],
-  ...["BLOCK_SUSPEND", "AUDIT_READ"],
-];
+import { privileges } from "./privileges";
 
 /** A machine as it is ordered. */
 export interface Order {
@@ -35,7 +28,6 @@ export interface Order {
 export class Machines {
   private readonly machines = new Map<string, Machine>();
   private readonly metadata: MetadataService;
-  private images: Promise<void> | undefined;
 
   constructor(
     private readonly folder: string,
@@ -55,11 +47,10 @@ export class Machines {
 
   /** Switches a new machine on; it is still booting then. */
   async boot(order: Order): Promise<Machine> {
-    await (this.images ??= this.saveImages());
     const machine = new Machine(order, this.network, join(this.folder, `machine-${order.id}`), this.label);
     this.machines.set(order.id, machine);
     if (order.metadata) await this.metadata.tell(machine.address, order.metadata);
-    await machine.make(this.imagesFolder);
+    await machine.make();
     return machine;
   }
 
@@ -70,18 +61,6 @@ export class Machines {
   async remove(machine: Machine): Promise<void> {
     await machine.remove();
     this.machines.delete(machine.id);
-  }
-
-  private get imagesFolder(): string {
-    return join(this.folder, "images");
-  }
-
-  /** What a machine would get from Docker Hub. */
-  private async saveImages(): Promise<void> {
-    const names = Object.values(settings.images);
-    mkdirSync(this.imagesFolder);
-    await docker("save", "--output", join(this.imagesFolder, "images.tar"), ...names);
-    writeFileSync(join(this.imagesFolder, "names"), `${names.join("\n")}\n`);
   }
 }
 
@@ -115,7 +94,7 @@ export class Machine {
     return this.hasIpv6 && this.network.hasIpv6 ? this.network.ipv6Of(this.address) : undefined;
   }
 
-  async make(images: string): Promise<void> {
+  async make(): Promise<void> {
     this.writeSeed();
     this.writeWorld();
     // One that is to have no IPv6 address loses it before it boots.
@@ -130,12 +109,11 @@ export class Machine {
         this.address,
         ...(hasIpv6 ? ["--ip6", this.network.ipv6Of(this.address)] : []),
       ],
-      ...capabilities.map((capability) => `--cap-add=${capability}`),
-      ...["seccomp", "apparmor", "systempaths"].flatMap((name) => ["--security-opt", `${name}=unconfined`]),
-      ...["--cgroupns=host", ...volume("/sys/fs/cgroup", "/sys/fs/cgroup:rw"), "--env", "container=docker"],
-      ...["--device-cgroup-rule", "b 7:* rwm", "--stop-signal", "SIGRTMIN+3"],
+      ...[...privileges, "--device-cgroup-rule", "b 7:* rwm"],
+      ...["--env", "container=docker", "--stop-signal", "SIGRTMIN+3"],
       ...["/run", "/run/lock", "/tmp"].flatMap((path) => ["--tmpfs", path]),
-      ...["--volume", "/var/lib/docker", ...volume(images, "/images:ro"), ...volume(this.path("world"), "/world:ro")],
+      ...["--volume", "/var/lib/docker", ...volume(await imageStore(), "/images.tar:ro")],
+      ...volume(this.path("world"), "/world:ro"),
       ...volume(this.path("seed"), "/var/lib/cloud/seed/nocloud:ro"),
       ...volume(this.path("cloud.cfg"), "/etc/cloud/cloud.cfg.d/99-cloud.cfg:ro"),
       ...[await machineImage(), "sh", "-c", "sh /world/arrange && exec /sbin/init"],
@@ -217,6 +195,11 @@ ${renderFilter(this.filter, this.isCutOff)}END
 
   read(path: string): Promise<string> {
     return docker("exec", this.container, "cat", path);
+  }
+
+  /** Waits until a shell script succeeds on it. */
+  async until(script: string, signal: AbortSignal): Promise<void> {
+    while ((await this.run(script)).code !== 0) await sleep(50, undefined, { signal });
   }
 
   /** Waits for the end of cloud-init; gives what it says of itself. */

@@ -4,7 +4,10 @@ import { join } from "node:path";
 
 import { run, succeed } from "../support/run";
 
-/** What a cloud for tests has outside of its process: containers, a network, loop devices, a folder, a DNS server. */
+/**
+ * What a cloud for tests has outside of its process: runs of Pulumi, containers, a network, loop devices, a folder, a DNS
+ * server.
+ */
 export class Remains {
   readonly folder: string;
   /** The Docker label of its containers and its network. */
@@ -17,7 +20,7 @@ export class Remains {
 
   /** Notes whose they are: those of a process that was killed are nobody's. */
   sign(): void {
-    writeFileSync(join(this.folder, "pid"), String(process.pid));
+    writeFileSync(join(this.folder, "owner"), `${String(process.pid)} ${beginOf(String(process.pid))}`);
   }
 
   /** Those of processes that were killed. */
@@ -25,10 +28,14 @@ export class Remains {
     return readdirSync(tmpdir())
       .filter((name) => name.startsWith("test-cloud-"))
       .map((name) => new Remains(name))
-      .filter(({ folder }) => existsSync(join(folder, "pid")) && !existsSync(join("/proc", read(join(folder, "pid")))));
+      .filter(({ folder }) => {
+        const [pid = "", begin = ""] = read(join(folder, "owner")).split(" ");
+        return begin !== "" && beginOf(pid) !== begin;
+      });
   }
 
   async remove(): Promise<void> {
+    this.endRuns();
     this.endServer();
     const listed = (kind: readonly string[]) =>
       succeed("docker", [...kind, "--quiet", "--filter", `label=${this.label}`]).then(wordsOf);
@@ -42,11 +49,32 @@ export class Remains {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** Runs that use it, and the plugins that a killed one leaves: all of them know the folder that they find them in. */
+  private endRuns(): void {
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      try {
+        const isOurs = readFileSync(join("/proc", pid, "environ"), "utf8").includes(`PULUMI_HOME=${this.folder}/`);
+        if (isOurs) process.kill(Number(pid), "SIGKILL");
+      } catch {
+        // It has ended, or isn't ours.
+      }
+    }
+  }
+
   /** The DNS server, unless another process has its number by now. */
   private endServer(): void {
     const pid = read(join(this.folder, "dnsmasq.pid"));
     if (pid !== "" && read(`/proc/${pid}/cmdline`).includes(this.folder)) process.kill(Number(pid), "SIGTERM");
   }
+}
+
+/** When a process began, as the number alone may be another one's by now; nothing where it has ended. */
+function beginOf(pid: string): string {
+  return (
+    read(join("/proc", pid, "stat"))
+      .replace(/.*\) /, "")
+      .split(" ")[19] ?? ""
+  );
 }
 
 function read(path: string): string {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { DNSimple } from "dnsimple";
 import type { Machine } from "../cloud/machines";
 import { Program } from "../cloud/program";
 import { TestCloud } from "../cloud/testCloud";
+import { itInTestLong } from "../support/matrix";
 import { docker, run, succeed } from "../support/run";
 
 const up = ["up", "--yes", "--skip-preview"] as const;
@@ -210,7 +211,7 @@ describe("the cloud for tests", function () {
       assert.deepEqual(await cloud.resolve("other.example.com", "A"), []);
     });
 
-    it("mounts a disk again after a loss of power", async () => {
+    itInTestLong("mounts a disk again after a loss of power", async () => {
       const machine = onlyMachine();
       await machine.succeed(
         `mkfs.ext4 -q ${link} && mkdir /data && echo '${link} /data ext4 defaults,nofail 0 2' >>/etc/fstab &&
@@ -225,7 +226,7 @@ describe("the cloud for tests", function () {
       );
     });
 
-    it("moves disk and address to the next droplet, with what is on the disk", async () => {
+    itInTestLong("moves disk and address to the next droplet, with what is on the disk", async () => {
       const before = onlyMachine();
       program.write(source("hello again", 8081, 2));
       await program.succeed(...up);
@@ -337,7 +338,7 @@ describe("the cloud for tests", function () {
       assert.equal((await machine.run(`${container} true`)).code, 0);
     });
 
-    it("moves disk and address to the next instance", async () => {
+    itInTestLong("moves disk and address to the next instance", async () => {
       const before = onlyMachine();
       program.write(source("hello again"));
       await program.succeed(...up);
@@ -349,7 +350,7 @@ describe("the cloud for tests", function () {
     });
   });
 
-  it("boots a machine of the user's own, with a disk that has something on it already, and fills that", async () => {
+  itInTestLong("boots a machine of the user's own, with a disk that has something on it, and fills that", async () => {
     const order = { id: "own", hostname: "own", user: "root", keys: [clientKey], userData: userData("hello") };
     cloud.disks.preload(async (file) => {
       await succeed("mkfs.ext4", ["-q", "-L", "foreign", file]);
@@ -389,18 +390,42 @@ describe("the cloud for tests", function () {
 
   it("takes away what one has left that was killed", async () => {
     const script = `
+      const { spawn } = require("node:child_process");
       const { TestCloud } = require("./test/cloud/testCloud");
-      void TestCloud.start().then(({ name }) => process.stdout.write(name, () => process.kill(process.pid, "SIGKILL")));
+      void (async () => {
+        const cloud = await TestCloud.start();
+        const order = { id: "left", hostname: "left", user: "root", keys: [], userData: "#cloud-config" };
+        await (await cloud.boot(order)).plug(await cloud.disks.create("left", 1), "left");
+        const run = spawn("sleep", ["600"], { env: { ...process.env, ...cloud.env }, detached: true, stdio: "ignore" });
+        process.stdout.write(cloud.name + " " + run.pid, () => process.kill(process.pid, "SIGKILL"));
+      })();
     `;
-    const { stdout: name } = await run("node_modules/.bin/tsx", ["--eval", script]);
+    const { stdout } = await run("node_modules/.bin/tsx", ["--eval", script]);
+    const [name = "", sleeping = ""] = stdout.split(" ");
     assert.match(name, /^test-cloud-/);
-    const left = join(tmpdir(), name);
-    const server = readFileSync(join(left, "dnsmasq.pid"), "utf8").trim();
-    assert.notEqual(await docker("network", "ls", "--quiet", "--filter", `name=${name}`), "");
+    const folder = join(tmpdir(), name);
+    const server = readFileSync(join(folder, "dnsmasq.pid"), "utf8").trim();
+    const left = async () => [
+      await docker("network", "ls", "--quiet", "--filter", `name=${name}`),
+      await docker("ps", "--all", "--quiet", "--filter", `name=${name}`),
+      (await succeed("losetup", ["--all"]))
+        .split("\n")
+        .filter((line) => line.includes(name))
+        .join("\n"),
+      existsSync(folder) ? folder : "",
+      ...[server, sleeping].filter(isAlive),
+    ];
+    assert.ok((await left()).every((each) => each !== ""));
+    assert.equal((await left()).length, 6);
+    // Another process may have its number by now.
+    const owner = join(folder, "owner");
+    writeFileSync(owner, readFileSync(owner, "utf8").replace(/^\d+/, String(process.pid)));
     await (await TestCloud.start()).dispose();
-    assert.equal(await docker("network", "ls", "--quiet", "--filter", `name=${name}`), "");
-    assert.ok(!existsSync(left));
-    // A zombie has no command any more.
-    assert.ok(!existsSync(`/proc/${server}`) || readFileSync(`/proc/${server}/cmdline`, "utf8") === "");
+    assert.deepEqual(await left(), ["", "", "", ""]);
   });
 });
+
+/** A zombie has no command any more. */
+function isAlive(pid: string): boolean {
+  return existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`, "utf8") !== "";
+}

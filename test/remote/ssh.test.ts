@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { stringify } from "yaml";
 
 import type { Outputs } from "../../components/outputs";
 import type { Machine } from "../cloud/machines";
 import { TestCloud } from "../cloud/testCloud";
+import { itInTestLong } from "../support/matrix";
 import { RemoteCheckout, zones } from "../support/remote";
 import { succeed } from "../support/run";
 
@@ -95,48 +95,40 @@ describe("the stack remote on a machine of the user's own", function () {
     ]) {
       await machine.succeed(`${labelled} | xargs docker rm --force`);
       checkout.set({ anonymous: { port, prefixes: ["public"] } });
-      await checkout.killed("up", async () => {
-        while ((await machine.run(moment)).code !== 0) await sleep(50);
+      await checkout.killed("up", async (signal) => {
+        await machine.until(moment, signal);
         if (powerGoes) await machine.kill();
       });
       if (powerGoes) await machine.powerOn();
       await machine.untilBooted();
-      outputs = await checkout.up();
-      assert.equal(await checkout.pulls(outputs, "app", digest), true);
     }
+    outputs = await checkout.up();
+    assert.equal(await checkout.pulls(outputs, "app", digest), true);
   });
 
-  it("comes back on a machine that has lost all of it", async () => {
+  it("comes back on a machine that has lost all of it, and its record after somebody removed that by hand", async () => {
     await machine.succeed("docker rm -f $(docker ps -aq) && docker network prune -f && docker volume prune -f");
-    outputs = await checkout.up();
-    digest = await checkout.push(outputs, "app", "another layer");
-  });
-
-  it("has the installation of Docker taken up again where that was cut short", async () => {
-    await machine.succeed("systemctl stop docker.socket docker.service && dpkg --unpack /packages/docker.io_*.deb");
-    assert.match(await machine.succeed("dpkg --audit docker.io"), /docker\.io/);
-    await checkout.up();
-    assert.equal(await machine.succeed("dpkg --audit docker.io"), "");
-  });
-
-  it("moves its record with the machine's address, and refuses a token that is not accepted", async () => {
-    await checkout.setSecret("dns.token", "wrong");
-    assert.match(await checkout.upFails(), /DNSimple refuses the record in example\.net: the token is not accepted/);
-    await checkout.setSecret("dns.token", cloud.dnsimple.token);
-    checkout.set({ hostname: "other.example.net" });
-    outputs = await checkout.up();
-    assert.deepEqual(await cloud.resolve("other.example.net", "A"), [machine.address]);
+    await cloud.dnsimple.forget("registry");
     assert.deepEqual(await cloud.resolve("registry.example.net", "A"), []);
-  });
-
-  it("has its record again after somebody removed it by hand", async () => {
-    await cloud.dnsimple.forget("other");
-    assert.deepEqual(await cloud.resolve("other.example.net", "A"), []);
-    await checkout.up();
-    assert.deepEqual(await cloud.resolve("other.example.net", "A"), [machine.address]);
+    outputs = await checkout.up();
+    assert.deepEqual(await cloud.resolve("registry.example.net", "A"), [machine.address]);
+    digest = await checkout.push(outputs, "app", "another layer");
     const { stdout } = await checkout.pulumi("stack", "export");
     assert.match(stdout, /DnsimpleRecord/);
     assert.ok(!stdout.includes(cloud.dnsimple.token));
+  });
+
+  it("takes up an installation of Docker that was cut short, and moves its record once the token is accepted", async () => {
+    checkout.set({ hostname: "other.example.net" });
+    await checkout.setSecret("dns.token", "wrong");
+    assert.match(await checkout.upFails(), /DNSimple refuses the record in example\.net: the token is not accepted/);
+    await checkout.setSecret("dns.token", cloud.dnsimple.token);
+    await machine.succeed("systemctl stop docker.socket docker.service && dpkg --unpack /packages/docker.io_*.deb");
+    assert.match(await machine.succeed("dpkg --audit docker.io"), /docker\.io/);
+    outputs = await checkout.up();
+    assert.equal(await machine.succeed("dpkg --audit docker.io"), "");
+    assert.deepEqual(await cloud.resolve("other.example.net", "A"), [machine.address]);
+    assert.deepEqual(await cloud.resolve("registry.example.net", "A"), []);
   });
 
   it("leaves the machine as it was, but for the data volume, when it is destroyed", async () => {
@@ -147,9 +139,12 @@ describe("the stack remote on a machine of the user's own", function () {
     assert.deepEqual(await cloud.resolve("other.example.net", "A"), []);
   });
 
-  it("finds all that was pushed when it is up again, and leaves nothing when it is purged", async () => {
+  itInTestLong("finds all that was pushed when it is up again", async () => {
     outputs = await checkout.up();
     assert.equal(await checkout.pulls(outputs, "app", digest), true);
+  });
+
+  it("leaves nothing when it is purged", async () => {
     await checkout.makes("purge");
     const lists = "docker ps -aq; docker network ls -q --filter type=custom; docker volume ls -q";
     assert.equal(await machine.succeed(lists), "");

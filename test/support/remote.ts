@@ -52,26 +52,36 @@ export class RemoteCheckout extends Checkout {
     return output;
   }
 
-  /** `make TARGET`, killed with all that it started at a moment, unless it has ended by itself before. */
-  async killed(target: string, moment: () => Promise<unknown>): Promise<Result> {
+  /**
+   * `make TARGET`, killed with all that it started at a moment, before which it must not have ended; gives what it said.
+   * What waits for the moment ends with the run, by the signal.
+   */
+  async killed(target: string, moment: (signal: AbortSignal) => Promise<unknown>): Promise<string> {
     let group = 0;
+    const ended = new AbortController();
     const env = { CONFIRM: this.stack };
     const running = this.make(target, { env, onStart: (started) => (group = started) });
-    await Promise.race([moment(), running]);
-    stop(group, "SIGKILL");
-    return running;
+    try {
+      await Promise.race([moment(ended.signal), running]);
+    } finally {
+      stop(group, "SIGKILL");
+      await running.finally(() => ended.abort());
+    }
+    const { code, output } = await running;
+    assert.equal(code, null, `it ended before it could be killed\n${output}`);
+    return output;
   }
 
   /**
-   * `make TARGET`, killed while the cloud was doing one thing of a list, and again until each of them was under way at a
-   * kill. The cloud does all of it all the same, as nobody takes back what it was asked for.
+   * The same while the cloud was doing all of these at once. It does them all the same, as nobody takes back what it was
+   * asked for.
    */
-  async killedAtEach(target: string, calls: readonly string[]): Promise<void> {
-    for (let left = calls; left.length > 0;) {
-      const hanging = left.map((call) => this.cloud.faults.hang(call));
-      const { output } = await this.killed(target, () => Promise.race(hanging.map(({ asked }) => asked)));
-      left = hanging.filter(({ release }) => !release()).map(({ call }) => call);
-      assert.ok(left.length < hanging.length, `none of these was asked for: ${left.join(", ")}\n${output}`);
+  async killedDuring(target: string, calls: readonly string[]): Promise<string> {
+    const hanging = calls.map((call) => this.cloud.faults.hang(call));
+    try {
+      return await this.killed(target, () => Promise.all(hanging.map(({ asked }) => asked)));
+    } finally {
+      for (const { release } of hanging) release();
     }
   }
 
