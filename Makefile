@@ -103,7 +103,7 @@ test: $(if $(ONLY),clouds,check) tools ## every test; only those of a file or wi
 
 .PHONY: test-long
 test-long: check tools ## the same, and what it leaves out: each kill alone, and all of it in each cloud
-	@MATRIX=whole scripts/test
+	@MATRIX=whole bootstrap/test
 
 .PHONY: test-airgap
 test-airgap: tools ## the plugins built by airgap/, against the SDKs
