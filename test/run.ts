@@ -93,7 +93,7 @@ async function clearAway(): Promise<void> {
 async function runLane({ name, files, ports }: Lane, options: readonly string[]): Promise<Outcome> {
   const file = join(folder, name);
   const began = Date.now();
-  const mocha = ["node_modules/.bin/mocha", "--reporter", "test/support/reporter.cjs", ...options, ...files];
+  const mocha = ["node_modules/.bin/mocha", ...options, ...files];
   // A group of its own, which a signal of the terminal doesn't reach.
   const child = spawn(process.execPath, mocha, {
     env: { ...process.env, LANE_REPORT: file, TEST_PORTS: ports },

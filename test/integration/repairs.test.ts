@@ -38,7 +38,7 @@ describe("containers that somebody laid hands on", function () {
     await makesUp();
   });
 
-  // This is the second run after the one before, too.
+  // The first run here is the second one after what was done before it.
   it("go on where they were paused, and get their names again, without being replaced", async () => {
     const before = await idsOf(servers());
     for (const name of [...servers(), ...oneShots()]) await docker("rename", name, `${name}-old`);

@@ -85,17 +85,11 @@ export class Checkout {
     return this.shell(`pulumi ${args.map(shellQuoted).join(" ")} --stack ${this.stack} --non-interactive`);
   }
 
-  /** Plain `pulumi up`, which must succeed, for tests of what is up: that of `make up` is a claim of its own. */
+  /** Plain `pulumi up`, which must succeed, for tests of what is up: that `make up` works is a claim of its own. */
   async bringUp(): Promise<Outputs> {
-    await this.applies();
-    return this.outputs();
-  }
-
-  /** Plain `pulumi up`, which must succeed; gives what it says. */
-  async applies(...args: string[]): Promise<string> {
-    const { code, output } = await this.pulumi("up", "--yes", "--skip-preview", ...args);
+    const { code, output } = await this.pulumi("up", "--yes", "--skip-preview");
     assert.equal(code, 0, output);
-    return output;
+    return this.outputs();
   }
 
   /** Makes the stack, on a free port, with settings. */
