@@ -199,7 +199,7 @@ ${renderFilter(this.filter, this.isCutOff)}END
 
   /** Waits until a shell script succeeds on it. */
   async until(script: string, signal: AbortSignal): Promise<void> {
-    while ((await this.run(script)).code !== 0) await sleep(50, undefined, { signal });
+    while ((await this.run(script)).code !== 0) await sleep(100, undefined, { signal });
   }
 
   /** Waits for the end of cloud-init; gives what it says of itself. */

@@ -13,7 +13,7 @@ import { run, succeed } from "../support/run";
 
 for (const target of Object.keys(stacks) as CloudTarget[]) {
   describe(`the stack remote on ${target}`, function () {
-    this.timeout(5 * 60_000);
+    this.timeout(10 * 60_000);
 
     let cloud: TestCloud;
     let checkout: RemoteCheckout;

@@ -11,7 +11,7 @@ function made({ faults }: TestCloud): string[] {
 }
 
 describe("a mistake of the stack remote", function () {
-  this.timeout(5 * 60_000);
+  this.timeout(10 * 60_000);
 
   let cloud: TestCloud;
   let checkout: RemoteCheckout;
@@ -104,7 +104,7 @@ describe("a mistake of the stack remote", function () {
 });
 
 describe("a mistake of the stack remote on aws", function () {
-  this.timeout(5 * 60_000);
+  this.timeout(10 * 60_000);
 
   let cloud: TestCloud;
   let checkout: RemoteCheckout;

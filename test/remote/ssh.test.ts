@@ -13,7 +13,7 @@ import { RemoteCheckout, zones } from "../support/remote";
 import { succeed } from "../support/run";
 
 describe("the stack remote on a machine of the user's own", function () {
-  this.timeout(5 * 60_000);
+  this.timeout(10 * 60_000);
 
   let folder: string;
   let cloud: TestCloud;
