@@ -26,10 +26,13 @@ describe("the registry's configuration", () => {
       storage: {
         filesystem: { rootdirectory: "/data" },
         delete: { enabled: false },
-        cache: { blobdescriptor: "inmemory" },
         maintenance: { uploadpurging: { enabled: true, age: "168h", interval: "24h", dryrun: false } },
       },
-      http: { addr: ":5000", secret: "s3cret", headers: { "X-Content-Type-Options": ["nosniff"] } },
+      http: {
+        addr: ":5000",
+        secret: "s3cret",
+        headers: { "X-Content-Type-Options": ["nosniff"], "X-Accel-Expires": ["@1"] },
+      },
       health: { storagedriver: { enabled: true, interval: "10s", threshold: 3 } },
     });
   });
@@ -89,7 +92,7 @@ describe("the proxy's configuration", () => {
 describe("a request target", () => {
   const digits = "0123456789abcdef".repeat(4);
   const digest = `sha256:${digits}`;
-  const blob = { shard: "01", hex: digits.slice(2) };
+  const filed = { shard: "01", hex: digits.slice(2) };
 
   /** The resources that a target is of, each with what it names. */
   const read = (target: string) =>
@@ -108,14 +111,18 @@ describe("a request target", () => {
     ["/v2/a/tags/list", { is: "tags", ...a }],
     ["/v2/a/tags/list?n=1", { is: "tags", ...a }],
     ["/v2/tags/list/tags/list", { is: "tags", repository: "tags/list" }],
-    ["/v2/a.b/c_d/e__f/g---h/0/manifests/latest", { is: "manifest", repository: "a.b/c_d/e__f/g---h/0" }],
-    [`/v2/a/manifests/${digest}`, { is: "manifest", ...a }],
-    [`/v2/a/blobs/${digest}`, { is: "blob", ...a, ...blob }],
-    [`/v2/a/blobs/${digest}?ns=b`, { is: "blob", ...a, ...blob }],
+    [
+      "/v2/a.b/c_d/e__f/g---h/0/manifests/latest",
+      { is: "manifest", repository: "a.b/c_d/e__f/g---h/0", tag: "latest" },
+    ],
+    [`/v2/a/manifests/${digest}`, { is: "manifest", ...a, ...filed }],
+    [`/v2/a/manifests/sha512:${digits}${digits}`, { is: "manifest", ...a }],
+    [`/v2/a/blobs/${digest}`, { is: "blob", ...a, ...filed }],
+    [`/v2/a/blobs/${digest}?ns=b`, { is: "blob", ...a, ...filed }],
     [`/v2/a/blobs/sha512:${digits}${digits}`, { is: "blob", ...a }],
-    [`/v2/${"a".repeat(255)}/blobs/${digest}?x=/y/z`, { is: "blob", repository: "a".repeat(255), ...blob }],
+    [`/v2/${"a".repeat(255)}/blobs/${digest}?x=/y/z`, { is: "blob", repository: "a".repeat(255), ...filed }],
     [`/v2/${"a".repeat(255)}/blobs/uploads/b`, { is: "upload", repository: "a".repeat(255) }],
-    [`/v2/a/manifests/${"b".repeat(128)}`, { is: "manifest", ...a }],
+    [`/v2/a/manifests/${"b".repeat(128)}`, { is: "manifest", ...a, tag: "b".repeat(128) }],
     ["/v2/a/blobs/uploads/", { is: "uploads", ...a }],
     ["/v2/a/blobs/uploads/?", { is: "uploads", ...a }],
     [`/v2/a/blobs/uploads/?digest=${digest}`, { is: "uploads", ...a }],
@@ -123,7 +130,7 @@ describe("a request target", () => {
     [`/v2/a/blobs/uploads/?from=b/c&mount=${digest}`, { is: "uploads", ...a, mount_from: "b/c" }],
     [`/v2/a/blobs/uploads/?mount=sha256%3A${digits}&from=b%2Fc`, { is: "uploads", ...a, mount_from: "b%2Fc" }],
     ["/v2/a/blobs/uploads/3f-_=.A?_state=x%2Fy", { is: "upload", ...a }],
-    ["/v2/a/blobs/uploads/manifests/latest", { is: "manifest", repository: "a/blobs/uploads" }],
+    ["/v2/a/blobs/uploads/manifests/latest", { is: "manifest", repository: "a/blobs/uploads", tag: "latest" }],
   ] as const) {
     it(`is known: ${target}`, () => assert.deepEqual(read(target), [is]));
   }
@@ -258,8 +265,8 @@ describe("who may do what, as the proxy is told", () => {
     const [method, target] = requests[what](repository);
     return everybody.filter((name) => {
       const route = routeOf(maps, name === "nobody" ? undefined : name, method, target);
-      assert.ok(["@registry", "@denied"].includes(route), route);
-      return route === "@registry";
+      assert.ok(["@registry", "@tag", "@denied"].includes(route), route);
+      return route !== "@denied";
     });
   }
 
