@@ -47,7 +47,7 @@ describe("the registry's configuration", () => {
 });
 
 describe("the proxy's configuration", () => {
-  const conf = renderNginxConf({
+  const plain = {
     serverName: "registry.example",
     ports: [8443],
     anonymousPorts: [],
@@ -59,7 +59,8 @@ describe("the proxy's configuration", () => {
     anonymousPrefixes: [],
     guessesPerMinute: 30,
     generation: "0123456789abcdef",
-  });
+  };
+  const conf = renderNginxConf(plain);
 
   it("speaks TLS 1.2 and 1.3 only", () => {
     assert.match(conf, /ssl_protocols TLSv1\.2 TLSv1\.3;/);
@@ -78,6 +79,22 @@ describe("the proxy's configuration", () => {
       conf.match(/^.*proxy_set_header (Authorization|Cookie).*$/gm)?.map((line) => line.trim()),
       [towardsPasswords],
     );
+  });
+
+  it("keeps manifests for as long as their link and data are on the disk, and none where it has no disk to look at", () => {
+    assert.doesNotMatch(conf, /proxy_cache(_path)? .*manifests|auth_request \/_tag/);
+    const kept = renderNginxConf({ ...plain, dataFolder: "/data" });
+    const location = /^ {4}location @manifest \{\n.*?^ {4}\}$/ms.exec(kept)?.[0] ?? "";
+    for (const file of [
+      "repositories/$repository/_manifests/revisions/sha256/$shard$hex/link",
+      "blobs/sha256/$shard/$shard$hex/data",
+    ]) {
+      assert.ok(location.includes(`if (!-f $document_root/${file}) {\n        return 418;`), file);
+    }
+    assert.match(location, /proxy_cache_key "\$manifest_key \$shard\$hex";/);
+    assert.deepEqual(location.match(/proxy_cache_valid .*;/g), ["proxy_cache_valid 200 12h;"]);
+    // What it remembered about files would be out of date.
+    assert.doesNotMatch(location, /open_file_cache/);
   });
 
   it("opens the status to the container itself only", () => {
