@@ -342,7 +342,7 @@ function parseImage(setting: Key, text: string, problems: Problems): string {
   const pattern =
     /^([\w.-]+(:\d+)?\/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:(?<tag>[\w][\w.-]{0,127}))?(@(?<digest>sha256:[0-9a-f]{64}))?$/;
   const parts = pattern.exec(text)?.groups;
-  const cure = configCommand("set", setting, setting === "proxyImage" ? "nginx:1.30.6-alpine" : "registry:3.1.1");
+  const cure = configCommand("set", setting, setting === "proxyImage" ? "nginx:1.30.6-alpine" : "registry:3.1.2");
   if (parts === undefined) problems.add(setting, `${JSON.stringify(text)} is not an image reference`, cure);
   else if (parts["digest"] === undefined && (parts["tag"] ?? "latest") === "latest") {
     problems.add(setting, `"${text}" names no exact version, so it would change by itself`, cure);

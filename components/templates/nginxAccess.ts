@@ -62,9 +62,11 @@ export function renderAccess({ users, rules, anonymousPrefixes }: Access): strin
       ["default", "denied"],
     ]),
     // A mount from where the user may not pull becomes an upload like any other, as the API has it for one that fails.
-    renderMap(quoted("$verdict:$action:$hex:$mount_from:$source_verdict"), "$route", [
-      [patternKey("allowed:pull:\\w+:.*"), "@blob"],
-      [patternKey("allowed:push::.+:denied"), "@upload"],
+    renderMap(quoted("$verdict:$action:$resource:$hex:$tag:$mount_from:$source_verdict"), "$route", [
+      [patternKey("allowed:pull:blob:\\w+:.*"), "@blob"],
+      [patternKey("allowed:pull:manifest:\\w+:.*"), "@manifest"],
+      [patternKey("allowed:pull:manifest::[^:]+:.*"), "@tag"],
+      [patternKey("allowed:push:uploads:::.+:denied"), "@upload"],
       [patternKey("allowed:.*"), "@registry"],
       [patternKey("denied:.*"), "@denied"],
       [patternKey("unsupported:.*"), "@unsupported"],

@@ -122,7 +122,7 @@ ${renderPasswords(conf)}
 ${renderAccess(conf)}
 ${renderRefusals()}
 ${renderUpstream(conf)}
-${renderConnections(conf)}
+${conf.dataFolder === undefined ? "" : renderManifestCache()}${renderConnections(conf)}
   # For the container's own health check and for whoever loads a configuration.
   server {
     listen 127.0.0.1:${String(conf.statusPort)};
@@ -300,6 +300,21 @@ function variableOf(header: string): string {
   return `$http_${header.toLowerCase().replaceAll("-", "_")}`;
 }
 
+/** What the registry is sent in one place: the headers that it always needs, and some more. */
+function renderForwarded(more: Readonly<Record<string, string>>, indent = 2): string {
+  const headers = {
+    Connection: quoted(""),
+    // With its port, or the registry sends uploads to a wrong place.
+    Host: "$asked_host",
+    "X-Forwarded-Proto": "$scheme",
+    "X-Forwarded-For": "$remote_addr",
+    ...more,
+  };
+  return Object.entries(headers)
+    .map(([header, value]) => `${" ".repeat(indent)}proxy_set_header ${header} ${value};\n`)
+    .join("");
+}
+
 function renderUpstream({ registry, serverName }: NginxConf): string {
   return `\
   # The registry may come back under another address: its name is asked for again.
@@ -324,15 +339,12 @@ ${renderMap(quoted(["$content_type", ...forwardedHeaders.map(variableOf)].join("
   [patternKey(".*[\\x01-\\x08\\x0a-\\x1f\\x7f].*"), "1"],
 ])}
   proxy_http_version 1.1;
-  proxy_set_header Connection "";
-  # With its port, or the registry sends uploads to a wrong place.
-  proxy_set_header Host $asked_host;
-  proxy_set_header X-Forwarded-Proto $scheme;
-  proxy_set_header X-Forwarded-For $remote_addr;
-  # Nothing else of what a client says: no password, and no precondition that is decided here.
+  # Nothing of what a client says but this: no password, and no precondition that is decided here.
   proxy_pass_request_headers off;
-  proxy_set_header Content-Type $forwarded_type;
-${forwardedHeaders.map((header) => `  proxy_set_header ${header} ${variableOf(header)};\n`).join("")}\
+${renderForwarded({
+  "Content-Type": "$forwarded_type",
+  ...Object.fromEntries(forwardedHeaders.map((header) => [header, variableOf(header)])),
+})}\
   proxy_socket_keepalive on;
   # Images are as large as they are, and pass through as they come.
   proxy_request_buffering off;
@@ -343,6 +355,53 @@ ${forwardedHeaders.map((header) => `  proxy_set_header ${header} ${variableOf(he
   # The registry sends this too; clients are to see it once.
   proxy_hide_header Docker-Distribution-Api-Version;
   add_header Docker-Distribution-Api-Version registry/2.0 always;
+`;
+}
+
+/** What nginx would judge of a cached answer, or cut out of it, otherwise than the registry. */
+const conditions = [
+  ...["If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"],
+] as const;
+
+/** The types of manifest that the registry looks for in an Accept header: without them it has another answer, or none. */
+const acceptedTypes = {
+  manifest: "application/vnd.oci.image.manifest.v1+json",
+  index: "application/vnd.oci.image.index.v1+json",
+  list: "application/vnd.docker.distribution.manifest.list.v2+json",
+} as const;
+
+/**
+ * The registry's answers about manifests, in memory. A key has the repository, what is asked for, and what the Accept header
+ * comes to. What the registry makes of parameters there, and of other spaces than these, nobody need know: a request with
+ * them goes to the registry, as one with conditions does.
+ *
+ * Clients choose what is asked for, so all that they can fill is bounded: the keys have room for fewer than 2,000 answers,
+ * none of them larger than most manifests are, and so less than 40 MB of /tmp's 64 are taken.
+ */
+function renderManifestCache(): string {
+  const accepts = (kind: string) => `$accepts_${kind}`;
+  const keyed = Object.keys(acceptedTypes).map(accepts).join("");
+  return `\
+${Object.entries(acceptedTypes)
+  .map(([kind, type]) =>
+    renderMap("$http_accept", accepts(kind), [
+      [patternKey(`(?i)(?:.*,)?[ \\t]*${escapePattern(type)}[ \\t]*(?:,.*)?`), "+"],
+      ["default", "-"],
+    ]),
+  )
+  .join("")}
+${renderMap(quoted(`${conditions.map(variableOf).join("")};$http_accept`), "$manifest_key", [
+  [patternKey(";[ -:<-~\\t]*"), quoted(`${keyed} $repository`)],
+])}
+${renderMap(quoted("$tag_status $tag_digest"), "$tag_route", [
+  [patternKey("REVALIDATED sha256:(?<shard>[0-9a-f]{2})(?<hex>[0-9a-f]{62})"), "@manifest"],
+  ["default", "@registry"],
+])}
+${renderMap("$upstream_http_content_length", "$large", [
+  [patternKey("\\d{1,4}|1[0-5]\\d{3}"), quoted("")],
+  ["default", "1"],
+])}
+  proxy_cache_path /tmp/manifests keys_zone=manifests:256k max_size=24m inactive=12h use_temp_path=off;
 `;
 }
 
@@ -449,7 +508,7 @@ function renderRoutes(conf: NginxConf): string {
       proxy_pass http://registry;
     }
 
-${conf.dataFolder === undefined ? renderBlobProxy() : renderBlobFiles(conf.dataFolder)}
+${conf.dataFolder === undefined ? renderManifestProxy() + renderBlobProxy() : renderManifests(conf.dataFolder) + renderBlobFiles(conf.dataFolder)}
     location @denied {
       return 403;
     }
@@ -475,6 +534,87 @@ function renderAnswer(): string {
       add_header Retry-After $retry_after always;
       add_header Allow $allowed_methods always;
       return 200 $refusal;`;
+}
+
+function renderManifestProxy(): string {
+  return ["@manifest", "@tag"]
+    .map(
+      (location) => `\
+    location ${location} {
+      proxy_pass http://registry;
+    }
+
+`,
+    )
+    .join("");
+}
+
+/**
+ * A repository has a manifest when the registry has linked its revision there. Nothing about files is cached, so that one
+ * which is gone is gone at once; what is to be said about that, the registry says.
+ *
+ * Which manifest a tag names the registry is asked each time: whether it is still the one that it was. It answers that with
+ * 304 before it reads the manifest, which then comes from the cache.
+ */
+function renderManifests(dataFolder: string): string {
+  return `\
+    location @manifest {
+      root ${dataFolder}/docker/registry/v2;
+      disable_symlinks on from=${dataFolder};
+      if ($manifest_key = "") {
+        return 418;
+      }
+      if (!-f $document_root/repositories/$repository/_manifests/revisions/sha256/$shard$hex/link) {
+        return 418;
+      }
+      if (!-f $document_root/blobs/sha256/$shard/$shard$hex/data) {
+        return 418;
+      }
+      error_page 418 = @registry;
+      ${errorPage()}
+      proxy_pass http://registry/v2/$repository/manifests/sha256:$shard$hex;
+      proxy_buffering on;
+      proxy_max_temp_file_size 0;
+      proxy_cache manifests;
+      proxy_cache_key "$manifest_key $shard$hex";
+      proxy_ignore_headers X-Accel-Expires;
+      proxy_cache_valid 200 12h;
+      proxy_no_cache $large;
+    }
+
+    location @tag {
+      if ($manifest_key = "") {
+        return 418;
+      }
+      error_page 418 = @registry;
+      ${errorPage()}
+      auth_request /_tag;
+      auth_request_set $tag_status $upstream_cache_status;
+      auth_request_set $tag_digest $upstream_http_docker_content_digest;
+      try_files /- $tag_route;
+    }
+
+    location = /_tag {
+      internal;
+      proxy_pass http://registry$request_uri;
+      proxy_method HEAD;
+      proxy_pass_request_body off;
+${renderForwarded({ "Content-Length": quoted(""), Accept: "$http_accept", "User-Agent": "$http_user_agent" }, 6)}\
+      proxy_buffering on;
+      proxy_cache manifests;
+      proxy_cache_key "$manifest_key:$tag";
+      # The registry has each answer be out of date at once.
+      proxy_cache_revalidate on;
+      # Whatever else it says, it says to the client.
+      proxy_intercept_errors on;
+      error_page ${Object.keys(refusals).join(" ")} = @untold;
+    }
+
+    location @untold {
+      return 204;
+    }
+
+`;
 }
 
 function renderBlobProxy(): string {

@@ -12,8 +12,8 @@ export type Action = "check" | "pull" | "push" | "delete" | "catalog";
 export interface Resource {
   readonly name: string;
   /**
-   * Regular expression of the request target, from its beginning to its end. Named groups: `repository`; `shard` and
-   * `hex`, the digest of a blob as the registry files it; `mount_from`, as it is written, so perhaps with %2F.
+   * Regular expression of the request target, from its beginning to its end. Named groups: `repository`; `tag`;
+   * `shard` and `hex`, the digest of a manifest or a blob as the registry files it; `mount_from`, as it is written, so perhaps with %2F.
    */
   readonly target: string;
   /** The methods that it has, and what each of them takes. */
@@ -35,7 +35,9 @@ function inRepository(slashes: 2 | 3): string {
 }
 const repository = inRepository(2);
 
-/** Those of the registry's algorithms: for a manifest under any other digest, it fails. */
+/** The one that the registry files things by. */
+const filedDigest = "sha256:(?<shard>[0-9a-f]{2})(?<hex>[0-9a-f]{62})";
+/** Those of the registry's other algorithms: for a manifest under any other digest, it fails. */
 const otherDigest = "sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}";
 const tag = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}";
 
@@ -70,12 +72,12 @@ export const resources: readonly Resource[] = [
   { name: "tags", target: `${repository}/tags/list${listQuery}`, actions: { GET: "pull" } },
   {
     name: "manifest",
-    target: `${repository}/manifests/(?:${tag}|sha256:[0-9a-f]{64}|${otherDigest})${query}`,
+    target: `${repository}/manifests/(?:(?<tag>${tag})|${filedDigest}|${otherDigest})${query}`,
     actions: { GET: "pull", HEAD: "pull", PUT: "push", DELETE: "delete" },
   },
   {
     name: "blob",
-    target: `${repository}/blobs/(?:sha256:(?<shard>[0-9a-f]{2})(?<hex>[0-9a-f]{62})|${otherDigest})${query}`,
+    target: `${repository}/blobs/(?:${filedDigest}|${otherDigest})${query}`,
     actions: { GET: "pull", HEAD: "pull", DELETE: "delete" },
   },
   {

@@ -23,14 +23,18 @@ export function renderRegistryConfig(config: RegistryConfig): string {
     storage: {
       filesystem: { rootdirectory: config.rootDirectory },
       delete: { enabled: config.deletion },
-      cache: { blobdescriptor: "inmemory" },
+      // No cache of descriptors: it says that a blob is there, and how long it is, when the disk has lost it.
       // What an upload that was given up left behind is removed after a week.
       maintenance: { uploadpurging: { enabled: true, age: "168h", interval: "24h", dryrun: false } },
     },
     http: {
       addr: `:${String(config.port)}`,
       secret: config.httpSecret,
-      headers: { "X-Content-Type-Options": ["nosniff"] },
+      headers: {
+        "X-Content-Type-Options": ["nosniff"],
+        // For the proxy alone: what it keeps of an answer was out of date long ago, so that it asks whether it still holds.
+        "X-Accel-Expires": ["@1"],
+      },
     },
     health: { storagedriver: { enabled: true, interval: "10s", threshold: 3 } },
   });

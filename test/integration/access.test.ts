@@ -401,11 +401,17 @@ describe("roles and rules", function () {
 
   it("answer each precondition as HTTP has it, with a body of the length that is told", async () => {
     for (const [headers, ...statuses] of preconditions) {
-      for (const [i, path] of [`blobs/${blob}`, "manifests/1", "tags/list"].entries()) {
+      const [ofBlob, ofManifest, ofTags] = statuses;
+      for (const [path, expected] of [
+        [`blobs/${blob}`, ofBlob],
+        ["manifests/1", ofManifest],
+        [`manifests/${digestOf(manifest)}`, ofManifest],
+        ["tags/list", ofTags],
+      ] as const) {
         for (const method of path === "tags/list" ? ["GET"] : ["GET", "HEAD"]) {
           const { status, header, body } = await client.ask(method, `/v2/app/${path}`, { as: "reader", headers });
           const shown = `${method} ${path} ${JSON.stringify(headers)}`;
-          assert.equal(status, statuses[i], shown);
+          assert.equal(status, expected, shown);
           const length = header("content-length")[0];
           if (method === "HEAD" || status === 304) assert.equal(body.length, 0, shown);
           else assert.equal(length, String(body.length), shown);

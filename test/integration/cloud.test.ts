@@ -12,6 +12,9 @@ import { Program } from "../cloud/program";
 import { TestCloud } from "../cloud/testCloud";
 import { itInTestLong } from "../support/matrix";
 import { docker, run, succeed } from "../support/run";
+import { settings } from "../support/settings";
+
+const { images } = settings;
 
 const up = ["up", "--yes", "--skip-preview"] as const;
 
@@ -333,7 +336,7 @@ describe("the cloud for tests", function () {
       assert.equal(told, userData("hello"));
       assert.equal(await machine.succeed(`${ask}/user-data`), "");
       // A container with the machine's own programs.
-      const container = "docker run --rm --volume /:/host --entrypoint chroot registry:3.1.1 /host";
+      const container = `docker run --rm --volume /:/host --entrypoint chroot ${images.registry} /host`;
       assert.equal((await machine.run(`${container} ${token}`)).code, 28); // It waits for an answer in vain.
       assert.equal((await machine.run(`${container} true`)).code, 0);
     });

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 
 import { Checkout } from "../support/checkout";
 import { SecondEngine } from "../support/secondEngine";
+import { settings } from "../support/settings";
+
+const { images } = settings;
 
 describe("a docker-machine, on a second engine with TLS", function () {
   this.timeout(5 * 60_000);
@@ -12,7 +15,7 @@ describe("a docker-machine, on a second engine with TLS", function () {
   before(async function () {
     if (process.getuid?.() !== 0) return this.skip(); // An engine of one's own takes root.
     await machine.start();
-    await machine.load("registry:3.1.1", "nginx:1.30.6-alpine");
+    await machine.load(images.registry, images.proxy);
     checkout = new Checkout({ MACHINE_STORAGE_PATH: machine.storage }, machine.beside);
     await checkout.configure({ dockerMachine: "dev1" });
   });

@@ -9,6 +9,9 @@ import { join } from "node:path";
 import type { Outputs } from "../../components/outputs";
 import { Checkout } from "../support/checkout";
 import { docker, run, succeed } from "../support/run";
+import { settings } from "../support/settings";
+
+const { images } = settings;
 
 interface Inspected {
   readonly Id: string;
@@ -265,7 +268,7 @@ describe("a stack from nothing to nothing", function () {
     const other = `${checkout.name}-other`;
     const reach = (network: string) =>
       run("docker", [
-        ...["run", "--rm", "--network", network, "--entrypoint", "wget", "registry:3.1.1"],
+        ...["run", "--rm", "--network", network, "--entrypoint", "wget", images.registry],
         ...["-q", "-T", "3", "-O", "-", `http://${address}:5000/`],
       ]);
     await docker("network", "create", other);
@@ -339,7 +342,7 @@ describe("a stack from nothing to nothing", function () {
         "cat",
         "--volume",
         `${container("registry-config")}:/c:ro`,
-        "registry:3.1.1",
+        images.registry,
         "/c/config.yml",
       ],
     );
@@ -452,7 +455,7 @@ describe("a stack from nothing to nothing", function () {
     await checkout.makes("destroy");
     assert.deepEqual(await checkout.remains(), [container("data")]);
     await nameWhatIsMissing(...asking);
-    await docker("image", "inspect", "registry:3.1.1", "nginx:1.30.6-alpine");
+    await docker("image", "inspect", images.registry, images.proxy);
   });
 
   it("finds what was pushed again, by its digest, when it comes back", async () => {

@@ -14,6 +14,9 @@ import { Checkout } from "../support/checkout";
 import { anyOddRequest } from "../support/oddRequests";
 import { Poll } from "../support/poll";
 import { addressOf, docker, run, succeed } from "../support/run";
+import { settings } from "../support/settings";
+
+const { images } = settings;
 
 const second = 1000;
 
@@ -266,7 +269,7 @@ describe("the proxy", function () {
     };
     // Another address: a container's, on the network that the proxy is on.
     const other = `${checkout.name}-guesser`;
-    const image = ["--entrypoint", "sleep", "registry:3.1.1", "300"];
+    const image = ["--entrypoint", "sleep", images.registry, "300"];
     await docker("run", "--detach", "--rm", "--name", other, "--network", `${checkout.name}-proxy`, ...image);
     const poll = new Poll(`${outputs.url}/v2/`, authorization, { ca: outputs.caCertificate, keepAlive: true });
     try {

@@ -104,7 +104,7 @@ const table: Record<string, { good: object[]; bad: [string, object][] }> = {
     ],
   },
   "exact-image": {
-    good: ["registry:3.1.1", `registry@${digest}`, `registry:latest@${digest}`, "host:5000/a/b:1"].map(image),
+    good: ["registry:3.1.2", `registry@${digest}`, `registry:latest@${digest}`, "host:5000/a/b:1"].map(image),
     bad: ["registry", "registry:latest", "host:5000/registry"].map((name) => [
       `${name} names no exact version and no digest`,
       image(name),

@@ -183,8 +183,8 @@ describe("the engine, asked before anything is made", () => {
   });
 
   it("names the setting of an image that is neither there nor to be had, with the engine's reason", async () => {
-    const there = { ...current, "/images/registry:3.1.1/json": {}, "/distribution/nginx:1.30.6-alpine/json": {} };
-    const images = { registryImage: "registry:3.1.1", proxyImage: "nginx:1.30.6-alpine" };
+    const there = { ...current, "/images/registry:3.1.2/json": {}, "/distribution/nginx:1.30.6-alpine/json": {} };
+    const images = { registryImage: "registry:3.1.2", proxyImage: "nginx:1.30.6-alpine" };
     assert.deepEqual(await problemsOf(there, { images }), []);
     const [problem = ""] = await problemsOf(there, { images: { proxyImage: "nginx:9.9.9" } });
     assert.match(

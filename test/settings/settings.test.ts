@@ -42,7 +42,7 @@ describe("settings", () => {
     assert.deepEqual(settings.users, [{ name: "admin", role: "admin" }]);
     assert.deepEqual([settings.rules, settings.anonymous, settings.deletion], [[], undefined, false]);
     assert.deepEqual(settings.certificate, { mode: "selfSigned" });
-    assert.deepEqual(settings.images, { registry: "registry:3.1.1", proxy: "nginx:1.30.6-alpine" });
+    assert.deepEqual(settings.images, { registry: defaults["registryImage"], proxy: defaults["proxyImage"] });
   });
 
   /** A stack file as Pulumi hands it over, secrets in clear. */
@@ -356,8 +356,8 @@ describe("settings", () => {
   }
 
   for (const image of [
-    "registry:3.1.1",
-    "mirror.example:5000/library/registry:3.1.1",
+    "registry:3.1.2",
+    "mirror.example:5000/library/registry:3.1.2",
     `registry@sha256:${"a".repeat(64)}`,
   ]) {
     it(`takes image ${image.slice(0, 60)}`, () => assert.deepEqual(problemsOf({ registryImage: image }), []));

@@ -16,7 +16,7 @@ export function expectedRoute(settings: Settings, { user, method, target }: Requ
   const action = new Map(Object.entries(actions[asked.about])).get(method);
   if (action === undefined) return "@unsupported";
   if (!mayDo(settings, user, action, asked.repository)) return "@denied";
-  if (action === "pull" && asked.stored === true) return "@blob";
+  if (action === "pull" && asked.answered !== undefined) return asked.answered;
   const { mountedFrom } = asked;
   return mountedFrom === undefined || mayDo(settings, user, "pull", mountedFrom) ? "@registry" : "@upload";
 }
@@ -50,8 +50,8 @@ function mayDo(settings: Settings, user: string | undefined, action: Action, rep
 interface Asked {
   readonly about: keyof typeof actions;
   readonly repository: string;
-  /** Whether it is a blob under the one digest that the registry files blobs by. */
-  readonly stored?: boolean;
+  /** Where a pull is answered, if not by the registry alone: a tag, and what has the one digest that the registry files things by. */
+  readonly answered?: "@blob" | "@manifest" | "@tag" | undefined;
   readonly mountedFrom?: string | undefined;
 }
 
@@ -78,9 +78,11 @@ function understood(target: string): Asked | undefined {
     return consistsOf(last, `${alphanumeric}_.=-`) && last.length <= 255 ? { about: "upload", repository } : undefined;
   }
   if (kind === "tags" && last === "list") return isListQuery(query) ? { about: "tags", repository } : undefined;
-  if (kind === "manifests" && (isTag(last) || hasDigits(last))) return { about: "manifests", repository };
-  if (kind !== "blobs" || !hasDigits(last)) return undefined;
-  return { about: "blobs", repository, stored: last.startsWith("sha256:") };
+  if (kind === "manifests" && isTag(last)) return { about: "manifests", repository, answered: "@tag" };
+  if (!hasDigits(last)) return undefined;
+  const filed = last.startsWith("sha256:");
+  if (kind === "manifests") return { about: "manifests", repository, answered: filed ? "@manifest" : undefined };
+  return kind === "blobs" ? { about: "blobs", repository, answered: filed ? "@blob" : undefined } : undefined;
 }
 
 /** The parameters of a query; nothing where one has a name that could mean another, or a value that could be two. */

@@ -34,7 +34,7 @@ export const localHost = {
 export const settings: Settings = {
   host: localHost,
   port: 5043,
-  images: { registry: "registry:3.1.1", proxy: "nginx:1.30.6-alpine" },
+  images: { registry: defaults["registryImage"] ?? "", proxy: defaults["proxyImage"] ?? "" },
   users: [{ name: "admin", role: "admin" }],
   rules: [],
   deletion: false,

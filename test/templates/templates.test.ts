@@ -26,10 +26,13 @@ describe("the registry's configuration", () => {
       storage: {
         filesystem: { rootdirectory: "/data" },
         delete: { enabled: false },
-        cache: { blobdescriptor: "inmemory" },
         maintenance: { uploadpurging: { enabled: true, age: "168h", interval: "24h", dryrun: false } },
       },
-      http: { addr: ":5000", secret: "s3cret", headers: { "X-Content-Type-Options": ["nosniff"] } },
+      http: {
+        addr: ":5000",
+        secret: "s3cret",
+        headers: { "X-Content-Type-Options": ["nosniff"], "X-Accel-Expires": ["@1"] },
+      },
       health: { storagedriver: { enabled: true, interval: "10s", threshold: 3 } },
     });
   });
@@ -44,7 +47,7 @@ describe("the registry's configuration", () => {
 });
 
 describe("the proxy's configuration", () => {
-  const conf = renderNginxConf({
+  const plain = {
     serverName: "registry.example",
     ports: [8443],
     anonymousPorts: [],
@@ -56,7 +59,8 @@ describe("the proxy's configuration", () => {
     anonymousPrefixes: [],
     guessesPerMinute: 30,
     generation: "0123456789abcdef",
-  });
+  };
+  const conf = renderNginxConf(plain);
 
   it("speaks TLS 1.2 and 1.3 only", () => {
     assert.match(conf, /ssl_protocols TLSv1\.2 TLSv1\.3;/);
@@ -77,6 +81,22 @@ describe("the proxy's configuration", () => {
     );
   });
 
+  it("keeps manifests for as long as their link and data are on the disk, and none where it has no disk to look at", () => {
+    assert.doesNotMatch(conf, /proxy_cache(_path)? .*manifests|auth_request \/_tag/);
+    const kept = renderNginxConf({ ...plain, dataFolder: "/data" });
+    const location = /^ {4}location @manifest \{\n.*?^ {4}\}$/ms.exec(kept)?.[0] ?? "";
+    for (const file of [
+      "repositories/$repository/_manifests/revisions/sha256/$shard$hex/link",
+      "blobs/sha256/$shard/$shard$hex/data",
+    ]) {
+      assert.ok(location.includes(`if (!-f $document_root/${file}) {\n        return 418;`), file);
+    }
+    assert.match(location, /proxy_cache_key "\$manifest_key \$shard\$hex";/);
+    assert.deepEqual(location.match(/proxy_cache_valid .*;/g), ["proxy_cache_valid 200 12h;"]);
+    // What it remembered about files would be out of date.
+    assert.doesNotMatch(location, /open_file_cache/);
+  });
+
   it("opens the status to the container itself only", () => {
     assert.deepEqual(conf.match(/listen .*;/g), [
       "listen unix:/tmp/passwords.sock;",
@@ -89,7 +109,7 @@ describe("the proxy's configuration", () => {
 describe("a request target", () => {
   const digits = "0123456789abcdef".repeat(4);
   const digest = `sha256:${digits}`;
-  const blob = { shard: "01", hex: digits.slice(2) };
+  const filed = { shard: "01", hex: digits.slice(2) };
 
   /** The resources that a target is of, each with what it names. */
   const read = (target: string) =>
@@ -108,14 +128,18 @@ describe("a request target", () => {
     ["/v2/a/tags/list", { is: "tags", ...a }],
     ["/v2/a/tags/list?n=1", { is: "tags", ...a }],
     ["/v2/tags/list/tags/list", { is: "tags", repository: "tags/list" }],
-    ["/v2/a.b/c_d/e__f/g---h/0/manifests/latest", { is: "manifest", repository: "a.b/c_d/e__f/g---h/0" }],
-    [`/v2/a/manifests/${digest}`, { is: "manifest", ...a }],
-    [`/v2/a/blobs/${digest}`, { is: "blob", ...a, ...blob }],
-    [`/v2/a/blobs/${digest}?ns=b`, { is: "blob", ...a, ...blob }],
+    [
+      "/v2/a.b/c_d/e__f/g---h/0/manifests/latest",
+      { is: "manifest", repository: "a.b/c_d/e__f/g---h/0", tag: "latest" },
+    ],
+    [`/v2/a/manifests/${digest}`, { is: "manifest", ...a, ...filed }],
+    [`/v2/a/manifests/sha512:${digits}${digits}`, { is: "manifest", ...a }],
+    [`/v2/a/blobs/${digest}`, { is: "blob", ...a, ...filed }],
+    [`/v2/a/blobs/${digest}?ns=b`, { is: "blob", ...a, ...filed }],
     [`/v2/a/blobs/sha512:${digits}${digits}`, { is: "blob", ...a }],
-    [`/v2/${"a".repeat(255)}/blobs/${digest}?x=/y/z`, { is: "blob", repository: "a".repeat(255), ...blob }],
+    [`/v2/${"a".repeat(255)}/blobs/${digest}?x=/y/z`, { is: "blob", repository: "a".repeat(255), ...filed }],
     [`/v2/${"a".repeat(255)}/blobs/uploads/b`, { is: "upload", repository: "a".repeat(255) }],
-    [`/v2/a/manifests/${"b".repeat(128)}`, { is: "manifest", ...a }],
+    [`/v2/a/manifests/${"b".repeat(128)}`, { is: "manifest", ...a, tag: "b".repeat(128) }],
     ["/v2/a/blobs/uploads/", { is: "uploads", ...a }],
     ["/v2/a/blobs/uploads/?", { is: "uploads", ...a }],
     [`/v2/a/blobs/uploads/?digest=${digest}`, { is: "uploads", ...a }],
@@ -123,7 +147,7 @@ describe("a request target", () => {
     [`/v2/a/blobs/uploads/?from=b/c&mount=${digest}`, { is: "uploads", ...a, mount_from: "b/c" }],
     [`/v2/a/blobs/uploads/?mount=sha256%3A${digits}&from=b%2Fc`, { is: "uploads", ...a, mount_from: "b%2Fc" }],
     ["/v2/a/blobs/uploads/3f-_=.A?_state=x%2Fy", { is: "upload", ...a }],
-    ["/v2/a/blobs/uploads/manifests/latest", { is: "manifest", repository: "a/blobs/uploads" }],
+    ["/v2/a/blobs/uploads/manifests/latest", { is: "manifest", repository: "a/blobs/uploads", tag: "latest" }],
   ] as const) {
     it(`is known: ${target}`, () => assert.deepEqual(read(target), [is]));
   }
@@ -258,8 +282,8 @@ describe("who may do what, as the proxy is told", () => {
     const [method, target] = requests[what](repository);
     return everybody.filter((name) => {
       const route = routeOf(maps, name === "nobody" ? undefined : name, method, target);
-      assert.ok(["@registry", "@denied"].includes(route), route);
-      return route === "@registry";
+      assert.ok(["@registry", "@tag", "@denied"].includes(route), route);
+      return route !== "@denied";
     });
   }
 
