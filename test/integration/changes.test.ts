@@ -11,7 +11,7 @@ import { docker, run, type Result, succeed } from "../support/run";
 
 const megabytes = 400;
 /** Bytes per second, slow enough for an `up` to begin and end meanwhile. */
-const slowly = "9M";
+const slowly = "6M";
 
 describe("a change of a running stack", function () {
   this.timeout(10 * 60_000);

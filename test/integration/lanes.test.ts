@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
 import { docker, run, type Result, type RunOptions, stop } from "../support/run";
+import { settings } from "../support/settings";
 
 describe("the lanes of `make test`", function () {
   this.timeout(60_000);
@@ -94,7 +95,7 @@ describe("the lanes of `make test`", function () {
         const stack = "t" + randomBytes(4).toString("hex");
         new Remains(mkdtempSync("${tmpdir()}/private-registry-"), stack).sign();
         const name = "private-registry-" + stack;
-        await docker("run", "--detach", "--name", name, "--entrypoint", "sleep", "registry:3.1.1", "60");
+        await docker("run", "--detach", "--name", name, "--entrypoint", "sleep", settings.images.registry, "60");
         console.log("at work:", name);
         await new Promise((resolve) => setTimeout(resolve, 50_000));
       });`;

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { type Answer, digestOf, emptyConfig, manifestOf, RegistryClient } from "../../scripts/client";
-import type { Outputs } from "../../scripts/pulumi";
+import { type Answer, digestOf, emptyConfig, manifestOf, RegistryClient } from "../../cli/client";
+import type { Outputs } from "../../components/outputs";
 import { Checkout, freePort } from "../support/checkout";
 import { addressOf, docker } from "../support/run";
 
