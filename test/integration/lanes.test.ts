@@ -95,7 +95,7 @@ describe("the lanes of `make test`", function () {
         const stack = "t" + randomBytes(4).toString("hex");
         new Remains(mkdtempSync("${tmpdir()}/private-registry-"), stack).sign();
         const name = "private-registry-" + stack;
-        await docker("run", "--detach", "--name", name, "--entrypoint", "sleep", settings.images.registry, "60");
+        await docker("run", "--detach", "--name", name, "--entrypoint", "sleep", "${settings.images.registry}", "60");
         console.log("at work:", name);
         await new Promise((resolve) => setTimeout(resolve, 50_000));
       });`;
