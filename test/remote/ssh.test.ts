@@ -95,11 +95,11 @@ describe("the stack remote on a machine of the user's own", function () {
     ]) {
       await machine.succeed(`${labelled} | xargs docker rm --force`);
       checkout.set({ anonymous: { port, prefixes: ["public"] } });
-      await checkout.killed("up", async (signal) => {
-        await machine.until(moment, signal);
-        if (powerGoes) await machine.kill();
-      });
-      if (powerGoes) await machine.powerOn();
+      await checkout.killed("up", (signal) => machine.until(moment, signal));
+      if (powerGoes) {
+        await machine.kill();
+        await machine.powerOn();
+      }
       await machine.untilBooted();
     }
     outputs = await checkout.up();
