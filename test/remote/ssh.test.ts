@@ -93,7 +93,7 @@ describe("the stack remote on a machine of the user's own", function () {
       { port: 5044, moment: "docker ps | grep -q -- -loader", powerGoes: false },
       { port: 5045, moment: "docker ps | grep -q -- -proxy", powerGoes: true },
     ]) {
-      await machine.succeed(`${labelled} | xargs docker rm --force`);
+      await machine.succeed(`${labelled} | xargs docker rm --force --volumes`);
       checkout.set({ anonymous: { port, prefixes: ["public"] } });
       await checkout.killed("up", (signal) => machine.until(moment, signal));
       if (powerGoes) {
