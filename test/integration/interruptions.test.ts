@@ -23,7 +23,7 @@ interface Moment {
 
 /** From nothing to the last proof: each run is the one that comes after the kill before, and gets one moment further. */
 const moments: readonly Moment[] = [
-  { at: "its first line", printed: /▸ Making stack/, signal: "SIGKILL" },
+  { at: "its first line", printed: /▸ Creating stack/, signal: "SIGKILL" },
   { at: "the start of Pulumi", printed: /▸ pulumi up/, signal: "SIGINT" },
   { at: "the networks", printed: /docker:index:Network .* creating/, signal: "SIGKILL", cured: [cures.lock] },
   { at: "the setup of the registry", printed: /-registry-setup-run creating/, signal: "SIGINT" },
