@@ -15,13 +15,17 @@ function holdingLock(first: readonly (number | "pipe" | "ignore" | "inherit")[])
 /** Somebody pressed Ctrl-C: nothing goes on from there. */
 export class Interrupted extends Error {}
 
-let isInterrupted = false;
+let interrupted = false;
 // It reaches what runs below as well, which this process waits for.
-process.on("SIGINT", () => (isInterrupted = true));
+process.on("SIGINT", () => (interrupted = true));
+
+export function isInterrupted(): boolean {
+  return interrupted;
+}
 
 /** @throws Interrupted where somebody pressed Ctrl-C. */
 export function throwIfInterrupted(): void {
-  if (isInterrupted) throw new Interrupted();
+  if (interrupted) throw new Interrupted();
 }
 
 /** A command ended with something else than 0, and has said why itself. */

@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { PulumiCommand, StackNotFoundError } from "@pulumi/pulumi/automation";
 
@@ -9,7 +10,7 @@ import { parseConfiguration } from "../settings";
 import type { Configuration } from "../settings/configuration";
 import type { HostSettings } from "../settings/host";
 import { project, pulumiEnvironment, setVariables } from "./environment";
-import { CommandFailed, throwIfInterrupted } from "./processes";
+import { CommandFailed, isInterrupted, throwIfInterrupted } from "./processes";
 import { hideSalt } from "./salt";
 import { type Exported, type State, stateOf } from "./state";
 
@@ -24,6 +25,8 @@ interface Cli {
     variables: Record<string, string>,
     onOutput?: (text: string) => void,
     onError?: (text: string) => void,
+    /** Aborted, it sends the CLI what Ctrl-C would. */
+    stopping?: AbortSignal,
   ): Promise<{ readonly stdout: string }>;
 }
 
@@ -148,8 +151,13 @@ export class Stack {
     const onOutput = (text: string) => void out.write(text);
     const onError = (text: string) => void process.stderr.write(text);
     const color = out.isTTY ? ["--color", "always"] : [];
+    await nextTurn();
+    throwIfInterrupted();
+    const stopping = new AbortController();
+    // A Ctrl-C that came before Pulumi was there did not reach it.
+    void nextTurn().then(() => isInterrupted() && stopping.abort());
     try {
-      await this.cli.run([...args, ...color], this.folder, {}, onOutput, onError);
+      await this.cli.run([...args, ...color], this.folder, {}, onOutput, onError, stopping.signal);
     } catch {
       throwIfInterrupted();
       throw new CommandFailed(1);
