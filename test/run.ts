@@ -93,7 +93,8 @@ async function clearAway(): Promise<void> {
 async function runLane({ name, files, ports }: Lane, options: readonly string[]): Promise<Outcome> {
   const file = join(folder, name);
   const began = Date.now();
-  const mocha = ["node_modules/.bin/mocha", ...options, ...files];
+  // Without colours, which mocha writes into a log too where CI is set.
+  const mocha = ["node_modules/.bin/mocha", "--no-color", ...options, ...files];
   // A group of its own, which a signal of the terminal doesn't reach.
   const child = spawn(process.execPath, mocha, {
     env: { ...process.env, LANE_REPORT: file, TEST_PORTS: ports },
