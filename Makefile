@@ -110,7 +110,7 @@ test-airgap: tools ## the plugins built by airgap/, against the SDKs
 	@node_modules/.bin/mocha "test/airgap/*.test.ts"
 
 .PHONY: test-remote
-test-remote: clouds tools ## machines in a cloud, killed runs too, as root on Linux (25 minutes)
+test-remote: clouds tools ## machines in a cloud, killed runs too, as root on Linux (30 minutes)
 	@bootstrap/test "test/remote/*.test.ts"
 
 .PHONY: test-aws
