@@ -6,7 +6,7 @@ import { ownSettings } from "../settings/configuration";
 import { refreshCloud, tellKept } from "./cloud";
 import { engineOf } from "./engine";
 import { project, setVariables } from "./environment";
-import { outputOf, succeeds } from "./processes";
+import { CommandFailed, outputOf } from "./processes";
 import { recover } from "./recover";
 import { removeSalt } from "./salt";
 import type { Stack } from "./stack";
@@ -44,8 +44,8 @@ async function takeDown(stack: Stack, ask = () => Promise.resolve()) {
   setVariables(variables);
   await ask();
   // A machine that goes as a whole isn't asked about what runs on it.
-  const isOnMachine = reached !== "none" && (target === "local" || target === "ssh");
-  if (reached === "machine" && isOnMachine && !succeeds("docker", ["version", "--format", "{{.Server.Version}}"])) {
+  const isOnMachine = target === "local" || target === "ssh";
+  if (target === "ssh" && !engineAnswers()) {
     throw new UserError(
       `The machine does not answer, so that nothing can be taken down there. If it is gone for good, this forgets what ` +
         `was on it: pulumi stack rm --force ${stack.name}\n${inNewShell(stack.name)}`,
@@ -55,6 +55,16 @@ async function takeDown(stack: Stack, ask = () => Promise.resolve()) {
   await refreshCloud(stack);
   await remove(stack, "--exclude-protected");
   return { isOnMachine, volume: `${stack.fullName}-data` };
+}
+
+function engineAnswers(): boolean {
+  try {
+    outputOf("docker", ["version"]);
+    return true;
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    return false;
+  }
 }
 
 async function remove(stack: Stack, ...options: readonly string[]): Promise<void> {

@@ -113,7 +113,6 @@ function makePassphrase(state: string): void {
   mkdirSync(state, { recursive: true, mode: 0o700 });
   const staged = `${file}.${String(process.pid)}`;
   writeFileSync(staged, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600 });
-  rmSync(file, { force: true });
   try {
     linkSync(staged, file);
   } catch (error) {

@@ -18,14 +18,19 @@ export function stateFolder(): string | undefined {
   return /^file:\/\/([^?]*)/.exec(process.env["PULUMI_BACKEND_URL"] ?? "")?.[1];
 }
 
-/** Waits for a run that goes on although the `make` that began it is gone, and takes the lock from one that was killed. */
-export async function releaseLock(stack: Stack): Promise<void> {
+/**
+ * Waits for a run that goes on although the `make` that began it is gone, and takes the lock from one that was killed. What
+ * was known of the state before that counts no more.
+ */
+export async function releaseLock(stack: Pick<Stack, "name" | "about" | "pulumi" | "forgetState">): Promise<void> {
   const backend = stateFolder();
   if (backend === undefined) return;
   const folder = join(backend, ".pulumi", "locks", "organization", project, stack.name);
   const holders = () => lockFilesIn(folder).map((file) => JSON.parse(readFileSync(file, "utf8")) as Holder);
   const isHeld = () => holders().some((holder) => holder.hostname !== hostname() || isAlive(holder.pid));
 
+  if (holders().length === 0) return;
+  stack.forgetState();
   if (isHeld()) console.error("▸ Another `pulumi` is at work on this stack: waiting for it to end");
   for (const end = Date.now() + 15 * 60_000; isHeld() && Date.now() < end;) await sleep(500);
   if (isHeld()) throw new UserError("It has not ended in 15 minutes: look for it with `ps`, end it, and try again.");

@@ -23,16 +23,17 @@ export interface Repairs {
  * Decides what a stack needs. The exit code of a server means nothing: it is how it ended last, even where it runs again
  * by now. That it has to run, Pulumi sees to.
  *
- * @param containers What the engine has of this stack; none where it isn't asked.
+ * @param containers What the engine has of this stack; none where it isn't asked. What the state doesn't know is removed.
  */
 export function planRepairs(resources: readonly Resource[], containers: readonly FoundContainer[]): Repairs {
+  const ids = new Set(resources.map(({ id }) => id));
   const known = resources.filter(({ type, delete: isLeftOver }) => type === containerType && !isLeftOver);
   const foundOf = ({ id }: Resource) => containers.find((container) => container.id === id);
   const failed = (resource: Resource) =>
     resource.outputs?.["exitCode"] !== 0 || (foundOf(resource)?.exitCode ?? 0) !== 0;
   return {
     rerun: known.filter((resource) => isOneShot(resource) && failed(resource)).map(({ urn }) => urn),
-    unpause: containers.filter(({ status }) => status === "paused").map(({ id }) => id),
+    unpause: containers.filter(({ id, status }) => status === "paused" && ids.has(id)).map(({ id }) => id),
     rename: known.flatMap((resource) => {
       const found = foundOf(resource);
       const name = resource.inputs?.["name"];

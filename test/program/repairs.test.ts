@@ -87,6 +87,11 @@ describe("what `make up` repairs before Pulumi looks", () => {
     expect({ resources: [...sound.resources, left] }, {});
   });
 
+  it("is nothing of a container that the state does not know, and that is removed", () => {
+    const orphan = { id: "orphan", name: "stack-orphan", status: "paused", exitCode: 3 };
+    expect({ containers: [...sound.containers, orphan] }, {});
+  });
+
   for (const role of roles) {
     it(`is ${role}, paused`, () => {
       expect({ containers: withFound(role, { status: "paused" }) }, { unpause: [role] });
