@@ -115,7 +115,7 @@ test-remote: clouds tools ## machines in a cloud, killed runs too, as root on Li
 
 .PHONY: test-aws
 test-aws: clouds tools ## what AWS is asked for, by its real plugin, of an AWS in memory (7 minutes, 10 more the first time)
-	@node_modules/.bin/mocha --reporter test/support/reporter.cjs test/aws/aws.spec.ts
+	@node_modules/.bin/mocha test/aws/aws.spec.ts
 
 .PHONY: bench
 bench: tools ## measure this stack beside the usual ones, as root on Linux (15 minutes)

@@ -1,4 +1,4 @@
-// The program behind `make`: node cli/main.ts COMMAND [STACK]
+// The program behind `make`: node --import tsx cli/main.ts COMMAND [STACK]
 import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 
@@ -102,7 +102,7 @@ async function getImages(stack: Stack): Promise<void> {
 
 function usage(): string {
   const lines = [...Object.entries(commands), ["env", { what: "print the environment for plain `pulumi …`" }] as const];
-  return `Usage: node cli/main.ts COMMAND [STACK]        STACK is dev1 where none is named
+  return `Usage: node --import tsx cli/main.ts COMMAND [STACK]        STACK is dev1 where none is named
 
 ${lines.map(([name, { what }]) => `  ${name.padEnd(10)} ${what}`).join("\n")}
 

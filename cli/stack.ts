@@ -42,8 +42,9 @@ export class Stack {
     private readonly folder: string,
   ) {}
 
-  /** The stack of a folder by its name, whether it exists or not, with the environment of this process set for it. */
-  static async of(name: string, folder = process.cwd()): Promise<Stack> {
+  /** The stack of this folder by its name, whether it exists or not, with the environment of this process set for it. */
+  static async of(name: string): Promise<Stack> {
+    const folder = process.cwd();
     setVariables(pulumiEnvironment(folder));
     const cli: unknown = await PulumiCommand.get({ skipVersionCheck: true });
     return new Stack(name, cli as Cli, folder);

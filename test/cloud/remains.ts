@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { endProcessesWith } from "../support/processes";
 import { run, succeed } from "../support/run";
 
 /**
@@ -35,7 +36,8 @@ export class Remains {
   }
 
   async remove(): Promise<void> {
-    this.endRuns();
+    // Runs that use it, and the plugins that a killed one leaves: all of them know the folder that they find them in.
+    endProcessesWith(`PULUMI_HOME=${this.folder}/`);
     this.endServer();
     const listed = (kind: readonly string[]) =>
       succeed("docker", [...kind, "--quiet", "--filter", `label=${this.label}`]).then(wordsOf);
@@ -47,18 +49,6 @@ export class Remains {
     for (const line of devices.stdout.split("\n").filter((each) => each.includes(`${this.folder}/`)))
       await run("losetup", ["--detach", line.split(" ")[0] ?? ""]);
     rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  /** Runs that use it, and the plugins that a killed one leaves: all of them know the folder that they find them in. */
-  private endRuns(): void {
-    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-      try {
-        const isOurs = readFileSync(join("/proc", pid, "environ"), "utf8").includes(`PULUMI_HOME=${this.folder}/`);
-        if (isOurs) process.kill(Number(pid), "SIGKILL");
-      } catch {
-        // It has ended, or isn't ours.
-      }
-    }
   }
 
   /** The DNS server, unless another process has its number by now. */

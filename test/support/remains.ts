@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
+import { endProcessesWith } from "./processes";
 import { run, succeed } from "./run";
 
 /**
@@ -79,7 +80,8 @@ export class Remains {
 
   /** Takes all of it away, whatever state a failed or killed test left it in. */
   async remove(): Promise<void> {
-    this.endProcesses();
+    // What a killed run started and nobody ended: it is known by the state that its environment names.
+    endProcessesWith(`file://${this.folder}/.state`);
     for (const [command, names] of [
       [["rm", "--force", "--volumes"], await this.containers()],
       [["network", "rm"], await this.networks()],
@@ -93,18 +95,6 @@ export class Remains {
   forget(): void {
     rmSync(this.folder, { recursive: true, force: true });
     rmSync(this.note, { force: true });
-  }
-
-  /** What a killed run started and nobody ended: it is known by the state that its environment names. */
-  private endProcesses(): void {
-    for (const pid of entriesOf("/proc").filter((name) => /^\d+$/.test(name))) {
-      try {
-        const mine = readFileSync(join("/proc", pid, "environ"), "utf8").includes(`file://${this.folder}/.state`);
-        if (mine) process.kill(Number(pid), "SIGKILL");
-      } catch {
-        // It has ended, or isn't ours.
-      }
-    }
   }
 }
 
