@@ -11,12 +11,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Remains as CloudRemains } from "./cloud/remains";
 import { Remains } from "./support/remains";
 
+interface Failure {
+  readonly title: string;
+  readonly reason: string;
+}
+
 /** What the reporter writes. */
 interface Report {
   readonly passed: number;
   readonly skipped: number;
-  /** Titles. */
-  readonly failed: readonly string[];
+  readonly failed: readonly Failure[];
   readonly times: readonly { readonly title: string; readonly seconds: number }[];
 }
 
@@ -118,17 +122,18 @@ function show(lane: string, stream: Readable): void {
 
 /** A lane that ends before its report has failed, as nobody knows what it would still have run; so has one that breaks after it. */
 function readReport(file: string, lane: string, end: string): Report {
-  if (!existsSync(file)) return { ...nothing, failed: [`the lane ${lane} ended before its report, by ${end}`] };
+  const title = `the lane ${lane}`;
+  if (!existsSync(file)) return { ...nothing, failed: [{ title, reason: `ended before its report, by ${end}` }] };
   const report = JSON.parse(readFileSync(file, "utf8")) as Report;
   if (report.failed.length > 0 || end === "exit code 0") return report;
-  return { ...report, failed: [`the lane ${lane} ended by ${end} after its report`] };
+  return { ...report, failed: [{ title, reason: `ended by ${end} after its report` }] };
 }
 
 /** Prints what came of all lanes; gives the exit code. */
 function report(outcomes: readonly Outcome[]): number {
   const times = outcomes.flatMap(({ lane, times }) => times.map((each) => ({ ...each, lane })));
   const slowest = times.sort((one, other) => other.seconds - one.seconds).slice(0, 10);
-  const failed = outcomes.flatMap((outcome) => outcome.failed.map((title) => ({ title, lane: outcome.lane })));
+  const failed = outcomes.flatMap((outcome) => outcome.failed.map((failure) => ({ ...failure, lane: outcome.lane })));
   const line = (seconds: number, lane: string, text: string) =>
     console.log(`  ${seconds.toFixed(0).padStart(5)} s  ${lane.padEnd(6)}  ${text}`);
 
@@ -137,16 +142,23 @@ function report(outcomes: readonly Outcome[]): number {
   console.log("\nThe lanes:");
   for (const { seconds, lane, ...counts } of outcomes) line(seconds, lane, counted(counts));
   if (failed.length > 0) console.log("\nFailed:");
-  for (const { title, lane } of failed) console.log(`  ${lane}: ${title}`);
+  for (const { title, reason, lane } of failed) console.log(`  ${lane}: ${title}\n${shortened(reason)}`);
 
   const total = {
     passed: outcomes.reduce((sum, { passed }) => sum + passed, 0),
     skipped: outcomes.reduce((sum, { skipped }) => sum + skipped, 0),
-    failed: failed.map(({ title }) => title),
+    failed,
   };
   if (total.passed + failed.length === 0) console.log(`\nNo test ran${only === "" ? "" : `: none is called ${only}`}.`);
   console.log(`\n${counted(total)}`);
   return total.passed > 0 && failed.length === 0 ? 0 : 1;
+}
+
+/** Its first and last lines, as who runs the tests often keeps only the end of what they print. */
+function shortened(reason: string): string {
+  const lines = reason.trim().split("\n");
+  const chosen = lines.length <= 15 ? lines : [...lines.slice(0, 3), "…", ...lines.slice(-11)];
+  return chosen.map((line) => `      ${line.slice(0, 160)}`).join("\n");
 }
 
 function counted({ passed, failed, skipped }: Pick<Report, "passed" | "failed" | "skipped">): string {

@@ -67,7 +67,7 @@ describe("the lanes of `make test`", function () {
     const result = await lanes({ ...three, "remote/d.test.ts": 'it("breaks", () => { throw new Error("here"); });' });
     assert.equal(lastLine(result), "3 passed, 1 failed, 1 skipped");
     assert.equal(result.code, 1);
-    assert.match(result.output, /^ {2}cloud: breaks$/m);
+    assert.match(result.output, /^ {2}cloud: breaks\n {6}Error: here$/m);
     assert.match(result.output, /^cloud {2}│ .*Error: here$/m);
   });
 
@@ -79,8 +79,8 @@ describe("the lanes of `make test`", function () {
     });
     assert.equal(lastLine(result), "2 passed, 2 failed");
     assert.equal(result.code, 1);
-    assert.match(result.output, /^ {2}engine: the lane engine ended before its report, by exit code 0$/m);
-    assert.match(result.output, /^ {2}cloud: the lane cloud ended by exit code 7 after its report$/m);
+    assert.match(result.output, /^ {2}engine: the lane engine\n {6}ended before its report, by exit code 0$/m);
+    assert.match(result.output, /^ {2}cloud: the lane cloud\n {6}ended by exit code 7 after its report$/m);
   });
 
   it("end together on Ctrl-C, and leave nothing of what their tests had", async () => {

@@ -18,8 +18,8 @@ module.exports = class extends reporters.Spec {
     // What a test needs before it begins may take longer than the test.
     for (const event of [EVENT_TEST_END, EVENT_HOOK_END])
       runner.on(event, (each) => times.push({ title: each.fullTitle(), seconds: (each.duration ?? 0) / 1000 }));
-    runner.on(EVENT_TEST_FAIL, (test) => {
-      failed.push(test.fullTitle());
+    runner.on(EVENT_TEST_FAIL, (test, error) => {
+      failed.push({ title: test.fullTitle(), reason: `${error.name}: ${error.message}` });
       for (const left of Remains.own()) console.log(left.lastWords());
     });
     runner.once(EVENT_RUN_END, () => {
