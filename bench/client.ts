@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
 
-import { digestOf } from "../cli/client";
-import { bytesOf } from "./data";
-import type { Transfer } from "./load";
+import { digestOf } from "../cli/client.ts";
+import { bytesOf } from "./data.ts";
+import type { Transfer } from "./load.ts";
 
 export interface Job {
   readonly action: "pull" | "push";

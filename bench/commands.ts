@@ -1,5 +1,5 @@
-import { messageOf } from "../problems";
-import { run, type RunOptions, succeed } from "../test/support/run";
+import { messageOf } from "../problems.ts";
+import { run, type RunOptions, succeed } from "../test/support/run.ts";
 
 let interrupted = false;
 let group: number | undefined;

@@ -4,15 +4,15 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { configFiles } from "../components/templates/nginxConf";
-import { Checkout } from "../test/support/checkout";
-import { addressOf } from "../test/support/run";
-import { command, docker, finish, removeContainers, say } from "./commands";
-import { authorizationOf, Load, type Requests } from "./load";
-import { describeMachine } from "./machine";
-import { number, spreadOf, spreadText, table } from "./report";
-import { startStack } from "./stack";
-import { readImages, type Subject } from "./subjects";
+import { configFiles } from "../components/templates/nginxConf.ts";
+import { Checkout } from "../test/support/checkout.ts";
+import { addressOf } from "../test/support/run.ts";
+import { command, docker, finish, removeContainers, say } from "./commands.ts";
+import { authorizationOf, Load, type Requests } from "./load.ts";
+import { describeMachine } from "./machine.ts";
+import { number, spreadOf, spreadText, table } from "./report.ts";
+import { startStack } from "./stack.ts";
+import { readImages, type Subject } from "./subjects.ts";
 
 const rounds = Number(process.env["ROUNDS"] ?? 5);
 const seconds = 60;
@@ -93,7 +93,7 @@ async function guess(server: string, other: string): Promise<Record<string, numb
   const network = server.replace(/[^-]*$/, "proxy");
   const from = async (container: string, host: string) => {
     const pid = await docker("inspect", "--format", "{{.State.Pid}}", container);
-    const program = ["node", "--import", "tsx", "test/support/guesser.ts", `https://${host}:8443`];
+    const program = ["node", "test/support/guesser.ts", `https://${host}:8443`];
     const guesses = ["admin", String(rate / 2), String(seconds)];
     const output = await command("nsenter", [`--net=/proc/${pid}/ns/net`, ...program, ...guesses]);
     return JSON.parse(output) as Record<string, number>;

@@ -1,11 +1,11 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { basicAuthorization } from "../cli/client";
-import type { Checkout } from "../test/support/checkout";
-import type { Job } from "./client";
-import { command, docker, interruptible } from "./commands";
-import type { Subject } from "./subjects";
+import { basicAuthorization } from "../cli/client.ts";
+import type { Checkout } from "../test/support/checkout.ts";
+import type { Job } from "./client.ts";
+import { command, docker, interruptible } from "./commands.ts";
+import type { Subject } from "./subjects.ts";
 
 export interface Transfer {
   readonly seconds: number;
@@ -39,11 +39,14 @@ export async function authorizationOf(checkout: Checkout): Promise<string> {
 
 /** Puts load on subjects, over the loopback of their own front. Passwords are on no command line. */
 export class Load {
+  private readonly authorization: string;
+  private readonly folder: string;
+
   /** @param folder For files that nobody else may read. */
-  constructor(
-    private readonly authorization: string,
-    private readonly folder: string,
-  ) {}
+  constructor(authorization: string, folder: string) {
+    this.authorization = authorization;
+    this.folder = folder;
+  }
 
   /** Manifest requests over kept connections. */
   async request(subject: Subject, seconds: number): Promise<Requests> {
@@ -105,7 +108,7 @@ export class Load {
 
   private async transferImages(subject: Subject, job: Pick<Job, "action" | "tag" | "seed">): Promise<Transfer> {
     const whole: Job = { ...job, url: subject.url, authorization: this.authorization, images };
-    const output = await inside(subject, ["node", "--import", "tsx", "bench/client.ts"], JSON.stringify(whole));
+    const output = await inside(subject, ["node", "bench/client.ts"], JSON.stringify(whole));
     return JSON.parse(output) as Transfer;
   }
 

@@ -1,7 +1,7 @@
 import { cpus, release, totalmem } from "node:os";
 
-import { command, docker } from "./commands";
-import { number } from "./report";
+import { command, docker } from "./commands.ts";
+import { number } from "./report.ts";
 
 /** What figures are true of, line by line. */
 export async function describeMachine(images: readonly string[]): Promise<string[]> {

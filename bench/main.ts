@@ -5,15 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
-import { Checkout } from "../test/support/checkout";
-import { command, docker, finish, interruptible, say } from "./commands";
-import { writeBlob } from "./data";
-import { usageOf } from "./engine";
-import { authorizationOf, Load, type Transfer } from "./load";
-import { describeMachine } from "./machine";
-import { plot } from "./plot";
-import { idsOf, type Measured, number, ratioTable, report, subjects, targetTable, type Values } from "./report";
-import { putStaticFile, readImages, type Subject, Subjects } from "./subjects";
+import { Checkout } from "../test/support/checkout.ts";
+import { command, docker, finish, interruptible, say } from "./commands.ts";
+import { writeBlob } from "./data.ts";
+import { usageOf } from "./engine.ts";
+import { authorizationOf, Load, type Transfer } from "./load.ts";
+import { describeMachine } from "./machine.ts";
+import { plot } from "./plot.ts";
+import { idsOf, type Measured, number, ratioTable, report, subjects, targetTable, type Values } from "./report.ts";
+import { putStaticFile, readImages, type Subject, Subjects } from "./subjects.ts";
 
 const rounds = Number(process.env["ROUNDS"] ?? 5);
 const megabytes = Number(process.env["BLOB_MB"] ?? 500);
@@ -71,10 +71,13 @@ async function main(): Promise<void> {
 
 /** What is done to each subject, with one file of memory that is the blob to be sent. */
 class Bench {
-  constructor(
-    private readonly load: Load,
-    private readonly blob: string,
-  ) {}
+  private readonly load: Load;
+  private readonly blob: string;
+
+  constructor(load: Load, blob: string) {
+    this.load = load;
+    this.blob = blob;
+  }
 
   /** The blob that all pull. */
   private pulled = "";

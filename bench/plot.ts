@@ -1,4 +1,4 @@
-import { figures, idsOf, type Measured, type Metric, metrics, number, type SubjectId, subjects } from "./report";
+import { figures, idsOf, type Measured, type Metric, metrics, number, type SubjectId, subjects } from "./report.ts";
 
 const panel = { width: 430, height: 212, columns: 2 };
 const margin = 20;

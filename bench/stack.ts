@@ -1,6 +1,6 @@
-import { configFiles } from "../components/templates/nginxConf";
-import type { Checkout } from "../test/support/checkout";
-import { docker, interruptible } from "./commands";
+import { configFiles } from "../components/templates/nginxConf.ts";
+import type { Checkout } from "../test/support/checkout.ts";
+import { docker, interruptible } from "./commands.ts";
 
 /** What the proxy is given, by what it is for. */
 export type ProxyFiles = Readonly<Record<keyof typeof configFiles, string>>;

@@ -1,10 +1,10 @@
 import { chownSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { configFiles } from "../components/templates/nginxConf";
-import type { Checkout } from "../test/support/checkout";
-import { defaults } from "../test/support/settings";
-import { docker, removeContainers } from "./commands";
+import { configFiles } from "../components/templates/nginxConf.ts";
+import type { Checkout } from "../test/support/checkout.ts";
+import { defaults } from "../test/support/settings.ts";
+import { docker, removeContainers } from "./commands.ts";
 import {
   caddyfile,
   files,
@@ -15,10 +15,10 @@ import {
   staticFile,
   tlsPort,
   withoutAuthentication,
-} from "./configs";
-import { askEngine } from "./engine";
-import type { SubjectId } from "./report";
-import { type ProxyFiles, startStack } from "./stack";
+} from "./configs.ts";
+import { askEngine } from "./engine.ts";
+import type { SubjectId } from "./report.ts";
+import { type ProxyFiles, startStack } from "./stack.ts";
 
 export interface Subject {
   readonly id: SubjectId;
@@ -46,11 +46,14 @@ export class Subjects {
   /** The stack's own files, which the others are given too: the same certificate, the same hash of the same password. */
   private stack: ProxyFiles = { conf: "", certificate: "", key: "", htpasswd: "" };
 
+  private readonly checkout: Checkout;
+  private readonly folder: string;
+
   /** @param folder For configuration files; nobody else may look into it. */
-  constructor(
-    private readonly checkout: Checkout,
-    private readonly folder: string,
-  ) {}
+  constructor(checkout: Checkout, folder: string) {
+    this.checkout = checkout;
+    this.folder = folder;
+  }
 
   async start(): Promise<Subject[]> {
     const stack = await this.startStack();

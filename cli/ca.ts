@@ -1,8 +1,8 @@
 import { lstatSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 
-import { messageOf, UserError } from "../problems";
-import type { Stack } from "./stack";
+import { messageOf, UserError } from "../problems.ts";
+import type { Stack } from "./stack.ts";
 
 /**
  * Writes the authority that clients of a stack must trust into a file, whole or not at all.

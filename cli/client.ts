@@ -24,6 +24,9 @@ export class NoAnswer extends Error {}
 /** Speaks the registry's API, with one connection kept alive for each question under way. */
 export class RegistryClient {
   private readonly agent: https.Agent;
+  readonly url: string;
+  readonly passwords: Readonly<Record<string, string>>;
+  private readonly address: string | undefined;
 
   /**
    * @param url `https://host:port`
@@ -31,12 +34,10 @@ export class RegistryClient {
    * @param passwords By user.
    * @param address Where to connect. Default: where the name of the URL leads.
    */
-  constructor(
-    readonly url: string,
-    ca: string,
-    readonly passwords: Readonly<Record<string, string>>,
-    private readonly address?: string,
-  ) {
+  constructor(url: string, ca: string, passwords: Readonly<Record<string, string>>, address?: string) {
+    this.url = url;
+    this.passwords = passwords;
+    this.address = address;
     this.agent = new https.Agent({ keepAlive: true, ...(ca !== "" && { ca }) });
   }
 

@@ -1,7 +1,7 @@
-import { UserError } from "../problems";
-import { CommandFailed } from "./processes";
-import type { Stack } from "./stack";
-import { isInCloud, type Resource } from "./state";
+import { UserError } from "../problems.ts";
+import { CommandFailed } from "./processes.ts";
+import type { Stack } from "./stack.ts";
+import { isInCloud, type Resource } from "./state.ts";
 
 /**
  * Brings the state up to date with what a stack has in clouds, without a word to its machine: somebody may have deleted

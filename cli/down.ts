@@ -1,15 +1,15 @@
 import { rmSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 
-import { inNewShell, UserError } from "../problems";
-import { ownSettings } from "../settings/configuration";
-import { refreshCloud, tellKept } from "./cloud";
-import { engineOf } from "./engine";
-import { project, setVariables } from "./environment";
-import { CommandFailed, outputOf } from "./processes";
-import { recover } from "./recover";
-import { removeSalt } from "./salt";
-import type { Stack } from "./stack";
+import { inNewShell, UserError } from "../problems.ts";
+import { ownSettings } from "../settings/configuration.ts";
+import { refreshCloud, tellKept } from "./cloud.ts";
+import { engineOf } from "./engine.ts";
+import { project, setVariables } from "./environment.ts";
+import { CommandFailed, outputOf } from "./processes.ts";
+import { recover } from "./recover.ts";
+import { removeSalt } from "./salt.ts";
+import type { Stack } from "./stack.ts";
 
 /** Takes a stack down. The data volume stays. */
 export async function destroy(stack: Stack): Promise<void> {

@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
-import { pinnedOptions, writeKeyFile } from "../components/hosts/sshClient";
-import type { HostSettings } from "../settings/host";
-import type { Variables } from "./environment";
-import type { Stack } from "./stack";
-import { inClear } from "./state";
+import { pinnedOptions, writeKeyFile } from "../components/hosts/sshClient.ts";
+import type { HostSettings } from "../settings/host.ts";
+import type { Variables } from "./environment.ts";
+import type { Stack } from "./stack.ts";
+import { inClear } from "./state.ts";
 
 /** How the Docker engine of a stack is reached. */
 export interface StackEngine {

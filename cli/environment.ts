@@ -13,9 +13,9 @@ import {
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-import { UserError } from "../problems";
-import { shellQuoted } from "../shell";
-import { run } from "./processes";
+import { UserError } from "../problems.ts";
+import { shellQuoted } from "../shell.ts";
+import { run } from "./processes.ts";
 
 export const project = "private-registry";
 

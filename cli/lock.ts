@@ -3,9 +3,9 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { UserError } from "../problems";
-import { project } from "./environment";
-import type { Stack } from "./stack";
+import { UserError } from "../problems.ts";
+import { project } from "./environment.ts";
+import type { Stack } from "./stack.ts";
 
 /** What Pulumi writes into a lock. */
 interface Holder {

@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
 
-import { isLoopback } from "../components/reverseProxy";
-import { UserError } from "../problems";
-import { CommandFailed } from "./processes";
-import type { Stack } from "./stack";
+import { isLoopback } from "../components/reverseProxy.ts";
+import { UserError } from "../problems.ts";
+import { CommandFailed } from "./processes.ts";
+import type { Stack } from "./stack.ts";
 
 /**
  * Signs the docker client in as the first user of a stack. The password goes to docker by its standard input: never into a

@@ -1,18 +1,18 @@
-// The program behind `make`: node --import tsx cli/main.ts COMMAND [STACK]
+// The program behind `make`: node cli/main.ts COMMAND [STACK]
 import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 
-import { messageOf, UserError } from "../problems";
-import { writeAuthority } from "./ca";
-import { destroy, purge } from "./down";
-import { engineOf } from "./engine";
-import { pulumiEnvironment, renderExports, setVariables } from "./environment";
-import { login } from "./login";
-import { CommandFailed, Interrupted, outputOf, run } from "./processes";
-import { ownedBy } from "./recover";
-import { prove, smoke } from "./smoke";
-import { Stack } from "./stack";
-import { ensureImages, policies, up } from "./up";
+import { messageOf, UserError } from "../problems.ts";
+import { writeAuthority } from "./ca.ts";
+import { destroy, purge } from "./down.ts";
+import { engineOf } from "./engine.ts";
+import { pulumiEnvironment, renderExports, setVariables } from "./environment.ts";
+import { login } from "./login.ts";
+import { CommandFailed, Interrupted, outputOf, run } from "./processes.ts";
+import { ownedBy } from "./recover.ts";
+import { prove, smoke } from "./smoke.ts";
+import { Stack } from "./stack.ts";
+import { ensureImages, policies, up } from "./up.ts";
 
 interface Options {
   /** Prints what a script can read. */
@@ -102,7 +102,7 @@ async function getImages(stack: Stack): Promise<void> {
 
 function usage(): string {
   const lines = [...Object.entries(commands), ["env", { what: "print the environment for plain `pulumi …`" }] as const];
-  return `Usage: node --import tsx cli/main.ts COMMAND [STACK]        STACK is dev1 where none is named
+  return `Usage: node cli/main.ts COMMAND [STACK]        STACK is dev1 where none is named
 
 ${lines.map(([name, { what }]) => `  ${name.padEnd(10)} ${what}`).join("\n")}
 

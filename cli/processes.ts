@@ -30,8 +30,11 @@ export function throwIfInterrupted(): void {
 
 /** A command ended with something else than 0, and has said why itself. */
 export class CommandFailed extends Error {
-  constructor(readonly code: number) {
+  readonly code: number;
+
+  constructor(code: number) {
     super(`a command ended with ${String(code)}`);
+    this.code = code;
   }
 }
 

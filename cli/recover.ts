@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 
-import { ownerLabel } from "../components/privateRegistry";
-import { UserError } from "../problems";
-import type { StackEngine } from "./engine";
-import { releaseLock, stateFolder } from "./lock";
-import { outputOf } from "./processes";
-import { type FoundContainer, planRepairs } from "./repairs";
-import type { Stack } from "./stack";
-import { type Exported, isInCloud, type Pending, type Resource } from "./state";
+import { ownerLabel } from "../components/privateRegistry.ts";
+import { UserError } from "../problems.ts";
+import type { StackEngine } from "./engine.ts";
+import { releaseLock, stateFolder } from "./lock.ts";
+import { outputOf } from "./processes.ts";
+import { type FoundContainer, planRepairs } from "./repairs.ts";
+import type { Stack } from "./stack.ts";
+import { type Exported, isInCloud, type Pending, type Resource } from "./state.ts";
 
 /**
  * Clears away what an `up` that was killed or failed left behind, so that the next one can start: a lock whose holder is

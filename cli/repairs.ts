@@ -1,4 +1,4 @@
-import type { Resource } from "./state";
+import type { Resource } from "./state.ts";
 
 /** A container of a stack as its engine has it. */
 export interface FoundContainer {

@@ -1,10 +1,10 @@
 import { resolve4 } from "node:dns/promises";
 
-import type { Outputs } from "../components/outputs";
-import { messageOf } from "../problems";
-import { type Answer, digestOf, manifestOf, NoAnswer, RegistryClient } from "./client";
-import { outputOf } from "./processes";
-import type { Stack } from "./stack";
+import type { Outputs } from "../components/outputs.ts";
+import { messageOf } from "../problems.ts";
+import { type Answer, digestOf, manifestOf, NoAnswer, RegistryClient } from "./client.ts";
+import { outputOf } from "./processes.ts";
+import type { Stack } from "./stack.ts";
 
 const repository = "private-registry/smoke-test";
 const versionHeader = "docker-distribution-api-version";
@@ -82,12 +82,13 @@ class Proofs {
   private readonly client: RegistryClient;
   /** Who pushed, and so may pull. */
   private pusher: string | undefined;
+  private readonly outputs: Outputs;
+  private readonly registry: string;
 
   /** @param registry The name of the registry's container. */
-  constructor(
-    private readonly outputs: Outputs,
-    private readonly registry: string,
-  ) {
+  constructor(outputs: Outputs, registry: string) {
+    this.outputs = outputs;
+    this.registry = registry;
     this.user = outputs.usernames[0] ?? "";
     // A record may be too young for this machine's resolver, or not made yet.
     this.address = outputs.records.length > 0 ? outputs.address : undefined;

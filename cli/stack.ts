@@ -2,17 +2,17 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-import { PulumiCommand, StackNotFoundError } from "@pulumi/pulumi/automation";
+import { PulumiCommand, StackNotFoundError } from "@pulumi/pulumi/automation/index.js";
 
-import type { Outputs } from "../components/outputs";
-import { messageOf, SettingsError, UserError } from "../problems";
-import { parseConfiguration } from "../settings";
-import type { Configuration } from "../settings/configuration";
-import type { HostSettings } from "../settings/host";
-import { project, pulumiEnvironment, setVariables } from "./environment";
-import { CommandFailed, isInterrupted, throwIfInterrupted } from "./processes";
-import { hideSalt } from "./salt";
-import { type Exported, type State, stateOf } from "./state";
+import type { Outputs } from "../components/outputs.ts";
+import { messageOf, SettingsError, UserError } from "../problems.ts";
+import { parseConfiguration } from "../settings.ts";
+import type { Configuration } from "../settings/configuration.ts";
+import type { HostSettings } from "../settings/host.ts";
+import { project, pulumiEnvironment, setVariables } from "./environment.ts";
+import { CommandFailed, isInterrupted, throwIfInterrupted } from "./processes.ts";
+import { hideSalt } from "./salt.ts";
+import { type Exported, type State, stateOf } from "./state.ts";
 
 /**
  * How the automation API runs the CLI: never asking anything at the terminal, and in its own types only for its own use.
@@ -35,12 +35,16 @@ export class Stack {
   private configured: Promise<Configuration> | undefined;
   private known: Promise<State> | undefined;
 
-  private constructor(
-    /** `dev1` */
-    readonly name: string,
-    private readonly cli: Cli,
-    private readonly folder: string,
-  ) {}
+  /** `dev1` */
+  readonly name: string;
+  private readonly cli: Cli;
+  private readonly folder: string;
+
+  private constructor(name: string, cli: Cli, folder: string) {
+    this.name = name;
+    this.cli = cli;
+    this.folder = folder;
+  }
 
   /** The stack of this folder by its name, whether it exists or not, with the environment of this process set for it. */
   static async of(name: string): Promise<Stack> {

@@ -1,4 +1,4 @@
-import type { Outputs } from "../components/outputs";
+import type { Outputs } from "../components/outputs.ts";
 
 /** A resource as the state has it. */
 export interface Resource {

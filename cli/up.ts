@@ -1,15 +1,15 @@
 import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 
-import { ownSettings } from "../settings/configuration";
-import { refreshCloud } from "./cloud";
-import { type StackEngine, engineOf } from "./engine";
-import { project, setVariables } from "./environment";
-import { CommandFailed, outputOf, run, succeeds } from "./processes";
-import { recover } from "./recover";
-import { hideSalt } from "./salt";
-import { smoke } from "./smoke";
-import type { Stack } from "./stack";
-import { removeUploads } from "./uploads";
+import { ownSettings } from "../settings/configuration.ts";
+import { refreshCloud } from "./cloud.ts";
+import { type StackEngine, engineOf } from "./engine.ts";
+import { project, setVariables } from "./environment.ts";
+import { CommandFailed, outputOf, run, succeeds } from "./processes.ts";
+import { recover } from "./recover.ts";
+import { hideSalt } from "./salt.ts";
+import { smoke } from "./smoke.ts";
+import type { Stack } from "./stack.ts";
+import { removeUploads } from "./uploads.ts";
 
 /** Where the rules are that each stack must satisfy. */
 export const policies = ["--policy-pack", "policy/pack"];

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
-import { CommandFailed, outputOf } from "./processes";
-import type { Stack } from "./stack";
+import { CommandFailed, outputOf } from "./processes.ts";
+import type { Stack } from "./stack.ts";
 
 /** Frees the disk of uploads that nobody will end: see bootstrap/remove-uploads.sh. */
 export function removeUploads(stack: Stack): void {

@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 
-import { selfSignedRoot } from "./certificateBundle";
+import { selfSignedRoot } from "./certificateBundle.ts";
 
 /** Where the proxy's certificate comes from. */
 export type CertificateSource =

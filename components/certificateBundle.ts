@@ -2,8 +2,8 @@ import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
 import { isIP } from "node:net";
 import { rootCertificates } from "node:tls";
 
-import { browsersRefuse, refusalsOf } from "./certificateRefusals";
-import { issuerOf, nameOf } from "./x509";
+import { browsersRefuse, refusalsOf } from "./certificateRefusals.ts";
+import { issuerOf, nameOf } from "./x509.ts";
 
 /** What is wrong with a provided certificate: with the bundle, with the key, or with the name it is meant for. */
 export interface BundleProblem {

@@ -1,6 +1,6 @@
 import type { KeyObject, X509Certificate } from "node:crypto";
 
-import { type CertificateDetails, detailsOf, type Name, nameOf } from "./x509";
+import { type CertificateDetails, detailsOf, type Name, nameOf } from "./x509.ts";
 
 /**
  * Why clients would refuse a chain that is whole and in order. Each of these was tried: one of Go's crypto/tls, which

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import bcrypt from "bcryptjs";
 
-import type { Role } from "./access";
+import type { Role } from "./access.ts";
 
 /** Somebody who may use the registry. */
 export interface User {

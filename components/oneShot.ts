@@ -1,8 +1,8 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import { inNewShell, UserError } from "../problems";
-import { hardened } from "./hardening";
+import { inNewShell, UserError } from "../problems.ts";
+import { hardened } from "./hardening.ts";
 
 export interface OneShotArgs {
   /** What it is for, as it reads in an error: "the new proxy configuration was not taken up". */

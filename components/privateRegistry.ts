@@ -3,14 +3,14 @@ import { isIP } from "node:net";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import { shellQuoted } from "../shell";
-import type { AnonymousPull, Rule } from "./access";
-import { Certificate, type CertificateArgs } from "./certificate";
-import { Credentials, type User } from "./credentials";
-import type { DockerHost, HostMachine, MachineLogin } from "./hosts/dockerHost";
-import { Registry } from "./registry";
-import { isLoopback, ReverseProxy } from "./reverseProxy";
-import type { ProxyLimits } from "./templates/nginxConf";
+import { shellQuoted } from "../shell.ts";
+import type { AnonymousPull, Rule } from "./access.ts";
+import { Certificate, type CertificateArgs } from "./certificate.ts";
+import { Credentials, type User } from "./credentials.ts";
+import type { DockerHost, HostMachine, MachineLogin } from "./hosts/dockerHost.ts";
+import { Registry } from "./registry.ts";
+import { isLoopback, ReverseProxy } from "./reverseProxy.ts";
+import type { ProxyLimits } from "./templates/nginxConf.ts";
 
 export interface PrivateRegistryArgs {
   /** The machine that runs the containers. */

@@ -2,9 +2,9 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 
-import { hardened } from "./hardening";
-import { OneShot } from "./oneShot";
-import { renderRegistryConfig } from "./templates/registryConfig";
+import { hardened } from "./hardening.ts";
+import { OneShot } from "./oneShot.ts";
+import { renderRegistryConfig } from "./templates/registryConfig.ts";
 
 export interface RegistryArgs {
   /** The image reference, with an exact version or a digest. A change replaces the container, not the data. */

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { AnonymousPull, Rule } from "./access";
-import type { User } from "./credentials";
-import { hardened } from "./hardening";
-import { OneShot } from "./oneShot";
-import { dataGroup, type DataVolume } from "./registry";
-import { configFiles, type ProxyLimits, renderHtpasswd, renderNginxConf } from "./templates/nginxConf";
+import type { AnonymousPull, Rule } from "./access.ts";
+import type { User } from "./credentials.ts";
+import { hardened } from "./hardening.ts";
+import { OneShot } from "./oneShot.ts";
+import { dataGroup, type DataVolume } from "./registry.ts";
+import { configFiles, type ProxyLimits, renderHtpasswd, renderNginxConf } from "./templates/nginxConf.ts";
 
 export interface ReverseProxyArgs {
   /** The image reference, with an exact version or a digest. A change replaces the container. */
@@ -59,7 +59,7 @@ exec nginx -c ${configFolder}/current/${configFiles.conf} -g 'daemon off;'`;
 
 const loadScript = {
   path: "/load.sh",
-  content: readFileSync(join(__dirname, "templates", "loadConfiguration.sh"), "utf8"),
+  content: readFileSync(join(import.meta.dirname, "templates", "loadConfiguration.sh"), "utf8"),
 };
 
 /**

@@ -1,6 +1,9 @@
 import type { X509Certificate } from "node:crypto";
+import { createRequire } from "node:module";
 
 import type * as Pkijs from "pkijs";
+
+const require = createRequire(import.meta.url);
 
 /** What Node doesn't tell of a certificate. */
 export interface CertificateDetails {
@@ -58,7 +61,7 @@ const hashes: Readonly<Record<string, { readonly name: string; readonly bytes: n
 
 /** @throws where it is not well-formed. */
 export function detailsOf({ raw }: X509Certificate): CertificateDetails {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- loaded only where a certificate is provided
+  // Here, as it is loaded only where a certificate is provided.
   const pkijs = require("pkijs") as typeof Pkijs;
   const certificate = pkijs.Certificate.fromBER(raw);
   const extensions = certificate.extensions ?? [];

@@ -1,10 +1,10 @@
-import type { AnonymousPull, Rule } from "../components/access";
-import type { User } from "../components/credentials";
-import { repositoryPattern } from "../components/templates/registryApi";
-import { configCommand, nearest } from "../problems";
-import { isNot, isRecord, readJson } from "./json";
-import type { Problems } from "./problems";
-import { parseText, setText } from "./text";
+import type { AnonymousPull, Rule } from "../components/access.ts";
+import type { User } from "../components/credentials.ts";
+import { repositoryPattern } from "../components/templates/registryApi.ts";
+import { configCommand, nearest } from "../problems.ts";
+import { isNot, isRecord, readJson } from "./json.ts";
+import type { Problems } from "./problems.ts";
+import { parseText, setText } from "./text.ts";
 
 /** Rules about users that there are; no prefix twice. */
 export function parseRules(json: string | undefined, users: readonly User[], problems: Problems): Rule[] {

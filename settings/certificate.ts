@@ -3,12 +3,12 @@ import { homedir } from "node:os";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import type { CertificateSource } from "../components/certificate";
-import { bundleWarning, validateBundle } from "../components/certificateBundle";
-import { configCommand, messageOf } from "../problems";
-import { isNot, isRecord, readJson } from "./json";
-import type { Problems } from "./problems";
-import { parseSecret, parseText } from "./text";
+import type { CertificateSource } from "../components/certificate.ts";
+import { bundleWarning, validateBundle } from "../components/certificateBundle.ts";
+import { configCommand, messageOf } from "../problems.ts";
+import { isNot, isRecord, readJson } from "./json.ts";
+import type { Problems } from "./problems.ts";
+import { parseSecret, parseText } from "./text.ts";
 
 const certificateKeys = {
   selfSigned: ["mode"],

@@ -1,7 +1,7 @@
 import { parseDocument } from "yaml";
 
-import { configCommand, type Problem } from "../problems";
-import { isRecord, readJson } from "./json";
+import { configCommand, type Problem } from "../problems.ts";
+import { isRecord, readJson } from "./json.ts";
 
 /** The settings of the clouds' own providers that are secret. */
 const ofProviders = [

@@ -1,5 +1,5 @@
-import { configCommand } from "../problems";
-import type { Problems } from "./problems";
+import { configCommand } from "../problems.ts";
+import type { Problems } from "./problems.ts";
 
 /** Folders that are the system's with all that is below them. */
 const systems = [

@@ -1,16 +1,16 @@
 import { isIP } from "node:net";
 
-import * as ipaddr from "ipaddr.js";
+import ipaddr from "ipaddr.js";
 
-import type { AwsDockerHostArgs } from "../components/hosts/aws";
-import type { DigitalOceanDockerHostArgs } from "../components/hosts/digitalOcean";
-import type { Engine } from "../components/hosts/engine";
-import type { SshDockerHostArgs } from "../components/hosts/ssh";
-import { pinnedOptions } from "../components/hosts/sshClient";
-import { configCommand } from "../problems";
-import { isNot, isRecord, readJson } from "./json";
-import type { Problems } from "./problems";
-import { parseText } from "./text";
+import type { AwsDockerHostArgs } from "../components/hosts/aws.ts";
+import type { DigitalOceanDockerHostArgs } from "../components/hosts/digitalOcean.ts";
+import type { Engine } from "../components/hosts/engine.ts";
+import type { SshDockerHostArgs } from "../components/hosts/ssh.ts";
+import { pinnedOptions } from "../components/hosts/sshClient.ts";
+import { configCommand } from "../problems.ts";
+import { isNot, isRecord, readJson } from "./json.ts";
+import type { Problems } from "./problems.ts";
+import { parseText } from "./text.ts";
 
 /** Where the registry runs. A change of target starts an empty registry elsewhere; nothing is moved. */
 export type HostSettings =
@@ -44,12 +44,10 @@ const hostKeys: Readonly<Record<Target, readonly string[]>> = {
 /** The setting `host` of a target that has one: what it says, read key by key, each problem with its path. */
 export class HostReader {
   private readonly values: Record<string, unknown>;
+  private readonly problems: Problems;
 
-  constructor(
-    target: Target,
-    json: string | undefined,
-    private readonly problems: Problems,
-  ) {
+  constructor(target: Target, json: string | undefined, problems: Problems) {
+    this.problems = problems;
     const value = json === undefined ? {} : readJson(json);
     this.values = isRecord(value) ? value : {};
     if (!isRecord(value)) problems.add("host", "is not an object", configCommand("rm", "host"));

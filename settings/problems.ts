@@ -1,4 +1,4 @@
-import { configCommand, nearest, type Problem } from "../problems";
+import { configCommand, nearest, type Problem } from "../problems.ts";
 
 /** Collects what is wrong, with the path of the setting and what mends it. */
 export class Problems {

@@ -1,7 +1,7 @@
-import { configCommand } from "../problems";
-import { shellQuoted } from "../shell";
-import { isNot } from "./json";
-import type { Problems } from "./problems";
+import { configCommand } from "../problems.ts";
+import { shellQuoted } from "../shell.ts";
+import { isNot } from "./json.ts";
+import type { Problems } from "./problems.ts";
 
 interface TextSetting {
   readonly path: string;

@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { type Role, roles } from "../components/access";
-import type { User } from "../components/credentials";
-import { configCommand } from "../problems";
-import { isNot, isRecord, readJson } from "./json";
-import type { Problems } from "./problems";
-import { parseSecret, parseText } from "./text";
+import { type Role, roles } from "../components/access.ts";
+import type { User } from "../components/credentials.ts";
+import { configCommand } from "../problems.ts";
+import { isNot, isRecord, readJson } from "./json.ts";
+import type { Problems } from "./problems.ts";
+import { parseSecret, parseText } from "./text.ts";
 
 const defaultRole: Role = "writer";
 

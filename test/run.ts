@@ -1,5 +1,5 @@
 // Runs the tests in two lanes side by side, and closes with a report over both. Its last line: `N passed, N failed`.
-//   node --import tsx test/run.ts [ONLY]     only the tests of a file, a folder, or whose title has these words
+//   node test/run.ts [ONLY]     only the tests of a file, a folder, or whose title has these words
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,8 +8,8 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { Remains as CloudRemains } from "./cloud/remains";
-import { Remains } from "./support/remains";
+import { Remains as CloudRemains } from "./cloud/remains.ts";
+import { Remains } from "./support/remains.ts";
 
 interface Failure {
   readonly title: string;

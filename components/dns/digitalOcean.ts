@@ -1,7 +1,7 @@
 import * as digitalocean from "@pulumi/digitalocean";
 import * as pulumi from "@pulumi/pulumi";
 
-import { type DnsRecordArgs, nameInZone, recordsOf } from "./dnsRecord";
+import { type DnsRecordArgs, nameInZone, recordsOf } from "./dnsRecord.ts";
 
 /** A name in a domain that DigitalOcean serves. */
 export class DigitalOceanDnsRecord extends pulumi.ComponentResource {

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { type DnsRecordArgs, nameInZone, recordsOf } from "./dnsRecord";
+import { type DnsRecordArgs, nameInZone, recordsOf } from "./dnsRecord.ts";
 
 export interface DnsimpleDnsRecordArgs extends DnsRecordArgs {
   /** The number of the account, as the address of its pages has it. */
@@ -92,7 +92,7 @@ type Zones = InstanceType<(typeof import("dnsimple"))["DNSimple"]>["zones"];
 
 /** Asks DNSimple, and says what it said where it refuses. */
 async function asked<T>({ apiUrl, token, zone }: Inputs, ask: (zones: Zones) => Promise<T>): Promise<T> {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- loaded where it runs
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- loaded where it runs, which is no module
   const { DNSimple } = require("dnsimple") as typeof import("dnsimple");
   try {
     return await ask(new DNSimple({ accessToken: token, baseUrl: apiUrl }).zones);

@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
-import { type DnsRecordArgs, recordsOf } from "./dnsRecord";
+import { type DnsRecordArgs, recordsOf } from "./dnsRecord.ts";
 
 /** A name in a public hosted zone of Route 53. */
 export class Route53DnsRecord extends pulumi.ComponentResource {

@@ -2,10 +2,10 @@ import * as aws from "@pulumi/aws";
 import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import { configCommand, inNewShell, messageOf } from "../../problems";
-import type { DockerHost, HostMachine, MachineLogin } from "./dockerHost";
-import { type Found, Kept } from "./kept";
-import { type CloudMachineArgs, editionOf, Machine, machineDataPath, MachineKeys } from "./machine";
+import { configCommand, inNewShell, messageOf } from "../../problems.ts";
+import type { DockerHost, HostMachine, MachineLogin } from "./dockerHost.ts";
+import { type Found, Kept } from "./kept.ts";
+import { type CloudMachineArgs, editionOf, Machine, machineDataPath, MachineKeys } from "./machine.ts";
 
 export interface AwsDockerHostArgs extends CloudMachineArgs {
   /** `t3.small`; of a generation whose disks are NVMe devices. A change stops the instance for it. */

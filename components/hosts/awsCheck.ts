@@ -1,8 +1,8 @@
 import * as aws from "@pulumi/aws";
 
-import type { Problem } from "../../problems";
-import type { AwsDockerHostArgs } from "./aws";
-import { answered, hostProblem, leftFor, type Refusals } from "./cloudCheck";
+import type { Problem } from "../../problems.ts";
+import type { AwsDockerHostArgs } from "./aws.ts";
+import { answered, hostProblem, leftFor, type Refusals } from "./cloudCheck.ts";
 
 const refusedCredentials: Refusals[number] = [
   /InvalidClientTokenId|SignatureDoesNotMatch|ExpiredToken|UnrecognizedClient|AuthFailure|credential/i,

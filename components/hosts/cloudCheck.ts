@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { configCommand, inNewShell, messageOf, type Problem } from "../../problems";
+import { configCommand, inNewShell, messageOf, type Problem } from "../../problems.ts";
 
 /** What a cloud says where it refuses, and the problem that this is. */
 export type Refusals = readonly (readonly [said: RegExp, problem: Problem])[];

@@ -2,8 +2,8 @@ import * as digitalocean from "@pulumi/digitalocean";
 import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { DockerHost, HostMachine, MachineLogin } from "./dockerHost";
-import { type CloudMachineArgs, Machine, machineDataPath, MachineKeys } from "./machine";
+import type { DockerHost, HostMachine, MachineLogin } from "./dockerHost.ts";
+import { type CloudMachineArgs, Machine, machineDataPath, MachineKeys } from "./machine.ts";
 
 export interface DigitalOceanDockerHostArgs extends CloudMachineArgs {
   /** `fra1`. A change would move disk and address, which can't move: it is refused while there is a data disk. */

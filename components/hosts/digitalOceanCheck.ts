@@ -1,8 +1,8 @@
 import * as digitalocean from "@pulumi/digitalocean";
 
-import { configCommand, nearest, type Problem } from "../../problems";
-import { answered, hostProblem, leftFor, type Refusals } from "./cloudCheck";
-import { cloudNameOf, type DigitalOceanDockerHostArgs } from "./digitalOcean";
+import { configCommand, nearest, type Problem } from "../../problems.ts";
+import { answered, hostProblem, leftFor, type Refusals } from "./cloudCheck.ts";
+import { cloudNameOf, type DigitalOceanDockerHostArgs } from "./digitalOcean.ts";
 
 const refusedToken: Refusals[number] = [
   /\b401\b/,

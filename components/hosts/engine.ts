@@ -28,12 +28,13 @@ export interface EngineSettings {
 
 /** Why no engine could be named: the setting at fault, what is wrong with it, and the cure. */
 export class EngineNotFound extends Error {
-  constructor(
-    readonly setting: keyof EngineSettings,
-    message: string,
-    readonly cure: string,
-  ) {
+  readonly setting: keyof EngineSettings;
+  readonly cure: string;
+
+  constructor(setting: keyof EngineSettings, message: string, cure: string) {
     super(message);
+    this.setting = setting;
+    this.cure = cure;
   }
 }
 

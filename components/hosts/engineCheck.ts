@@ -1,8 +1,8 @@
 import { createServer } from "node:net";
 
-import { configCommand, messageOf, type Problem } from "../../problems";
-import type { Engine } from "./engine";
-import type { EngineClient } from "./engineClient";
+import { configCommand, messageOf, type Problem } from "../../problems.ts";
+import type { Engine } from "./engine.ts";
+import type { EngineClient } from "./engineClient.ts";
 
 /** What the registry will want of an engine. */
 export interface Wanted {

@@ -5,7 +5,7 @@ import * as https from "node:https";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
 
-import type { Engine } from "./engine";
+import type { Engine } from "./engine.ts";
 
 /** The answer of an engine: the status, and the JSON body read. */
 export interface EngineAnswer {

@@ -1,8 +1,8 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { DockerHost } from "./dockerHost";
-import type { Engine } from "./engine";
+import type { DockerHost } from "./dockerHost.ts";
+import type { Engine } from "./engine.ts";
 
 export interface LocalDockerHostArgs {
   /** The Docker engine, as `findEngine` found it. */

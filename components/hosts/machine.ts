@@ -4,10 +4,10 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 
-import { renderCloudInit } from "../templates/cloudInit";
-import type { MachineLogin } from "./dockerHost";
-import type { HostKeyStep, PrepareStep, StepName, Verb } from "./machineSteps";
-import { pinnedOptions, writeKeyFile } from "./sshClient";
+import { renderCloudInit } from "../templates/cloudInit.ts";
+import type { MachineLogin } from "./dockerHost.ts";
+import type { HostKeyStep, PrepareStep, StepName, Verb } from "./machineSteps.ts";
+import { pinnedOptions, writeKeyFile } from "./sshClient.ts";
 
 /** Who signs in to a machine that this project made. */
 const user = "deploy";
@@ -160,7 +160,8 @@ const provider: pulumi.dynamic.ResourceProvider<Inputs, Inputs> = {
     return { id: inputs.machineId, outs: inputs };
   },
   diff: (_id, olds, news) => {
-    const changed = Object.keys(news).filter((key) => key !== "__provider" && news[key] !== olds[key]);
+    // The text of this very provider among them: an older one could not find what it loads where that has moved since.
+    const changed = Object.keys(news).filter((key) => news[key] !== olds[key]);
     // The old one lets go of its disk before anything of the machine is taken apart.
     return Promise.resolve({
       changes: changed.length > 0,
@@ -179,8 +180,7 @@ const provider: pulumi.dynamic.ResourceProvider<Inputs, Inputs> = {
 async function perform(verb: Verb, inputs: Inputs, before?: Inputs): Promise<void> {
   /* eslint-disable @typescript-eslint/no-require-imports */
   const path = require("node:path") as typeof import("node:path");
-  require("tsx/cjs");
-  const steps = require(path.resolve("components/hosts/machineSteps")) as typeof import("./machineSteps");
+  const steps = require(path.resolve("components/hosts/machineSteps.ts")) as typeof import("./machineSteps.ts");
   /* eslint-enable @typescript-eslint/no-require-imports */
   await steps.perform(inputs.step, verb, inputs, before);
 }

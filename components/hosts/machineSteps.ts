@@ -2,8 +2,8 @@
  * What is done on a machine over SSH from the program itself. The resources of machine.ts have it done by Pulumi's
  * dynamic provider, in its process: this file is loaded there, and nothing of it is kept in the state.
  */
-import { messageOf, UserError } from "../../problems";
-import { type SshLogin, SshSession, Unreachable } from "./sshSession";
+import { messageOf, UserError } from "../../problems.ts";
+import { type SshLogin, SshSession, Unreachable } from "./sshSession.ts";
 
 /** How long a machine may take to be reached after its creation, and then to the end of cloud-init. */
 const bootSeconds = 15 * 60;

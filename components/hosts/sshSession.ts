@@ -1,6 +1,6 @@
-import { Client, type ConnectConfig } from "ssh2";
+import ssh2, { type Client, type ConnectConfig } from "ssh2";
 
-import { messageOf } from "../../problems";
+import { messageOf } from "../../problems.ts";
 
 /** Where to sign in, as whom, and who must answer. */
 export interface SshLogin {
@@ -34,11 +34,14 @@ const secondsPerTry = 15;
 
 /** A connection to a machine, over which commands run one after the other. */
 export class SshSession {
-  private constructor(
-    private readonly client: Client,
-    /** The key that the machine proved to have, one of the login's. */
-    readonly hostKey: string,
-  ) {}
+  private readonly client: Client;
+  /** The key that the machine proved to have, one of the login's. */
+  readonly hostKey: string;
+
+  private constructor(client: Client, hostKey: string) {
+    this.client = client;
+    this.hostKey = hostKey;
+  }
 
   /**
    * Signs in, trying again until the machine has booted.
@@ -67,7 +70,7 @@ export class SshSession {
 
   private static connect({ address, user, privateKey, hostKeys }: SshLogin): Promise<SshSession> {
     return new Promise((resolve, reject) => {
-      const client = new Client();
+      const client = new ssh2.Client();
       let answered: string | undefined;
       let other = "";
       client.once("ready", () => resolve(new SshSession(client, answered ?? "")));

@@ -51,7 +51,7 @@ export function renderCloudInit({ user, authorizedKeys, hostKey, disk, dataFolde
       ...ours.map((name) => ({
         path: `${programs}/${name}`,
         permissions: "0755",
-        content: readFileSync(join(__dirname, "machine", name), "utf8"),
+        content: readFileSync(join(import.meta.dirname, "machine", name), "utf8"),
       })),
       {
         path: "/etc/registry-data",

@@ -1,6 +1,6 @@
-import type { Role, Rule } from "../access";
-import { escapePattern, patternKey, plainKey, quoted, renderMap } from "./nginxText";
-import { resources } from "./registryApi";
+import type { Role, Rule } from "../access.ts";
+import { escapePattern, patternKey, plainKey, quoted, renderMap } from "./nginxText.ts";
+import { resources } from "./registryApi.ts";
 
 export interface Access {
   /** Who may use the registry. No name twice. */

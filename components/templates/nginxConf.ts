@@ -1,5 +1,5 @@
-import { type Access, exactKeys, renderAccess } from "./nginxAccess";
-import { escapePattern, patternKey, plainKey, quoted, renderMap } from "./nginxText";
+import { type Access, exactKeys, renderAccess } from "./nginxAccess.ts";
+import { escapePattern, patternKey, plainKey, quoted, renderMap } from "./nginxText.ts";
 
 /** How much a client may ask of the proxy. */
 export interface ProxyLimits {

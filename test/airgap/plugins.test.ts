@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-import { type Properties, Sdk } from "./sdk";
+import { type Properties, Sdk } from "./sdk.ts";
 
 /** What the program uses, or may come to use. */
 const used = {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 
 import { parse } from "yaml";
 
-import { Sdk } from "./sdk";
+import { Sdk } from "./sdk.ts";
 
 const read = (path: string): string => readFileSync(path, "utf8");
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import type { Moto } from "./moto";
+import type { Moto } from "./moto.ts";
 
 type Tags = readonly { readonly Key: string; readonly Value: string }[];
 
@@ -79,7 +79,11 @@ interface DnsRecord {
 
 /** An account of AWS: what is in it, in Amazon's own words. */
 export class Account {
-  constructor(private readonly moto: Moto) {}
+  private readonly moto: Moto;
+
+  constructor(moto: Moto) {
+    this.moto = moto;
+  }
 
   call(service: string, operation: string, parameters?: object): Promise<Partial<Record<string, unknown>>> {
     return this.moto.call(service, operation, parameters);

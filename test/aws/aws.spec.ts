@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
-import type { AwsDockerHostArgs } from "../../components/hosts/aws";
-import type { Problem } from "../../problems";
-import { Program } from "../cloud/program";
-import { Account, type Instance, only } from "./account";
-import { Moto } from "./moto";
-import { awsPlugin } from "./plugin";
+import type { AwsDockerHostArgs } from "../../components/hosts/aws.ts";
+import type { Problem } from "../../problems.ts";
+import { Program } from "../cloud/program.ts";
+import { Account, type Instance, only } from "./account.ts";
+import { Moto } from "./moto.ts";
+import { awsPlugin } from "./plugin.ts";
 
 const up = ["up", "--yes", "--skip-preview"] as const;
 const destroy = ["destroy", "--yes", "--skip-preview"] as const;
@@ -14,13 +14,12 @@ const parameter = "/images/debian";
 const nameTag = [{ Key: "Name", Value: "registry" }];
 
 function component(path: string): string {
-  return `require(${JSON.stringify(join(process.cwd(), "components", path))})`;
+  return `require(${JSON.stringify(join(process.cwd(), "components", `${path}.ts`))})`;
 }
 
 /** What a program says that asks whether machines with these settings can be had. */
 function question(settings: readonly object[]): string {
   return `
-    require("tsx/cjs");
     const { checkAws } = ${component("hosts/awsCheck")};
     const all = ${JSON.stringify(settings)};
     module.exports = async () => ({ problems: (await Promise.all(all.map((each) => checkAws("registry", each)))).flat() });
@@ -30,7 +29,6 @@ function question(settings: readonly object[]): string {
 /** What a program says that wants this machine, and a record of its address. */
 function source(args: AwsDockerHostArgs): string {
   return `
-    require("tsx/cjs");
     const { createMachine } = ${component("hosts/aws")};
     const { Route53DnsRecord } = ${component("dns/route53")};
     const host = new pulumi.ComponentResource("privateregistry:index:AwsDockerHost", "registry");

@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { cached } from "../support/cache";
-import { freePort } from "../support/checkout";
-import { succeed } from "../support/run";
+import { cached } from "../support/cache.ts";
+import { freePort } from "../support/checkout.ts";
+import { succeed } from "../support/run.ts";
 
 const requirements = "test/aws/moto.txt";
 
@@ -29,11 +29,10 @@ export class Moto {
   /** The environment in which whatever talks to AWS talks to this one. */
   readonly env: NodeJS.ProcessEnv;
   private readonly server: ChildProcess;
+  private readonly packages: string;
 
-  private constructor(
-    private readonly packages: string,
-    port: number,
-  ) {
+  private constructor(packages: string, port: number) {
+    this.packages = packages;
     this.env = {
       AWS_ENDPOINT_URL: `http://127.0.0.1:${String(port)}`,
       AWS_REGION: "eu-central-1",

@@ -3,8 +3,8 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
-import { cached } from "../support/cache";
-import { succeed } from "../support/run";
+import { cached } from "../support/cache.ts";
+import { succeed } from "../support/run.ts";
 
 const source = "test/aws/plugin";
 const provider = "github.com/hashicorp/terraform-provider-aws";

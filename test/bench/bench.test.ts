@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 
 import { format } from "prettier";
 
-import { withoutAuthentication } from "../../bench/configs";
-import { plot } from "../../bench/plot";
-import { type Measured, ratios, report, spreadOf, targetTable, type Values } from "../../bench/report";
-import { renderNginxConf } from "../../components/templates/nginxConf";
+import { withoutAuthentication } from "../../bench/configs.ts";
+import { plot } from "../../bench/plot.ts";
+import { type Measured, ratios, report, spreadOf, targetTable, type Values } from "../../bench/report.ts";
+import { renderNginxConf } from "../../components/templates/nginxConf.ts";
 
 const round = (own: number): Values => ({
   requests: own,

@@ -2,13 +2,13 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 
 import type * as sdk from "@pulumi/aws";
 
-import type { Disk } from "./disks";
-import type { DnsRecord } from "./dns";
-import { type Call, type Credentials, type Inputs, Kind, names, type Provider, Refusal, type Thing } from "./kinds";
-import type { Machine } from "./machines";
-import type { Metadata } from "./metadata";
-import type { Filter, Rule } from "./network";
-import type { World } from "./world";
+import type { Disk } from "./disks.ts";
+import type { DnsRecord } from "./dns.ts";
+import { type Call, type Credentials, type Inputs, Kind, names, type Provider, Refusal, type Thing } from "./kinds.ts";
+import type { Machine } from "./machines.ts";
+import type { Metadata } from "./metadata.ts";
+import type { Filter, Rule } from "./network.ts";
+import type { World } from "./world.ts";
 
 type Instance = Thing<sdk.ec2.InstanceArgs, sdk.ec2.Instance>;
 type InstanceInputs = Inputs<sdk.ec2.InstanceArgs>;
@@ -61,13 +61,13 @@ export class Aws implements Provider {
   private readonly disks = new Map<string, Disk>();
   /** The addresses that instances got by themselves. */
   private readonly publicIps = new Map<string, string>();
+  private readonly world: World;
+  readonly secretKey: string;
 
   /** @param zones The public hosted zones that the account has. */
-  constructor(
-    private readonly world: World,
-    readonly secretKey: string,
-    zones: readonly string[],
-  ) {
+  constructor(world: World, secretKey: string, zones: readonly string[]) {
+    this.world = world;
+    this.secretKey = secretKey;
     this.hostedZones = zones.map((name) => ({ name, zoneId: `Z${randomBytes(10).toString("hex").toUpperCase()}` }));
   }
 

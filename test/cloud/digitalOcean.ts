@@ -2,12 +2,12 @@ import { createHash, randomUUID } from "node:crypto";
 
 import type * as sdk from "@pulumi/digitalocean";
 
-import type { Disk } from "./disks";
-import type { DnsRecord } from "./dns";
-import { type Call, type Credentials, type Inputs, Kind, names, type Provider, Refusal, type Thing } from "./kinds";
-import type { Machine } from "./machines";
-import type { Filter, Rule } from "./network";
-import type { World } from "./world";
+import type { Disk } from "./disks.ts";
+import type { DnsRecord } from "./dns.ts";
+import { type Call, type Credentials, type Inputs, Kind, names, type Provider, Refusal, type Thing } from "./kinds.ts";
+import type { Machine } from "./machines.ts";
+import type { Filter, Rule } from "./network.ts";
+import type { World } from "./world.ts";
 
 const api = "https://api.digitalocean.com";
 
@@ -46,13 +46,16 @@ export class DigitalOcean implements Provider {
 
   private lastId = 400_000_000;
   private readonly disks = new Map<string, Disk>();
+  private readonly world: World;
+  readonly token: string;
+  private readonly domains: readonly string[];
 
   /** @param domains Those that the account has. */
-  constructor(
-    private readonly world: World,
-    readonly token: string,
-    private readonly domains: readonly string[],
-  ) {}
+  constructor(world: World, token: string, domains: readonly string[]) {
+    this.world = world;
+    this.token = token;
+    this.domains = domains;
+  }
 
   readonly sshKeys = new Kind<sdk.SshKeyArgs, sdk.SshKey>({
     noun: "SSH Key",

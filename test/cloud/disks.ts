@@ -2,15 +2,18 @@ import { rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { run, succeed } from "../support/run";
+import { run, succeed } from "../support/run.ts";
 
 const gibibyte = 1024 ** 3;
 
 /** The disks of a cloud: sparse files, which outlive every machine, behind loop devices. */
 export class Disks {
   private prepare: ((file: string) => Promise<void>) | undefined;
+  private readonly folder: string;
 
-  constructor(private readonly folder: string) {}
+  constructor(folder: string) {
+    this.folder = folder;
+  }
 
   /** What is to be done to the file of the next disk that is made, for content that was there before. */
   preload(prepare: (file: string) => Promise<void>): void {
@@ -35,8 +38,11 @@ export class Disks {
 
 export class Disk {
   private device: string | undefined;
+  readonly file: string;
 
-  constructor(readonly file: string) {}
+  constructor(file: string) {
+    this.file = file;
+  }
 
   /** The minor number of its block device: the N of `/dev/loopN`. */
   get minor(): number {

@@ -5,8 +5,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { freePort } from "../support/checkout";
-import { run, succeed } from "../support/run";
+import { freePort } from "../support/checkout.ts";
+import { run, succeed } from "../support/run.ts";
 
 export type RecordType = "A" | "AAAA" | "CNAME" | "TXT";
 
@@ -26,11 +26,13 @@ export class Dns {
   private port = 0;
   /** The last restart: they go one after the other. */
   private restarted: Promise<void> = Promise.resolve();
+  private readonly folder: string;
+  private readonly zones: readonly string[];
 
-  constructor(
-    private readonly folder: string,
-    private readonly zones: readonly string[],
-  ) {}
+  constructor(folder: string, zones: readonly string[]) {
+    this.folder = folder;
+    this.zones = zones;
+  }
 
   /** `127.0.0.1:PORT` */
   get address(): string {

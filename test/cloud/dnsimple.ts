@@ -8,10 +8,10 @@ import { text } from "node:stream/consumers";
 
 import type { Zone, ZoneRecord } from "dnsimple";
 
-import { issue } from "../support/certificates";
-import type { Dns } from "./dns";
-import type { Faults } from "./faults";
-import { Refusal } from "./kinds";
+import { issue } from "../support/certificates.ts";
+import type { Dns } from "./dns.ts";
+import type { Faults } from "./faults.ts";
+import { Refusal } from "./kinds.ts";
 
 /** A body that is a text is no JSON. */
 type Answer = readonly [status: number, body?: object | string];
@@ -31,14 +31,12 @@ export class Dnsimple {
   private readonly zones: readonly Zone[];
   private records: ZoneRecord[] = [];
   private lastId = 0;
+  private readonly dns: Dns;
+  private readonly faults: Faults;
 
-  constructor(
-    folder: string,
-    zones: readonly string[],
-    token: string,
-    private readonly dns: Dns,
-    private readonly faults: Faults,
-  ) {
+  constructor(folder: string, zones: readonly string[], token: string, dns: Dns, faults: Faults) {
+    this.dns = dns;
+    this.faults = faults;
     const ca = issue({ commonName: "DNSimple CA" });
     const { certificate, key } = issue({ commonName: "DNSimple", names: "IP:127.0.0.1", issuer: ca });
     this.authority = join(folder, "dnsimple-ca.pem");

@@ -1,4 +1,4 @@
-import { Refusal } from "./kinds";
+import { Refusal } from "./kinds.ts";
 
 /** A call that hangs: a promise of the moment when it was asked for, and the way to let it go on. */
 export interface Hanging {

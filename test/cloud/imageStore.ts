@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 
-import { cached } from "../support/cache";
-import { docker, succeed } from "../support/run";
-import { settings } from "../support/settings";
-import { machineImage } from "./machineImage";
-import { privileges } from "./privileges";
+import { cached } from "../support/cache.ts";
+import { docker, succeed } from "../support/run.ts";
+import { settings } from "../support/settings.ts";
+import { machineImage } from "./machineImage.ts";
+import { privileges } from "./privileges.ts";
 
 /** Has an engine load images from the standard input, and prints what it keeps of them. */
 const load = `

@@ -41,8 +41,11 @@ export interface Definition<Args, Resource> {
 /** One kind of resource, and all of it that the cloud has. */
 export class Kind<Args, Resource> {
   private readonly things = new Map<string, Thing<Args, Resource>>();
+  readonly definition: Definition<Args, Resource>;
 
-  constructor(readonly definition: Definition<Args, Resource>) {}
+  constructor(definition: Definition<Args, Resource>) {
+    this.definition = definition;
+  }
 
   get all(): Thing<Args, Resource>[] {
     return [...this.things.values()];
@@ -85,11 +88,11 @@ export function names<Type>(...names: (keyof Type & string)[]): (keyof Type & st
 
 /** What the cloud says when it refuses: a status or code, and its words. */
 export class Refusal extends Error {
-  constructor(
-    readonly code: string,
-    message: string,
-  ) {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
     super(message);
+    this.code = code;
   }
 }
 

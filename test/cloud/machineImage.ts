@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { cached } from "../support/cache";
-import { docker, run, succeed } from "../support/run";
+import { cached } from "../support/cache.ts";
+import { docker, run, succeed } from "../support/run.ts";
 
 const suite = "bookworm";
 

@@ -2,13 +2,13 @@ import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { docker, run, type Result, succeed } from "../support/run";
-import type { Disk } from "./disks";
-import { imageStore } from "./imageStore";
-import { machineImage } from "./machineImage";
-import { type Metadata, MetadataService } from "./metadata";
-import { type Filter, metadataAddress, type Network, renderFilter } from "./network";
-import { privileges } from "./privileges";
+import { docker, run, type Result, succeed } from "../support/run.ts";
+import type { Disk } from "./disks.ts";
+import { imageStore } from "./imageStore.ts";
+import { machineImage } from "./machineImage.ts";
+import { type Metadata, MetadataService } from "./metadata.ts";
+import { type Filter, metadataAddress, type Network, renderFilter } from "./network.ts";
+import { privileges } from "./privileges.ts";
 
 /** A machine as it is ordered. */
 export interface Order {
@@ -28,12 +28,14 @@ export interface Order {
 export class Machines {
   private readonly machines = new Map<string, Machine>();
   private readonly metadata: MetadataService;
+  private readonly folder: string;
+  private readonly network: Network;
+  private readonly label: string;
 
-  constructor(
-    private readonly folder: string,
-    private readonly network: Network,
-    private readonly label: string,
-  ) {
+  constructor(folder: string, network: Network, label: string) {
+    this.folder = folder;
+    this.network = network;
+    this.label = label;
     this.metadata = new MetadataService(folder, network, label);
   }
 
@@ -76,13 +78,16 @@ export class Machine {
   private isCutOff = false;
   private isRemoved = false;
   private filter: Filter | undefined;
+  private readonly order: Order;
+  private readonly network: Network;
+  private readonly folder: string;
+  private readonly label: string;
 
-  constructor(
-    private readonly order: Order,
-    private readonly network: Network,
-    private readonly folder: string,
-    private readonly label: string,
-  ) {
+  constructor(order: Order, network: Network, folder: string, label: string) {
+    this.order = order;
+    this.network = network;
+    this.folder = folder;
+    this.label = label;
     this.id = order.id;
     this.address = network.allocate();
     this.hasIpv6 = order.hasIpv6;

@@ -1,9 +1,9 @@
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { docker } from "../support/run";
-import { machineImage } from "./machineImage";
-import { metadataAddress, type Network } from "./network";
+import { docker } from "../support/run.ts";
+import { machineImage } from "./machineImage.ts";
+import { metadataAddress, type Network } from "./network.ts";
 
 /** What the metadata service tells a machine. */
 export interface Metadata {
@@ -19,12 +19,12 @@ export class MetadataService {
   private readonly machines: Record<string, Metadata> = {};
   private readonly folder: string;
   private running: Promise<void> | undefined;
+  private readonly network: Network;
+  private readonly label: string;
 
-  constructor(
-    folder: string,
-    private readonly network: Network,
-    private readonly label: string,
-  ) {
+  constructor(folder: string, network: Network, label: string) {
+    this.network = network;
+    this.label = label;
     this.folder = join(folder, "metadata");
   }
 

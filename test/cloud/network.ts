@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 
-import { run, succeed } from "../support/run";
+import { run, succeed } from "../support/run.ts";
 
 /** A rule of a firewall: what may pass. */
 export interface Rule {
@@ -27,13 +27,17 @@ export const metadataAddress = "169.254.169.254";
 export class Network {
   private readonly taken = new Set<number>();
   private block = 0;
+  readonly name: string;
+  private readonly label: string;
+  private readonly bridge: string;
+  readonly hasIpv6: boolean;
 
-  constructor(
-    readonly name: string,
-    private readonly label: string,
-    private readonly bridge: string,
-    readonly hasIpv6: boolean,
-  ) {}
+  constructor(name: string, label: string, bridge: string, hasIpv6: boolean) {
+    this.name = name;
+    this.label = label;
+    this.bridge = bridge;
+    this.hasIpv6 = hasIpv6;
+  }
 
   get subnet(): string {
     return `198.19.${String(this.block)}.0/24`;

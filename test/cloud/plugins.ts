@@ -6,9 +6,9 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 
-import type { Faults } from "./faults";
-import type { Provider } from "./kinds";
-import { PluginServer } from "./protocol";
+import type { Faults } from "./faults.ts";
+import type { Provider } from "./kinds.ts";
+import { PluginServer } from "./protocol.ts";
 
 /**
  * The plugins as Pulumi finds them: a PULUMI_HOME for tests, with the user's own tools in it and, in the place of the
@@ -19,12 +19,12 @@ export class Plugins {
   readonly home: string;
   private readonly started: PluginServer[] = [];
   private readonly server: Server;
+  private readonly providers: Readonly<Record<string, Provider>>;
+  private readonly faults: Faults;
 
-  constructor(
-    folder: string,
-    private readonly providers: Readonly<Record<string, Provider>>,
-    private readonly faults: Faults,
-  ) {
+  constructor(folder: string, providers: Readonly<Record<string, Provider>>, faults: Faults) {
+    this.providers = providers;
+    this.faults = faults;
     this.home = join(folder, "pulumi");
     this.server = createServer((request, response) => {
       const { pathname, searchParams } = new URL(request.url ?? "", "http://localhost");

@@ -2,13 +2,15 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { run, type Result, type RunOptions } from "../support/run";
+import { run, type Result, type RunOptions } from "../support/run.ts";
 
 /** A small Pulumi program of a test, in a folder of its own. */
 export class Program {
   private readonly folder = mkdtempSync(join(tmpdir(), "program-"));
+  private readonly env: NodeJS.ProcessEnv;
 
-  constructor(private readonly env: NodeJS.ProcessEnv) {
+  constructor(env: NodeJS.ProcessEnv) {
+    this.env = env;
     symlinkSync(join(process.cwd(), "node_modules"), join(this.folder, "node_modules"));
     mkdirSync(join(this.folder, "state"));
     const project = "name: program\nruntime:\n  name: nodejs\n  options:\n    typescript: false\n";

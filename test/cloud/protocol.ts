@@ -2,15 +2,15 @@ import { randomBytes } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 
 import * as grpc from "@grpc/grpc-js";
-import { type IResourceProviderServer, ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
-import * as messages from "@pulumi/pulumi/proto/provider_pb";
-import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
-import { Empty } from "google-protobuf/google/protobuf/empty_pb";
-import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/struct_pb";
+import plugins from "@pulumi/pulumi/proto/plugin_pb.js";
+import services, { type IResourceProviderServer } from "@pulumi/pulumi/proto/provider_grpc_pb.js";
+import messages from "@pulumi/pulumi/proto/provider_pb.js";
+import empties from "google-protobuf/google/protobuf/empty_pb.js";
+import structs, { type JavaScriptValue, type Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 
-import { messageOf } from "../../problems";
-import { AnswerLost, type Faults } from "./faults";
-import { type AnyKind, type Call, type Provider, Refusal } from "./kinds";
+import { messageOf } from "../../problems.ts";
+import { AnswerLost, type Faults } from "./faults.ts";
+import { type AnyKind, type Call, type Provider, Refusal } from "./kinds.ts";
 
 type Properties = Record<string, unknown>;
 
@@ -30,19 +30,29 @@ const engineSettings = ["version", "pluginDownloadURL", "__internal"];
 export class PluginServer {
   private readonly server = new grpc.Server();
   private askCredentials: () => void = () => undefined;
+  private readonly provider: Provider;
+  private readonly version: string;
+  private readonly env: ReadonlyMap<string, string>;
+  private readonly faults: Faults;
+  private readonly onLost: () => void;
 
   /**
    * @param env The environment of the run.
    * @param onLost Ends the process that stands for the plugin.
    */
   constructor(
-    private readonly provider: Provider,
-    private readonly version: string,
-    private readonly env: ReadonlyMap<string, string>,
-    private readonly faults: Faults,
-    private readonly onLost: () => void,
+    provider: Provider,
+    version: string,
+    env: ReadonlyMap<string, string>,
+    faults: Faults,
+    onLost: () => void,
   ) {
-    this.server.addService(ResourceProviderService, this.handlers());
+    this.provider = provider;
+    this.version = version;
+    this.env = env;
+    this.faults = faults;
+    this.onLost = onLost;
+    this.server.addService(services.ResourceProviderService, this.handlers());
   }
 
   /** Starts to listen; gives the port. */
@@ -60,9 +70,9 @@ export class PluginServer {
   }
 
   private handlers(): Partial<IResourceProviderServer> & grpc.UntypedServiceImplementation {
-    const empty = () => new Empty();
+    const empty = () => new empties.Empty();
     return {
-      getPluginInfo: this.answer(() => new PluginInfo().setVersion(this.version)),
+      getPluginInfo: this.answer(() => new plugins.PluginInfo().setVersion(this.version)),
       attach: this.answer(empty),
       cancel: this.answer(empty),
       checkConfig: this.answer((request: messages.CheckRequest) => this.checkConfig(request)),
@@ -170,10 +180,10 @@ export class PluginServer {
     return new messages.UpdateResponse().setProperties(tell(thing));
   }
 
-  private async delete(request: messages.DeleteRequest): Promise<Empty> {
+  private async delete(request: messages.DeleteRequest): Promise<empties.Empty> {
     const kind = this.kindOf(request.getUrn());
     await this.ask("delete", request.getUrn(), () => kind.delete(request.getId()));
-    return new Empty();
+    return new empties.Empty();
   }
 
   private async invoke(request: messages.InvokeRequest): Promise<messages.InvokeResponse> {
@@ -256,7 +266,7 @@ function read(struct: Struct | undefined): Properties {
 
 /** JSON first, as a struct can't hold what is undefined. */
 function write(properties: object): Struct {
-  return Struct.fromJavaScript(JSON.parse(JSON.stringify(properties)) as Record<string, JavaScriptValue>);
+  return structs.Struct.fromJavaScript(JSON.parse(JSON.stringify(properties)) as Record<string, JavaScriptValue>);
 }
 
 function tell(thing: { readonly inputs: object; readonly state: object }): Struct {

@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { endProcessesWith } from "../support/processes";
-import { run, succeed } from "../support/run";
+import { endProcessesWith } from "../support/processes.ts";
+import { run, succeed } from "../support/run.ts";
 
 /**
  * What a cloud for tests has outside of its process: runs of Pulumi, containers, a network, loop devices, a folder, a DNS
@@ -13,8 +13,10 @@ export class Remains {
   readonly folder: string;
   /** The Docker label of its containers and its network. */
   readonly label: string;
+  readonly name: string;
 
-  constructor(readonly name: string) {
+  constructor(name: string) {
+    this.name = name;
     this.folder = join(tmpdir(), name);
     this.label = `private-registry.test-cloud=${name}`;
   }

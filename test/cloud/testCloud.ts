@@ -1,16 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 
-import { Aws } from "./aws";
-import { DigitalOcean } from "./digitalOcean";
-import { Disks } from "./disks";
-import { Dns, type RecordType } from "./dns";
-import { Dnsimple } from "./dnsimple";
-import { Faults } from "./faults";
-import { type Machine, Machines, type Order } from "./machines";
-import { Network } from "./network";
-import { Plugins } from "./plugins";
-import { Remains } from "./remains";
+import { Aws } from "./aws.ts";
+import { DigitalOcean } from "./digitalOcean.ts";
+import { Disks } from "./disks.ts";
+import { Dns, type RecordType } from "./dns.ts";
+import { Dnsimple } from "./dnsimple.ts";
+import { Faults } from "./faults.ts";
+import { type Machine, Machines, type Order } from "./machines.ts";
+import { Network } from "./network.ts";
+import { Plugins } from "./plugins.ts";
+import { Remains } from "./remains.ts";
 
 export interface TestCloudOptions {
   /** Whether its network has IPv6. */

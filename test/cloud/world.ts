@@ -1,7 +1,7 @@
-import type { Disks } from "./disks";
-import type { Dns } from "./dns";
-import type { Machines } from "./machines";
-import type { Network } from "./network";
+import type { Disks } from "./disks.ts";
+import type { Dns } from "./dns.ts";
+import type { Machines } from "./machines.ts";
+import type { Network } from "./network.ts";
 
 /** What the clouds' resources are made of. */
 export interface World {

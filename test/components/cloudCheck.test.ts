@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 
-import { checkAws } from "../../components/hosts/awsCheck";
-import { checkDigitalOcean } from "../../components/hosts/digitalOceanCheck";
-import type { Problem } from "../../problems";
-import { type ProviderOutputs, record } from "../support/mocks";
-import { hosts } from "../support/settings";
+import { checkAws } from "../../components/hosts/awsCheck.ts";
+import { checkDigitalOcean } from "../../components/hosts/digitalOceanCheck.ts";
+import type { Problem } from "../../problems.ts";
+import { type ProviderOutputs, record } from "../support/mocks.ts";
+import { hosts } from "../support/settings.ts";
 
 /** What a plugin says where the cloud refuses. */
 function refused(message: string): () => never {
@@ -30,7 +30,7 @@ describe("what is asked of DigitalOcean before anything is made", () => {
 
   async function problemsWith(settings: object, answers: ProviderOutputs = {}): Promise<string[]> {
     const check = () => checkDigitalOcean("registry", { ...hosts.digitalocean, ...settings });
-    return lines(await (await record(check, { ...there, ...answers })).built);
+    return lines((await record(check, { ...there, ...answers })).built);
   }
 
   it("is all there", async () => assert.deepEqual(await problemsWith({}), []));
@@ -99,7 +99,7 @@ describe("what is asked of AWS before anything is made", () => {
       "aws:ec2/getInstances:getInstances": () => ({ ids: [] }),
     };
     const check = () => checkAws("registry", { ...hosts.aws, ...settings });
-    return lines(await (await record(check, { ...there, ...answers })).built);
+    return lines((await record(check, { ...there, ...answers })).built);
   }
 
   it("is all there", async () => assert.deepEqual(await problemsWith({ image: "ami-0a1b" }), []));

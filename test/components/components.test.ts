@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import bcrypt from "bcryptjs";
 import * as pulumi from "@pulumi/pulumi";
 
-import { Certificate } from "../../components/certificate";
-import { Credentials } from "../../components/credentials";
-import { OneShot } from "../../components/oneShot";
-import { issue } from "../support/certificates";
-import { find, record, resolve } from "../support/mocks";
-import { computed } from "../support/providers";
+import { Certificate } from "../../components/certificate.ts";
+import { Credentials } from "../../components/credentials.ts";
+import { OneShot } from "../../components/oneShot.ts";
+import { issue } from "../support/certificates.ts";
+import { find, record, resolve } from "../support/mocks.ts";
+import { computed } from "../support/providers.ts";
 
 describe("Credentials", () => {
   const users = [

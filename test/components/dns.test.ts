@@ -6,15 +6,15 @@ import { join } from "node:path";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import { DigitalOceanDnsRecord } from "../../components/dns/digitalOcean";
-import type { DnsRecordArgs } from "../../components/dns/dnsRecord";
-import { DnsimpleDnsRecord } from "../../components/dns/dnsimple";
-import { Route53DnsRecord } from "../../components/dns/route53";
-import type { Dns, DnsRecord } from "../cloud/dns";
-import { Dnsimple } from "../cloud/dnsimple";
-import { Faults } from "../cloud/faults";
-import { find, providerOf, record } from "../support/mocks";
-import { computed } from "../support/providers";
+import { DigitalOceanDnsRecord } from "../../components/dns/digitalOcean.ts";
+import type { DnsRecordArgs } from "../../components/dns/dnsRecord.ts";
+import { DnsimpleDnsRecord } from "../../components/dns/dnsimple.ts";
+import { Route53DnsRecord } from "../../components/dns/route53.ts";
+import type { Dns, DnsRecord } from "../cloud/dns.ts";
+import { Dnsimple } from "../cloud/dnsimple.ts";
+import { Faults } from "../cloud/faults.ts";
+import { find, providerOf, record } from "../support/mocks.ts";
+import { computed } from "../support/providers.ts";
 
 const zone = "example.com";
 const args = { name: "registry.example.com", zone, ttl: 300, ipv4Address: "192.0.2.1" };

@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, Socket, type TcpSocketConnectOpts } from "node:net";
 
-import { type Connection, Server, type ServerChannel } from "ssh2";
+import ssh2, { type Connection, type Server, type ServerChannel } from "ssh2";
 
-import { perform } from "../../components/hosts/machineSteps";
-import { type SshLogin, SshSession, WrongHostKey } from "../../components/hosts/sshSession";
-import { deploy } from "../../deploy";
-import { UserError } from "../../problems";
-import { find, providerOf, record } from "../support/mocks";
-import { computed } from "../support/providers";
-import { hosts, settings } from "../support/settings";
-import { sshKeyPair } from "../support/sshKeys";
+import { perform } from "../../components/hosts/machineSteps.ts";
+import { type SshLogin, SshSession, WrongHostKey } from "../../components/hosts/sshSession.ts";
+import { deploy } from "../../deploy.ts";
+import { UserError } from "../../problems.ts";
+import { find, providerOf, record } from "../support/mocks.ts";
+import { computed } from "../support/providers.ts";
+import { hosts, settings } from "../support/settings.ts";
+import { sshKeyPair } from "../support/sshKeys.ts";
 
 const keys = {
   client: sshKeyPair(),
@@ -33,11 +33,11 @@ class Machine {
   private readonly server: Server;
   private readonly clients = new Set<Connection>();
 
-  constructor(
-    hostKey: { readonly private: string },
-    private readonly answers: (command: string, input: string) => Answer = () => ({}),
-  ) {
-    this.server = new Server({ hostKeys: [hostKey.private] }, (client) => this.serve(client));
+  private readonly answers: (command: string, input: string) => Answer;
+
+  constructor(hostKey: { readonly private: string }, answers: (command: string, input: string) => Answer = () => ({})) {
+    this.answers = answers;
+    this.server = new ssh2.Server({ hostKeys: [hostKey.private] }, (client) => this.serve(client));
   }
 
   get port(): number {
@@ -479,8 +479,9 @@ describe("over SSH", () => {
     it("is done again where an input changed, and anew on another machine, once the old one has let go", async () => {
       const diffOf = (changed: object) => provider.diff("4711", inputs, { ...inputs, ...changed });
       const deleteBeforeReplace = true;
-      assert.deepEqual(await diffOf({ __provider: "new" }), { changes: false, replaces: [], deleteBeforeReplace });
+      assert.deepEqual(await diffOf({}), { changes: false, replaces: [], deleteBeforeReplace });
       for (const changed of [
+        { __provider: "new" },
         { dataSize: 100 },
         { address: "192.0.2.2" },
         { hostKey: "other" },

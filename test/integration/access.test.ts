@@ -4,10 +4,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { digestOf, emptyConfig, manifestOf, RegistryClient } from "../../cli/client";
-import type { Outputs } from "../../components/outputs";
-import { Checkout, freePort } from "../support/checkout";
-import { docker, run, type Result, succeed } from "../support/run";
+import { digestOf, emptyConfig, manifestOf, RegistryClient } from "../../cli/client.ts";
+import type { Outputs } from "../../components/outputs.ts";
+import { Checkout, freePort } from "../support/checkout.ts";
+import { docker, run, type Result, succeed } from "../support/run.ts";
 
 /** Who is who. The names that differ in case only are two people. */
 const users = [

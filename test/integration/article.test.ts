@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { issue } from "../support/certificates";
-import { Checkout } from "../support/checkout";
-import { docker, succeed } from "../support/run";
+import { issue } from "../support/certificates.ts";
+import { Checkout } from "../support/checkout.ts";
+import { docker, succeed } from "../support/run.ts";
 
 /** The registry of the article: a purchased wildcard certificate, a name of one's own, a folder of the host for the data. */
 describe("a registry with a provided certificate and a folder for its data", function () {
@@ -24,8 +24,7 @@ describe("a registry with a provided certificate and a folder for its data", fun
     const keyFile = join(folder, "docker-registry.key");
     writeFileSync(bundleFile, server.certificate + intermediate.certificate + root.certificate);
     writeFileSync(keyFile, server.key);
-    // The types of the program are checked at each run, as a user's are.
-    checkout = new Checkout({ PULUMI_NODEJS_TRANSPILE_ONLY: "false" });
+    checkout = new Checkout();
     await checkout.configure({ hostname, dataPath: data, certificate: { mode: "provided", bundleFile, keyFile } });
   });
 

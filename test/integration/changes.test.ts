@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { basicAuthorization, digestOf, emptyConfig, manifestOf, RegistryClient } from "../../cli/client";
-import { issue } from "../support/certificates";
-import { Checkout } from "../support/checkout";
-import { Poll } from "../support/poll";
-import { docker, run, type Result, succeed } from "../support/run";
+import { basicAuthorization, digestOf, emptyConfig, manifestOf, RegistryClient } from "../../cli/client.ts";
+import { issue } from "../support/certificates.ts";
+import { Checkout } from "../support/checkout.ts";
+import { Poll } from "../support/poll.ts";
+import { docker, run, type Result, succeed } from "../support/run.ts";
 
 const megabytes = 400;
 /** Bytes per second, slow enough for an `up` to begin and end meanwhile. */

@@ -7,12 +7,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { DNSimple } from "dnsimple";
 
-import type { Machine } from "../cloud/machines";
-import { Program } from "../cloud/program";
-import { TestCloud } from "../cloud/testCloud";
-import { itInTestLong } from "../support/matrix";
-import { docker, run, succeed } from "../support/run";
-import { settings } from "../support/settings";
+import type { Machine } from "../cloud/machines.ts";
+import { Program } from "../cloud/program.ts";
+import { TestCloud } from "../cloud/testCloud.ts";
+import { itInTestLong } from "../support/matrix.ts";
+import { docker, run, succeed } from "../support/run.ts";
+import { settings } from "../support/settings.ts";
 
 const { images } = settings;
 
@@ -393,17 +393,15 @@ describe("the cloud for tests", function () {
 
   it("takes away what one has left that was killed", async () => {
     const script = `
-      const { spawn } = require("node:child_process");
-      const { TestCloud } = require("./test/cloud/testCloud");
-      void (async () => {
-        const cloud = await TestCloud.start();
-        const order = { id: "left", hostname: "left", user: "root", keys: [], userData: "#cloud-config" };
-        await (await cloud.boot(order)).plug(await cloud.disks.create("left", 1), "left");
-        const run = spawn("sleep", ["600"], { env: { ...process.env, ...cloud.env }, detached: true, stdio: "ignore" });
-        process.stdout.write(cloud.name + " " + run.pid, () => process.kill(process.pid, "SIGKILL"));
-      })();
+      import { spawn } from "node:child_process";
+      import { TestCloud } from "./test/cloud/testCloud.ts";
+      const cloud = await TestCloud.start();
+      const order = { id: "left", hostname: "left", user: "root", keys: [], userData: "#cloud-config" };
+      await (await cloud.boot(order)).plug(await cloud.disks.create("left", 1), "left");
+      const run = spawn("sleep", ["600"], { env: { ...process.env, ...cloud.env }, detached: true, stdio: "ignore" });
+      process.stdout.write(cloud.name + " " + run.pid, () => process.kill(process.pid, "SIGKILL"));
     `;
-    const { stdout } = await run("node_modules/.bin/tsx", ["--eval", script]);
+    const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script]);
     const [name = "", sleeping = ""] = stdout.split(" ");
     assert.match(name, /^test-cloud-/);
     const folder = join(tmpdir(), name);

@@ -4,9 +4,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { cached } from "../support/cache";
-import { Checkout } from "../support/checkout";
-import { addressOf, run } from "../support/run";
+import { cached } from "../support/cache.ts";
+import { Checkout } from "../support/checkout.ts";
+import { addressOf, run } from "../support/run.ts";
 
 /** So many of the 843 tests must pass at the registry, or too little was compared: 660 do; 470 without deletion. */
 const enough = 640;

@@ -14,10 +14,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { RegistryClient } from "../../cli/client";
-import type { Outputs } from "../../components/outputs";
-import { Checkout } from "../support/checkout";
-import { docker, succeed } from "../support/run";
+import { RegistryClient } from "../../cli/client.ts";
+import type { Outputs } from "../../components/outputs.ts";
+import { Checkout } from "../support/checkout.ts";
+import { docker, succeed } from "../support/run.ts";
 
 const mebibyte = 2 ** 20;
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 
-import { Checkout } from "../support/checkout";
-import { SecondEngine } from "../support/secondEngine";
-import { settings } from "../support/settings";
+import { Checkout } from "../support/checkout.ts";
+import { SecondEngine } from "../support/secondEngine.ts";
+import { settings } from "../support/settings.ts";
 
 const { images } = settings;
 

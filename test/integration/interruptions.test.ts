@@ -3,8 +3,8 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { Checkout, freePort } from "../support/checkout";
-import { docker, type Result, stop } from "../support/run";
+import { Checkout, freePort } from "../support/checkout.ts";
+import { docker, type Result, stop } from "../support/run.ts";
 
 /** What a run says when it clears away what a killed one left: at work in Pulumi, or making a container. */
 const cures = {

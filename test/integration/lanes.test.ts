@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
-import { docker, run, type Result, type RunOptions, stop } from "../support/run";
-import { settings } from "../support/settings";
+import { docker, run, type Result, type RunOptions, stop } from "../support/run.ts";
+import { settings } from "../support/settings.ts";
 
 describe("the lanes of `make test`", function () {
   this.timeout(60_000);
@@ -25,7 +25,7 @@ describe("the lanes of `make test`", function () {
       mkdirSync(join(folder, "test", dirname(path)), { recursive: true });
       writeFileSync(join(folder, "test", path), code);
     }
-    return run(process.execPath, ["--import", "tsx", "test/run.ts", ...only], { cwd: folder, ...options });
+    return run(process.execPath, ["test/run.ts", ...only], { cwd: folder, ...options });
   }
 
   function lastLine({ output }: Result): string | undefined {
@@ -86,10 +86,10 @@ describe("the lanes of `make test`", function () {
   it("end together on Ctrl-C, and leave nothing of what their tests had", async () => {
     const support = resolve("test/support");
     const busy = `
-      const { randomBytes } = require("node:crypto");
-      const { mkdtempSync } = require("node:fs");
-      const { Remains } = require("${support}/remains");
-      const { docker } = require("${support}/run");
+      import { randomBytes } from "node:crypto";
+      import { mkdtempSync } from "node:fs";
+      import { Remains } from "${support}/remains.ts";
+      import { docker } from "${support}/run.ts";
       it("goes on", async function () {
         this.timeout(60_000);
         const stack = "t" + randomBytes(4).toString("hex");

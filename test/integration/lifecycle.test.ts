@@ -6,10 +6,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { Outputs } from "../../components/outputs";
-import { Checkout } from "../support/checkout";
-import { docker, run, succeed } from "../support/run";
-import { settings } from "../support/settings";
+import type { Outputs } from "../../components/outputs.ts";
+import { Checkout } from "../support/checkout.ts";
+import { docker, run, succeed } from "../support/run.ts";
+import { settings } from "../support/settings.ts";
 
 const { images } = settings;
 
@@ -239,7 +239,7 @@ describe("a stack from nothing to nothing", function () {
     await git("add", ".");
     await git("commit", "--quiet", "-m", "as it was cloned");
     writeFileSync(join(checkout.folder, file), written);
-    await checkout.succeed("node", ["--import", "tsx", "cli/main.ts", "init", checkout.stack]);
+    await checkout.succeed("node", ["cli/main.ts", "init", checkout.stack]);
     assert.equal(await git("status", "--porcelain"), "");
 
     const upstream = mkdtempSync(join(tmpdir(), "upstream-"));

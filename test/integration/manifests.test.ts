@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { type Answer, digestOf, emptyConfig, manifestOf, RegistryClient } from "../../cli/client";
-import type { Outputs } from "../../components/outputs";
-import { Checkout, freePort } from "../support/checkout";
-import { addressOf, docker } from "../support/run";
+import { type Answer, digestOf, emptyConfig, manifestOf, RegistryClient } from "../../cli/client.ts";
+import type { Outputs } from "../../components/outputs.ts";
+import { Checkout, freePort } from "../support/checkout.ts";
+import { addressOf, docker } from "../support/run.ts";
 
 const types = {
   manifest: "application/vnd.oci.image.manifest.v1+json",

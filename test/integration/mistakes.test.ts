@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 
-import { Checkout } from "../support/checkout";
+import { Checkout } from "../support/checkout.ts";
 
 /** The settings by themselves are tested without an engine; here, what a person sees and what is left behind. */
 describe("a mistake in the settings", function () {

@@ -5,14 +5,14 @@ import { join } from "node:path";
 
 import fc from "fast-check";
 
-import { configFiles, type NginxConf, renderHtpasswd, renderNginxConf } from "../../components/templates/nginxConf";
-import { basicAuthorization } from "../../cli/client";
-import type { RawSettings, Settings } from "../../settings";
-import { accepted, anySettings } from "../support/anySettings";
-import { issue, type Issued } from "../support/certificates";
-import { type Directive, readConfigurations } from "../support/crossplane";
-import { anyRequest, expectedRoute, type Request } from "../support/requests";
-import { run } from "../support/run";
+import { configFiles, type NginxConf, renderHtpasswd, renderNginxConf } from "../../components/templates/nginxConf.ts";
+import { basicAuthorization } from "../../cli/client.ts";
+import type { RawSettings, Settings } from "../../settings.ts";
+import { accepted, anySettings } from "../support/anySettings.ts";
+import { issue, type Issued } from "../support/certificates.ts";
+import { type Directive, readConfigurations } from "../support/crossplane.ts";
+import { anyRequest, expectedRoute, type Request } from "../support/requests.ts";
+import { run } from "../support/run.ts";
 
 const seed = Number(process.env["SEED"] ?? Date.now() % 2 ** 31);
 const configurations = 100;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { Checkout } from "../support/checkout";
+import { Checkout } from "../support/checkout.ts";
 
 /** The rules by themselves are tested without an engine; here, that Pulumi runs them. */
 describe("the policy pack", function () {

@@ -8,13 +8,13 @@ import * as tls from "node:tls";
 
 import fc from "fast-check";
 
-import { basicAuthorization, digestOf, RegistryClient } from "../../cli/client";
-import type { Outputs } from "../../components/outputs";
-import { Checkout } from "../support/checkout";
-import { anyOddRequest } from "../support/oddRequests";
-import { Poll } from "../support/poll";
-import { addressOf, docker, run, succeed } from "../support/run";
-import { settings } from "../support/settings";
+import { basicAuthorization, digestOf, RegistryClient } from "../../cli/client.ts";
+import type { Outputs } from "../../components/outputs.ts";
+import { Checkout } from "../support/checkout.ts";
+import { anyOddRequest } from "../support/oddRequests.ts";
+import { Poll } from "../support/poll.ts";
+import { addressOf, docker, run, succeed } from "../support/run.ts";
+import { settings } from "../support/settings.ts";
 
 const { images } = settings;
 
@@ -263,7 +263,7 @@ describe("the proxy", function () {
 
   it("throttles guessing by address, with 429 and a time to try again, and nobody who is signed in", async () => {
     const guess = (...before: string[]) => {
-      const program = [process.execPath, "--import", "tsx", "test/support/guesser.ts"];
+      const program = [process.execPath, "test/support/guesser.ts"];
       const [command = "", ...args] = [...before, ...program];
       return { run: (url: string) => succeed(command, [...args, url, "admin", "200", "6"]) };
     };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
-import { Checkout } from "../support/checkout";
-import { docker } from "../support/run";
+import { Checkout } from "../support/checkout.ts";
+import { docker } from "../support/run.ts";
 
 /** What `make up` decides is tested without an engine (test/program/repairs.test.ts); here, that it comes true, and stays so. */
 describe("containers that somebody laid hands on", function () {

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 
 import type { ResourceValidationArgs } from "@pulumi/policy";
 
-import { hardened } from "../../components/hardening";
-import { deploy } from "../../deploy";
-import { policies } from "../../policy/index";
-import { rules } from "../../policy/rules";
-import { record } from "../support/mocks";
-import { computed } from "../support/providers";
-import { settings } from "../support/settings";
+import { hardened } from "../../components/hardening.ts";
+import { deploy } from "../../deploy.ts";
+import { policies } from "../../policy/index.ts";
+import { rules } from "../../policy/rules.ts";
+import { record } from "../support/mocks.ts";
+import { computed } from "../support/providers.ts";
+import { settings } from "../support/settings.ts";
 
 const server = {
   ...hardened({ memory: 64, processes: 64 }),

@@ -14,9 +14,9 @@ import { join } from "node:path";
 
 import ts from "typescript";
 
-import { writeAuthority } from "../../cli/ca";
-import type { Outputs } from "../../components/outputs";
-import { SettingsError } from "../../problems";
+import { writeAuthority } from "../../cli/ca.ts";
+import type { Outputs } from "../../components/outputs.ts";
+import { SettingsError } from "../../problems.ts";
 
 const read = (path: string): string => readFileSync(path, "utf8");
 

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import { deploy } from "../../deploy";
-import { find, record, type Recorded, resolve } from "../support/mocks";
-import { computed } from "../support/providers";
-import { localHost, settings } from "../support/settings";
+import { deploy } from "../../deploy.ts";
+import { find, record, type Recorded, resolve } from "../support/mocks.ts";
+import { computed } from "../support/providers.ts";
+import { localHost, settings } from "../support/settings.ts";
 
 const name = "private-registry-test";
 const container = "docker:index/container:Container";

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { releaseLock } from "../../cli/lock";
+import { releaseLock } from "../../cli/lock.ts";
 
 describe("the lock of a stack, before a run", () => {
   const before = process.env["PULUMI_BACKEND_URL"];

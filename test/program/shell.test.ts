@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 
-import { shellQuoted } from "../../shell";
+import { shellQuoted } from "../../shell.ts";
 
 describe("a word for a shell", () => {
   it("is read by it as it was, whatever is in it", () => {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 
-import { deploy } from "../../deploy";
-import type { Settings } from "../../settings";
-import { find, record, resolve } from "../support/mocks";
-import { computed } from "../support/providers";
-import { hosts, localHost, settings } from "../support/settings";
+import { deploy } from "../../deploy.ts";
+import type { Settings } from "../../settings.ts";
+import { find, record, resolve } from "../support/mocks.ts";
+import { computed } from "../support/providers.ts";
+import { hosts, localHost, settings } from "../support/settings.ts";
 
 const hostname = "registry.example.com";
 

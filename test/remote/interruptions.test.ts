@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Outputs } from "../../components/outputs";
-import type { AnyKind } from "../cloud/kinds";
-import type { Machine } from "../cloud/machines";
-import { TestCloud } from "../cloud/testCloud";
-import { isWhole, oneOf } from "../support/matrix";
-import { RemoteCheckout, stacks, zones } from "../support/remote";
+import type { Outputs } from "../../components/outputs.ts";
+import type { AnyKind } from "../cloud/kinds.ts";
+import type { Machine } from "../cloud/machines.ts";
+import { TestCloud } from "../cloud/testCloud.ts";
+import { isWhole, oneOf } from "../support/matrix.ts";
+import { RemoteCheckout, stacks, zones } from "../support/remote.ts";
 
 const ocean = (verb: string, ...types: readonly string[]) =>
   types.map((type) => `${verb} digitalocean:index/${type.charAt(0).toLowerCase()}${type.slice(1)}:${type}`);

@@ -4,12 +4,12 @@ import { join } from "node:path";
 
 import { parse } from "yaml";
 
-import type { Outputs } from "../../components/outputs";
-import type { Machine } from "../cloud/machines";
-import { TestCloud } from "../cloud/testCloud";
-import { isWhole, itInTestLong } from "../support/matrix";
-import { type CloudTarget, RemoteCheckout, stacks, zones } from "../support/remote";
-import { run, succeed } from "../support/run";
+import type { Outputs } from "../../components/outputs.ts";
+import type { Machine } from "../cloud/machines.ts";
+import { TestCloud } from "../cloud/testCloud.ts";
+import { isWhole, itInTestLong } from "../support/matrix.ts";
+import { type CloudTarget, RemoteCheckout, stacks, zones } from "../support/remote.ts";
+import { run, succeed } from "../support/run.ts";
 
 for (const target of Object.keys(stacks) as CloudTarget[]) {
   describe(`the stack remote on ${target}`, function () {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 
-import { TestCloud } from "../cloud/testCloud";
-import { isWhole, itInTestLong } from "../support/matrix";
-import { RemoteCheckout, stacks, zones } from "../support/remote";
-import { succeed } from "../support/run";
+import { TestCloud } from "../cloud/testCloud.ts";
+import { isWhole, itInTestLong } from "../support/matrix.ts";
+import { RemoteCheckout, stacks, zones } from "../support/remote.ts";
+import { succeed } from "../support/run.ts";
 
 /** What a cloud was asked to make. */
 function made({ faults }: TestCloud): string[] {

@@ -5,12 +5,12 @@ import { join } from "node:path";
 
 import { stringify } from "yaml";
 
-import type { Outputs } from "../../components/outputs";
-import type { Machine } from "../cloud/machines";
-import { TestCloud } from "../cloud/testCloud";
-import { itInTestLong } from "../support/matrix";
-import { RemoteCheckout, zones } from "../support/remote";
-import { succeed } from "../support/run";
+import type { Outputs } from "../../components/outputs.ts";
+import type { Machine } from "../cloud/machines.ts";
+import { TestCloud } from "../cloud/testCloud.ts";
+import { itInTestLong } from "../support/matrix.ts";
+import { RemoteCheckout, zones } from "../support/remote.ts";
+import { succeed } from "../support/run.ts";
 
 describe("the stack remote on a machine of the user's own", function () {
   this.timeout(10 * 60_000);

@@ -5,11 +5,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { validateBundle } from "../../components/certificateBundle";
-import { parseSettings } from "../../settings";
-import { issue, type Issued } from "../support/certificates";
-import { cases } from "../support/chains";
-import { defaults } from "../support/settings";
+import { validateBundle } from "../../components/certificateBundle.ts";
+import { parseSettings } from "../../settings.ts";
+import { issue, type Issued } from "../support/certificates.ts";
+import { cases } from "../support/chains.ts";
+import { defaults } from "../support/settings.ts";
 
 const hostname = "registry.example.com";
 const bundleOf = (chain: readonly Issued[]) => chain.map(({ certificate }) => certificate).join("");
@@ -171,13 +171,18 @@ describe("a certificate that is provided", function () {
   it("costs a run that has none of its own no library", () => {
     const program = `
       import { readFileSync } from "node:fs";
-      import { validateBundle } from "./components/certificateBundle";
-      const isLoaded = () => Object.keys(require.cache).some((file) => file.includes("/pkijs/"));
+      import { createRequire } from "node:module";
+      import { validateBundle } from "./components/certificateBundle.ts";
+      const { cache } = createRequire(import.meta.url);
+      const isLoaded = () => Object.keys(cache).some((file) => file.includes("/pkijs/"));
       const before = isLoaded();
       validateBundle(readFileSync(0, "utf8"), "", undefined, new Date());
       console.log(before, isLoaded());`;
     const bundle = bundleOf(cases["a usual chain"]?.chain() ?? []);
-    const loaded = execFileSync("node_modules/.bin/tsx", ["-e", program], { input: bundle, encoding: "utf8" });
+    const loaded = execFileSync(process.execPath, ["--input-type=module", "-e", program], {
+      input: bundle,
+      encoding: "utf8",
+    });
     assert.equal(loaded, "false true\n");
   });
 });

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { parseSettings } from "../../settings";
-import { resolve } from "../support/mocks";
-import { defaults } from "../support/settings";
+import { parseSettings } from "../../settings.ts";
+import { resolve } from "../support/mocks.ts";
+import { defaults } from "../support/settings.ts";
 
 const zone = "example.com";
 const hostname = "registry.example.com";

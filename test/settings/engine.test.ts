@@ -6,9 +6,9 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { EngineNotFound, type EngineSettings, findEngine } from "../../components/hosts/engine";
-import { checkEngine, type Wanted } from "../../components/hosts/engineCheck";
-import { connectTo } from "../../components/hosts/engineClient";
+import { EngineNotFound, type EngineSettings, findEngine } from "../../components/hosts/engine.ts";
+import { checkEngine, type Wanted } from "../../components/hosts/engineCheck.ts";
+import { connectTo } from "../../components/hosts/engineClient.ts";
 
 const unset: EngineSettings = { dockerHost: "", dockerContext: "", dockerMachine: "" };
 

@@ -3,8 +3,8 @@ import { BlockList, isIPv4 } from "node:net";
 
 import fc from "fast-check";
 
-import { parseSettings } from "../../settings";
-import { defaults } from "../support/settings";
+import { parseSettings } from "../../settings.ts";
+import { defaults } from "../support/settings.ts";
 
 /** What the clouds' own providers ask for. */
 const credentials = { "digitalocean:token": "dop_v1_0", "aws:region": "eu-central-1" };

@@ -4,10 +4,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { parseConfiguration, parseSettings } from "../../settings";
-import { clearSecrets } from "../../settings/clearSecrets";
-import { issue } from "../support/certificates";
-import { defaults } from "../support/settings";
+import { parseConfiguration, parseSettings } from "../../settings.ts";
+import { clearSecrets } from "../../settings/clearSecrets.ts";
+import { issue } from "../support/certificates.ts";
+import { defaults } from "../support/settings.ts";
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -132,7 +132,7 @@ describe("one mistake", () => {
       mkdirSync(bin, { recursive: true });
       writeFileSync(join(bin, "pulumi"), `#!/bin/sh\n${answer}\n`, { mode: 0o755 });
       const env = { PATH: process.env["PATH"], PULUMI_HOME: folder, PULUMI_BACKEND_URL: `file://${folder}` };
-      const run = spawnSync("node", ["--import", "tsx", "cli/main.ts", "logs", "dev1"], { env, encoding: "utf8" });
+      const run = spawnSync("node", ["cli/main.ts", "logs", "dev1"], { env, encoding: "utf8" });
       assert.deepEqual([run.status, run.stdout], [1, ""], run.stderr);
       assert.match(run.stderr, /^1 problem in the settings of stack dev1; nothing was changed\.\n\n {2}dockerHost: /);
     } finally {

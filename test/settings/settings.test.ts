@@ -7,10 +7,10 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { parse } from "yaml";
 
-import { parseSettings, type RawSettings } from "../../settings";
-import { issue } from "../support/certificates";
-import { resolve } from "../support/mocks";
-import { declared, defaults } from "../support/settings";
+import { parseSettings, type RawSettings } from "../../settings.ts";
+import { issue } from "../support/certificates.ts";
+import { resolve } from "../support/mocks.ts";
+import { declared, defaults } from "../support/settings.ts";
 
 /** What Pulumi hands over: the defaults of Pulumi.yaml under what the stack sets. */
 function parseWith(settings: RawSettings, env: NodeJS.ProcessEnv = {}) {

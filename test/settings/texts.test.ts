@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 
-import { parseSettings } from "../../settings";
-import { resolve } from "../support/mocks";
-import { defaults } from "../support/settings";
+import { parseSettings } from "../../settings.ts";
+import { resolve } from "../support/mocks.ts";
+import { defaults } from "../support/settings.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -1,4 +1,4 @@
-import { issue, type Issued, type Request } from "./certificates";
+import { issue, type Issued, type Request } from "./certificates.ts";
 
 /** A certificate for registry.example.com with its issuers, and what is wrong with it. */
 export interface Case {

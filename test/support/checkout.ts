@@ -8,10 +8,10 @@ import { join } from "node:path";
 
 import { parse, stringify } from "yaml";
 
-import type { Outputs } from "../../components/outputs";
-import { shellQuoted } from "../../shell";
-import { Remains } from "./remains";
-import { run, type Result, type RunOptions, succeed } from "./run";
+import type { Outputs } from "../../components/outputs.ts";
+import { shellQuoted } from "../../shell.ts";
+import { Remains } from "./remains.ts";
+import { run, type Result, type RunOptions, succeed } from "./run.ts";
 
 /**
  * A checkout of this project as a user would have it, in a folder of its own, with a state, a stack name and a port of
@@ -23,13 +23,19 @@ export class Checkout {
   readonly name: string;
   readonly stackFile: string;
   private readonly left: Remains;
+  readonly env: NodeJS.ProcessEnv;
+  private readonly wrapper: readonly string[];
+  readonly stack: string;
 
   /** @param wrapper A command that every other one is run by, for another network namespace. */
   constructor(
-    readonly env: NodeJS.ProcessEnv = {},
-    private readonly wrapper: readonly string[] = [],
-    readonly stack = `t${randomBytes(4).toString("hex")}`,
+    env: NodeJS.ProcessEnv = {},
+    wrapper: readonly string[] = [],
+    stack = `t${randomBytes(4).toString("hex")}`,
   ) {
+    this.env = env;
+    this.wrapper = wrapper;
+    this.stack = stack;
     this.name = `private-registry-${stack}`;
     this.stackFile = `Pulumi.${stack}.yaml`;
     this.left = new Remains(this.folder, stack);
@@ -47,13 +53,11 @@ export class Checkout {
   }
 
   private options(more: RunOptions): RunOptions {
-    // A backend that the user is logged in to stays out of it. Types were checked before the tests, and one test has each
-    // run check them again, as a user's does. The plugins are there: Pulumi would look for those of clouds that no stack
-    // here names.
+    // A backend that the user is logged in to stays out of it. The plugins are there: Pulumi would look for those of
+    // clouds that no stack here names.
     const own = {
       PULUMI_BACKEND_URL: `file://${this.folder}/.state`,
       PULUMI_ACCESS_TOKEN: "",
-      PULUMI_NODEJS_TRANSPILE_ONLY: "true",
       PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     };
     return { cwd: this.folder, ...more, env: { ...process.env, ...own, ...this.env, ...more.env } };
@@ -95,7 +99,7 @@ export class Checkout {
   /** Makes the stack, on a free port, with settings. */
   async configure(settings: Record<string, unknown> = {}): Promise<void> {
     this.set({ port: await freePort(), ...settings });
-    await this.succeed("node", ["--import", "tsx", "cli/main.ts", "init", this.stack]);
+    await this.succeed("node", ["cli/main.ts", "init", this.stack]);
   }
 
   /** Writes settings into the stack file, as a person would with an editor. */

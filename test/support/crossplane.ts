@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { cached } from "./cache";
-import { succeed } from "./run";
+import { cached } from "./cache.ts";
+import { succeed } from "./run.ts";
 
 /** A directive of nginx, as crossplane reads it: without quotes, but with the backslashes that nginx would take away. */
 export interface Directive {
@@ -11,7 +11,7 @@ export interface Directive {
   readonly block?: readonly Directive[];
 }
 
-const requirements = join(__dirname, "crossplane.txt");
+const requirements = join(import.meta.dirname, "crossplane.txt");
 
 const program = `
 import crossplane, json, sys

@@ -1,9 +1,9 @@
 // Tries wrong passwords for a user, each another one, evenly over the time, and prints how they were answered, as JSON.
-//   tsx test/support/guesser.ts URL USER RATE SECONDS
+//   node test/support/guesser.ts URL USER RATE SECONDS
 // A program of its own, so that it can be run where another address is.
 import * as https from "node:https";
 
-import { basicAuthorization } from "../../cli/client";
+import { basicAuthorization } from "../../cli/client.ts";
 
 const [url = "", user = "", rate = "", seconds = ""] = process.argv.slice(2);
 const agent = new https.Agent({ keepAlive: true, maxSockets: 16, rejectUnauthorized: false });

@@ -90,7 +90,7 @@ export type ProviderOutputs = Readonly<Record<string, Outputs>>;
  * where none is computed.
  */
 export async function record<T>(
-  build: () => T,
+  build: () => T | Promise<T>,
   computed: ProviderOutputs = {},
 ): Promise<{ built: T; resources: Recorded[] }> {
   const resources: Recorded[] = [];
@@ -125,7 +125,7 @@ export async function record<T>(
   const folder = mkdtempSync(join(tmpdir(), "program-"));
   process.chdir(folder);
   try {
-    const built = build();
+    const built = await build();
     await pulumi.runtime.disconnect();
     return { built, resources };
   } finally {

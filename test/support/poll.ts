@@ -8,13 +8,13 @@ export class Poll {
   private asked = 0;
   private readonly agent: https.Agent;
   private readonly timer: NodeJS.Timeout;
+  private readonly url: string;
+  private readonly authorization: string;
 
   /** @param options How it connects: `keepAlive` or each time anew. */
-  constructor(
-    private readonly url: string,
-    private readonly authorization: string,
-    options: https.AgentOptions,
-  ) {
+  constructor(url: string, authorization: string, options: https.AgentOptions) {
+    this.url = url;
+    this.authorization = authorization;
     this.agent = new https.Agent(options);
     this.timer = setInterval(() => this.ask(), 50);
   }

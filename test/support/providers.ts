@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import { issue } from "./certificates";
-import type { ProviderOutputs } from "./mocks";
+import { issue } from "./certificates.ts";
+import type { ProviderOutputs } from "./mocks.ts";
 
 const authority = issue({ commonName: "mock CA" });
 

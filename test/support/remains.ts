@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
-import { endProcessesWith } from "./processes";
-import { run, succeed } from "./run";
+import { endProcessesWith } from "./processes.ts";
+import { run, succeed } from "./run.ts";
 
 /**
  * A file for each checkout of a test that is not cleared away. Its name says whose it is: `PID.STACK.FOLDER`. Nothing is
@@ -14,11 +14,15 @@ const notes = join(tmpdir(), "private-registry-tests");
 
 /** What a checkout of a test has: its folder, the processes that work in it, and what is in Docker under its stack's name. */
 export class Remains {
-  constructor(
-    readonly folder: string,
-    private readonly stack: string,
-    private readonly pid = process.pid,
-  ) {}
+  readonly folder: string;
+  private readonly stack: string;
+  private readonly pid: number;
+
+  constructor(folder: string, stack: string, pid = process.pid) {
+    this.folder = folder;
+    this.stack = stack;
+    this.pid = pid;
+  }
 
   private static all(): Remains[] {
     return entriesOf(notes).map((name) => {

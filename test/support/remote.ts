@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { basicAuthorization, digestOf, manifestOf, RegistryClient } from "../../cli/client";
-import type { Outputs } from "../../components/outputs";
-import type { TestCloud } from "../cloud/testCloud";
-import { Checkout } from "./checkout";
-import { run, type Result, type RunOptions, stop } from "./run";
+import { basicAuthorization, digestOf, manifestOf, RegistryClient } from "../../cli/client.ts";
+import type { Outputs } from "../../components/outputs.ts";
+import type { TestCloud } from "../cloud/testCloud.ts";
+import { Checkout } from "./checkout.ts";
+import { run, type Result, type RunOptions, stop } from "./run.ts";
 
 /** The zones that a cloud for tests has before anything is made. */
 export const zones = { digitalOcean: ["example.com"], route53: ["example.org"], dnsimple: ["example.net"] } as const;
@@ -32,11 +32,11 @@ export type CloudTarget = keyof typeof stacks;
 
 /** A checkout whose stack runs on a machine of a cloud for tests. */
 export class RemoteCheckout extends Checkout {
-  constructor(
-    private readonly cloud: TestCloud,
-    env: NodeJS.ProcessEnv = {},
-  ) {
+  private readonly cloud: TestCloud;
+
+  constructor(cloud: TestCloud, env: NodeJS.ProcessEnv = {}) {
     super({ ...cloud.env, ...env });
+    this.cloud = cloud;
   }
 
   /** `make up`, which must succeed with every proof. */

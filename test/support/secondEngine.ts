@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { issue } from "./certificates";
-import { run, succeed } from "./run";
+import { issue } from "./certificates.ts";
+import { run, succeed } from "./run.ts";
 
 /**
  * A second Docker engine: in a network namespace of its own, so that it touches no rule of the first, listening with TLS
@@ -16,8 +16,11 @@ export class SecondEngine {
 
   /** What docker-machine would have under MACHINE_STORAGE_PATH. */
   readonly storage = join(this.folder, "machine");
+  readonly machine: string;
 
-  constructor(readonly machine: string) {}
+  constructor(machine: string) {
+    this.machine = machine;
+  }
 
   /** Put before a command, it runs beside the engine: on the same loopback. */
   get beside(): string[] {

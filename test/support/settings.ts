@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 
 import { parse } from "yaml";
 
-import type { Settings } from "../../settings";
-import type { HostSettings, Target } from "../../settings/host";
+import type { Settings } from "../../settings.ts";
+import type { HostSettings, Target } from "../../settings/host.ts";
 
 interface Declaration {
   readonly type: string;

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { parse } from "yaml";
 
-import { type CloudInit, renderCloudInit } from "../../components/templates/cloudInit";
-import { sshKeyPair } from "../support/sshKeys";
+import { type CloudInit, renderCloudInit } from "../../components/templates/cloudInit.ts";
+import { sshKeyPair } from "../support/sshKeys.ts";
 
 const programs = "components/templates/machine";
 

@@ -3,14 +3,14 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parse } from "yaml";
 
-import type { Role, Rule } from "../../components/access";
-import { renderAccess } from "../../components/templates/nginxAccess";
-import { renderNginxConf } from "../../components/templates/nginxConf";
-import { resources } from "../../components/templates/registryApi";
-import { renderRegistryConfig } from "../../components/templates/registryConfig";
-import { accepted, anySettings } from "../support/anySettings";
-import { NginxMaps } from "../support/nginxMaps";
-import { anyRequest, expectedRoute } from "../support/requests";
+import type { Role, Rule } from "../../components/access.ts";
+import { renderAccess } from "../../components/templates/nginxAccess.ts";
+import { renderNginxConf } from "../../components/templates/nginxConf.ts";
+import { resources } from "../../components/templates/registryApi.ts";
+import { renderRegistryConfig } from "../../components/templates/registryConfig.ts";
+import { accepted, anySettings } from "../support/anySettings.ts";
+import { NginxMaps } from "../support/nginxMaps.ts";
+import { anyRequest, expectedRoute } from "../support/requests.ts";
 
 describe("the registry's configuration", () => {
   const render = (httpSecret = "s3cret") =>
