@@ -111,7 +111,7 @@ test-airgap: tools ## the plugins built by airgap/, against the SDKs
 
 .PHONY: test-remote
 test-remote: clouds tools ## machines in a cloud, killed runs too, as root on Linux (30 minutes)
-	@bootstrap/test "test/remote/*.test.ts"
+	@bootstrap/test "test/cloud/*.test.ts"
 
 .PHONY: test-aws
 test-aws: clouds tools ## what AWS is asked for, by its real plugin, of an AWS in memory (7 minutes, 10 more the first time)

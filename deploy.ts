@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import type { DnsRecordArgs } from "./components/dns/dnsRecord.ts";
+import type { DnsRecordArgs } from "./components/dnsRecord.ts";
 import type { DockerHost } from "./components/hosts/dockerHost.ts";
 import { LocalDockerHost } from "./components/hosts/local.ts";
 import { SshDockerHost } from "./components/hosts/ssh.ts";
 import { PrivateRegistry } from "./components/privateRegistry.ts";
-import type { Settings } from "./settings.ts";
+import type { Settings } from "./settings/index.ts";
 import type { DnsSettings } from "./settings/dns.ts";
 import type { HostSettings } from "./settings/host.ts";
 
@@ -33,11 +33,11 @@ async function createHost(name: string, host: HostSettings, ports: readonly numb
     case "ssh":
       return new SshDockerHost(name, host);
     case "digitalocean": {
-      const { DigitalOceanDockerHost } = await import("./components/hosts/digitalOcean.ts");
+      const { DigitalOceanDockerHost } = await import("./clouds/digitalOcean/host.ts");
       return new DigitalOceanDockerHost(name, { ...host, ports });
     }
     case "aws": {
-      const { AwsDockerHost } = await import("./components/hosts/aws.ts");
+      const { AwsDockerHost } = await import("./clouds/aws/host.ts");
       return new AwsDockerHost(name, { ...host, ports });
     }
     default:
@@ -48,15 +48,15 @@ async function createHost(name: string, host: HostSettings, ports: readonly numb
 async function createRecord(name: string, dns: DnsSettings, record: DnsRecordArgs): Promise<pulumi.ComponentResource> {
   switch (dns.provider) {
     case "route53": {
-      const { Route53DnsRecord } = await import("./components/dns/route53.ts");
+      const { Route53DnsRecord } = await import("./clouds/aws/record.ts");
       return new Route53DnsRecord(name, record);
     }
     case "digitalocean": {
-      const { DigitalOceanDnsRecord } = await import("./components/dns/digitalOcean.ts");
+      const { DigitalOceanDnsRecord } = await import("./clouds/digitalOcean/record.ts");
       return new DigitalOceanDnsRecord(name, record);
     }
     case "dnsimple": {
-      const { DnsimpleDnsRecord } = await import("./components/dns/dnsimple.ts");
+      const { DnsimpleDnsRecord } = await import("./clouds/dnsimple/record.ts");
       return new DnsimpleDnsRecord(name, { ...record, ...dns });
     }
     default:

@@ -1,15 +1,9 @@
 import { deploy } from "./deploy.ts";
-import { loadSettings } from "./settings.ts";
+import { askHost } from "./preflight/index.ts";
+import { readSettings } from "./settings/index.ts";
 
 // Settings describe a registry; a host runs containers; the registry is the same everywhere.
 export default async () => {
-  const registry = await deploy(await loadSettings());
-  const { endpoint, url, anonymousEndpoint, usernames, passwords } = registry;
-  const { caCertificate, caFingerprint, loginCommand, checkCommand } = registry;
-  const { address, records, login } = registry;
-  return {
-    ...{ endpoint, url, anonymousEndpoint, usernames, passwords },
-    ...{ caCertificate, caFingerprint, loginCommand, checkCommand },
-    ...{ address, records, login },
-  };
+  const settings = await askHost(readSettings());
+  return (await deploy(settings)).outputs;
 };

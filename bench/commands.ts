@@ -1,4 +1,4 @@
-import { messageOf } from "../problems.ts";
+import { messageOf } from "../components/userError.ts";
 import { run, type RunOptions, succeed } from "../test/support/run.ts";
 
 let interrupted = false;

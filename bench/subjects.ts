@@ -1,7 +1,7 @@
 import { chownSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { configFiles } from "../components/templates/nginxConf.ts";
+import { configFiles } from "../components/proxy/nginx/nginxConf.ts";
 import type { Checkout } from "../test/support/checkout.ts";
 import { defaults } from "../test/support/settings.ts";
 import { docker, removeContainers } from "./commands.ts";

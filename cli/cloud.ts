@@ -1,4 +1,4 @@
-import { UserError } from "../problems.ts";
+import { UserError } from "../components/userError.ts";
 import { CommandFailed } from "./processes.ts";
 import type { Stack } from "./stack.ts";
 import { isInCloud, type Resource } from "./state.ts";

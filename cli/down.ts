@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
-
-import { inNewShell, UserError } from "../problems.ts";
+import { inNewShell } from "../components/commands.ts";
+import { UserError } from "../components/userError.ts";
 import { ownSettings } from "../settings/configuration.ts";
 import { refreshCloud, tellKept } from "./cloud.ts";
 import { engineOf } from "./engine.ts";

@@ -12,9 +12,8 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-
-import { UserError } from "../problems.ts";
-import { shellQuoted } from "../shell.ts";
+import { UserError } from "../components/userError.ts";
+import { shellQuoted } from "../components/commands.ts";
 import { run } from "./processes.ts";
 
 export const project = "private-registry";

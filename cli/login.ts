@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 
-import { isLoopback } from "../components/reverseProxy.ts";
-import { UserError } from "../problems.ts";
+import { isLoopback } from "../components/endpoint.ts";
+import { UserError } from "../components/userError.ts";
 import { CommandFailed } from "./processes.ts";
 import type { Stack } from "./stack.ts";
 

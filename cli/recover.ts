@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 
 import { ownerLabel } from "../components/privateRegistry.ts";
-import { UserError } from "../problems.ts";
+import { UserError } from "../components/userError.ts";
 import type { StackEngine } from "./engine.ts";
 import { releaseLock, stateFolder } from "./lock.ts";
 import { outputOf } from "./processes.ts";

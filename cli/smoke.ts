@@ -1,7 +1,7 @@
 import { resolve4 } from "node:dns/promises";
 
 import type { Outputs } from "../components/outputs.ts";
-import { messageOf } from "../problems.ts";
+import { messageOf } from "../components/userError.ts";
 import { type Answer, digestOf, manifestOf, NoAnswer, RegistryClient } from "./client.ts";
 import { outputOf } from "./processes.ts";
 import type { Stack } from "./stack.ts";

@@ -5,8 +5,9 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { PulumiCommand, StackNotFoundError } from "@pulumi/pulumi/automation/index.js";
 
 import type { Outputs } from "../components/outputs.ts";
-import { messageOf, SettingsError, UserError } from "../problems.ts";
-import { parseConfiguration } from "../settings.ts";
+import { messageOf, UserError } from "../components/userError.ts";
+import { SettingsError } from "../settings/problems.ts";
+import { parseConfiguration } from "../settings/index.ts";
 import type { Configuration } from "../settings/configuration.ts";
 import type { HostSettings } from "../settings/host.ts";
 import { project, pulumiEnvironment, setVariables } from "./environment.ts";

@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-
-import { inNewShell, UserError } from "../problems.ts";
+import { inNewShell } from "./commands.ts";
+import { UserError } from "./userError.ts";
 import { hardened } from "./hardening.ts";
 
 export interface OneShotArgs {

@@ -16,7 +16,9 @@ export interface Outputs {
   readonly caCertificate: string;
   /** SHA-256 in hexadecimal pairs; empty like `caCertificate`. */
   readonly caFingerprint: string;
+  /** Signs Docker in; like `checkCommand`, it asks for the password. */
   readonly loginCommand: string;
+  /** Asks the registry whether it is there; prints 200. */
   readonly checkCommand: string;
   /** IPv4 address or name at which the host is reached. */
   readonly address: string;

@@ -1,16 +1,15 @@
-import { isIP } from "node:net";
-
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-
-import { shellQuoted } from "../shell.ts";
+import { checkCommand, loginCommand } from "./commands.ts";
 import type { AnonymousPull, Rule } from "./access.ts";
-import { Certificate, type CertificateArgs } from "./certificate.ts";
+import { Certificate, type CertificateArgs } from "./certificate/certificate.ts";
 import { Credentials, type User } from "./credentials.ts";
-import type { DockerHost, HostMachine, MachineLogin } from "./hosts/dockerHost.ts";
-import { Registry } from "./registry.ts";
-import { isLoopback, ReverseProxy } from "./reverseProxy.ts";
-import type { ProxyLimits } from "./templates/nginxConf.ts";
+import { authorityOf, namesOf, renderRecords } from "./endpoint.ts";
+import type { DockerHost, HostMachine } from "./hosts/dockerHost.ts";
+import { Registry } from "./registry/registry.ts";
+import type { Outputs } from "./outputs.ts";
+import { ReverseProxy } from "./proxy/reverseProxy.ts";
+import type { ProxyLimits } from "./proxy/nginx/nginxConf.ts";
 
 export interface PrivateRegistryArgs {
   /** The machine that runs the containers. */
@@ -41,30 +40,7 @@ export interface PrivateRegistryArgs {
  * Nothing here replaces the images that were pushed: they are in the registry's data volume, which outlives all else.
  */
 export class PrivateRegistry extends pulumi.ComponentResource {
-  /** What people type after `docker login`: `host:port`, or `host` alone on port 443. */
-  readonly endpoint: pulumi.Output<string>;
-  /** The endpoint as a URL: `https://host:port`. */
-  readonly url: pulumi.Output<string>;
-  /** The same for pulling without a password; it checks none, and takes any. Empty where there is no such endpoint. */
-  readonly anonymousEndpoint: pulumi.Output<string>;
-  /** The names of the users, in the order of the settings. */
-  readonly usernames: pulumi.Output<string[]>;
-  /** Secret: the password of each user, by name. */
-  readonly passwords: pulumi.Output<Record<string, string>>;
-  /** The certificate authority that clients must trust, PEM; empty where their own trust store has it. */
-  readonly caCertificate: pulumi.Output<string>;
-  /** The SHA-256 fingerprint of that authority, `AB:CD:…`; empty where there is none to trust. */
-  readonly caFingerprint: pulumi.Output<string>;
-  /** Signs Docker in; asks for the password. */
-  readonly loginCommand: pulumi.Output<string>;
-  /** Asks the registry whether it is there; asks for the password. Prints 200. */
-  readonly checkCommand: pulumi.Output<string>;
-  /** The address of the host: an IPv4 address, or a name. */
-  readonly address: pulumi.Output<string>;
-  /** The DNS records that point the hostname there, `NAME A ADDRESS`; none where people type the address itself. */
-  readonly records: pulumi.Output<string[]>;
-  /** Secret: how to sign in to the machine by SSH; null where that is the user's own affair. */
-  readonly login: pulumi.Output<pulumi.Unwrap<MachineLogin> | null>;
+  readonly outputs: { readonly [K in keyof Outputs]-?: pulumi.Output<Outputs[K]> };
 
   constructor(name: string, args: PrivateRegistryArgs, opts?: pulumi.ComponentResourceOptions) {
     super(
@@ -121,27 +97,29 @@ export class PrivateRegistry extends pulumi.ComponentResource {
       { parent: this },
     );
 
-    const endpointAt = (port: number) => hostname.apply((host) => (port === 443 ? host : `${host}:${String(port)}`));
-    this.endpoint = endpointAt(args.port);
-    this.anonymousEndpoint = args.anonymous === undefined ? pulumi.output("") : endpointAt(args.anonymous.port);
-    this.url = pulumi.interpolate`https://${this.endpoint}`;
-    this.usernames = pulumi.output(args.users.map((user) => user.name));
-    this.passwords = credentials.passwords;
-    this.caCertificate = certificate.caCertificate;
-    this.caFingerprint = certificate.caFingerprint;
-    const user = shellQuoted(args.users[0]?.name ?? "");
-    this.loginCommand = pulumi.interpolate`docker login -u ${user} ${this.endpoint}`;
-    this.checkCommand = pulumi
-      .all([this.caCertificate, this.url])
-      .apply(
-        ([ca, url]) =>
-          `curl -I ${ca === "" ? "" : `--cacert <(pulumi stack output caCertificate -s ${pulumi.getStack()}) `}-u ${user} ${url}/v2/`,
-      );
-    this.address = address;
-    this.records = pulumi.all([hostname, address, ipv6Address ?? ""]).apply((all) => renderRecords(...all));
-    this.login = login === undefined ? pulumi.output(null) : pulumi.secret(login);
+    const endpointAt = (port: number) => hostname.apply((host) => authorityOf(host, port));
+    const endpoint = endpointAt(args.port);
+    const url = pulumi.interpolate`https://${endpoint}`;
+    const { caCertificate, caFingerprint } = certificate;
+    const [first] = args.users;
+    this.outputs = {
+      endpoint,
+      url,
+      anonymousEndpoint: args.anonymous === undefined ? pulumi.output("") : endpointAt(args.anonymous.port),
+      usernames: pulumi.output(args.users.map((user) => user.name)),
+      passwords: credentials.passwords,
+      caCertificate,
+      caFingerprint,
+      loginCommand: endpoint.apply((at) => loginCommand(first?.name ?? "", at)),
+      checkCommand: pulumi
+        .all([caCertificate, url])
+        .apply(([ca, at]) => checkCommand(first?.name ?? "", at, ca !== "")),
+      address,
+      records: pulumi.all([hostname, address, ipv6Address ?? ""]).apply((all) => renderRecords(...all)),
+      login: login === undefined ? pulumi.output(null) : pulumi.secret(login),
+    };
 
-    this.registerOutputs({ endpoint: this.endpoint });
+    this.registerOutputs({ endpoint });
   }
 }
 
@@ -175,15 +153,4 @@ function boundTo(machine: HostMachine | undefined): pulumi.ResourceTransformatio
       opts: { ...opts, deletedWith: machine.prepared, deleteBeforeReplace: true },
     };
   };
-}
-
-/** The records by which a hostname leads to an address. */
-function renderRecords(hostname: string, ipv4Address: string, ipv6Address: string): string[] {
-  if (isIP(hostname) !== 0 || isLoopback(hostname) || isIP(ipv4Address) !== 4) return [];
-  return [`${hostname} A ${ipv4Address}`, ...(ipv6Address === "" ? [] : [`${hostname} AAAA ${ipv6Address}`])];
-}
-
-/** All names and addresses of the machine that a client could type for this hostname. */
-function namesOf(hostname: string): string[] {
-  return isLoopback(hostname) ? [...new Set([hostname, "localhost", "127.0.0.1", "::1"])] : [hostname];
 }

@@ -1,9 +1,9 @@
 import type { AnonymousPull, Rule } from "../components/access.ts";
 import type { User } from "../components/credentials.ts";
-import { repositoryPattern } from "../components/templates/registryApi.ts";
-import { configCommand, nearest } from "../problems.ts";
+import { repositoryPattern } from "../components/proxy/nginx/registryApi.ts";
+import { configCommand } from "../components/commands.ts";
+import { nearest, type Problems } from "./problems.ts";
 import { isNot, isRecord, readJson } from "./json.ts";
-import type { Problems } from "./problems.ts";
 import { parseText, setText } from "./text.ts";
 
 /** Rules about users that there are; no prefix twice. */

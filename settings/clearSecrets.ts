@@ -1,6 +1,6 @@
 import { parseDocument } from "yaml";
-
-import { configCommand, type Problem } from "../problems.ts";
+import { configCommand } from "../components/commands.ts";
+import type { Problem } from "./problems.ts";
 import { isRecord, readJson } from "./json.ts";
 
 /** The settings of the clouds' own providers that are secret. */

@@ -1,4 +1,4 @@
-import type { RawSettings } from "../settings.ts";
+import type { RawSettings } from "./index.ts";
 
 /** All that a stack configures, as Pulumi hands it over: `PROJECT:KEY`, and what is for the providers of clouds. */
 export type Configuration = Readonly<Record<string, string>>;

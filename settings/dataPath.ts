@@ -1,4 +1,4 @@
-import { configCommand } from "../problems.ts";
+import { configCommand } from "../components/commands.ts";
 import type { Problems } from "./problems.ts";
 
 /** Folders that are the system's with all that is below them. */

@@ -1,4 +1,33 @@
-import { configCommand, nearest, type Problem } from "../problems.ts";
+import { configCommand, inNewShell } from "../components/commands.ts";
+import { UserError } from "../components/userError.ts";
+
+/** One mistake in the settings, for a person to mend. */
+export interface Problem {
+  /** The key path of the setting: `port`, `users[1].name`. */
+  readonly setting: string;
+  /** What is wrong, as a sentence without its full stop. */
+  readonly wrong: string;
+  /** What mends it: a command where there is one. */
+  readonly cure: string;
+}
+
+/** Every mistake at once. */
+export class SettingsError extends UserError {
+  readonly problems: readonly Problem[];
+
+  constructor(stack: string, problems: readonly Problem[]) {
+    const count = problems.length === 1 ? "1 problem" : `${String(problems.length)} problems`;
+    const lines = problems.map(({ setting, wrong, cure }) => `  ${setting}: ${wrong}.\n      ${cure}\n`);
+    const first = problems.some(needsShell) ? `\n${inNewShell(stack)}\n` : "";
+    super(`${count} in the settings of stack ${stack}; nothing was changed.\n\n${lines.join("\n")}${first}`);
+    this.problems = problems;
+  }
+}
+
+/** Whether the cure of a problem is to be shown with `inNewShell`. */
+export function needsShell({ cure }: Problem): boolean {
+  return cure.includes("pulumi ");
+}
 
 /** Collects what is wrong, with the path of the setting and what mends it. */
 export class Problems {
@@ -41,4 +70,30 @@ export class Problems {
       this.add(`${path}.${key}`, wrong, configCommand("rm", path));
     }
   }
+}
+
+/** The candidate with the fewest edits to it; undefined when none is near. */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const ranked = candidates
+    .map((candidate) => ({ candidate, edits: editsBetween(word.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.edits - b.edits);
+  const [best] = ranked;
+  return best !== undefined && best.edits <= Math.max(2, best.candidate.length / 2) ? best.candidate : undefined;
+}
+
+/** Levenshtein's distance. */
+function editsBetween(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (const [i, charA] of Array.from(a).entries()) {
+    let diagonal = i;
+    let left = i + 1;
+    row = row.map((above, j) => {
+      if (j === 0) return left;
+      const edits = Math.min(above + 1, left + 1, diagonal + (charA === b[j - 1] ? 0 : 1));
+      diagonal = above;
+      left = edits;
+      return edits;
+    });
+  }
+  return row[b.length] ?? 0;
 }

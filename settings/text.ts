@@ -1,7 +1,6 @@
-import { configCommand } from "../problems.ts";
-import { shellQuoted } from "../shell.ts";
-import { isNot } from "./json.ts";
+import { configCommand, shellQuoted } from "../components/commands.ts";
 import type { Problems } from "./problems.ts";
+import { isNot } from "./json.ts";
 
 interface TextSetting {
   readonly path: string;

@@ -2,9 +2,9 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { type Role, roles } from "../components/access.ts";
 import type { User } from "../components/credentials.ts";
-import { configCommand } from "../problems.ts";
-import { isNot, isRecord, readJson } from "./json.ts";
+import { configCommand } from "../components/commands.ts";
 import type { Problems } from "./problems.ts";
+import { isNot, isRecord, readJson } from "./json.ts";
 import { parseSecret, parseText } from "./text.ts";
 
 const defaultRole: Role = "writer";

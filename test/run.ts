@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { Remains as CloudRemains } from "./cloud/remains.ts";
+import { Remains as CloudRemains } from "./testCloud/remains.ts";
 import { Remains } from "./support/remains.ts";
 
 interface Failure {
@@ -77,8 +77,8 @@ function isChosen(file: string): boolean {
 
 /** Every file is in one lane: that of this machine's engine or that of machines. What needs neither comes first. */
 function lanesOf(files: readonly string[]): Lane[] {
-  const isCloud = (file: string) => /^test\/(remote\/|integration\/cloud\.)/.test(file);
-  const isEngine = (file: string) => file.startsWith("test/integration/") && !isCloud(file);
+  const isCloud = (file: string) => file.startsWith("test/cloud/");
+  const isEngine = (file: string) => file.startsWith("test/engine/");
   const isQuick = (file: string) => !isCloud(file) && !isEngine(file);
   return [
     { name: "engine", files: [...files.filter(isQuick), ...files.filter(isEngine)], ports: "20000-25999" },

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
-import type { AwsDockerHostArgs } from "../../components/hosts/aws.ts";
-import type { Problem } from "../../problems.ts";
-import { Program } from "../cloud/program.ts";
+import type { AwsDockerHostArgs } from "../../clouds/aws/host.ts";
+import type { Problem } from "../../settings/problems.ts";
+import { Program } from "../testCloud/program.ts";
 import { Account, type Instance, only } from "./account.ts";
 import { Moto } from "./moto.ts";
 import { awsPlugin } from "./plugin.ts";
@@ -14,13 +14,13 @@ const parameter = "/images/debian";
 const nameTag = [{ Key: "Name", Value: "registry" }];
 
 function component(path: string): string {
-  return `require(${JSON.stringify(join(process.cwd(), "components", `${path}.ts`))})`;
+  return `require(${JSON.stringify(join(process.cwd(), "clouds/aws", `${path}.ts`))})`;
 }
 
 /** What a program says that asks whether machines with these settings can be had. */
 function question(settings: readonly object[]): string {
   return `
-    const { checkAws } = ${component("hosts/awsCheck")};
+    const { checkAws } = ${component("ask")};
     const all = ${JSON.stringify(settings)};
     module.exports = async () => ({ problems: (await Promise.all(all.map((each) => checkAws("registry", each)))).flat() });
   `;
@@ -29,8 +29,8 @@ function question(settings: readonly object[]): string {
 /** What a program says that wants this machine, and a record of its address. */
 function source(args: AwsDockerHostArgs): string {
   return `
-    const { createMachine } = ${component("hosts/aws")};
-    const { Route53DnsRecord } = ${component("dns/route53")};
+    const { createMachine } = ${component("host")};
+    const { Route53DnsRecord } = ${component("record")};
     const host = new pulumi.ComponentResource("privateregistry:index:AwsDockerHost", "registry");
     const { ip } = createMachine("registry", ${JSON.stringify(args)}, host);
     const record = { name: "registry.example.com", zone: "example.com", ttl: 300 };

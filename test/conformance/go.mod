@@ -1,4 +1,4 @@
-// The conformance program of the Open Container Initiative, which test/integration/conformance.test.ts builds and runs.
+// The conformance program of the Open Container Initiative, which test/engine/conformance.test.ts builds and runs.
 module private-registry/test/conformance
 
 go 1.24.0

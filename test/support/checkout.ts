@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { parse, stringify } from "yaml";
 
 import type { Outputs } from "../../components/outputs.ts";
-import { shellQuoted } from "../../shell.ts";
+import { shellQuoted } from "../../components/commands.ts";
 import { Remains } from "./remains.ts";
 import { run, type Result, type RunOptions, succeed } from "./run.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { basicAuthorization, digestOf, manifestOf, RegistryClient } from "../../cli/client.ts";
 import type { Outputs } from "../../components/outputs.ts";
-import type { TestCloud } from "../cloud/testCloud.ts";
+import type { TestCloud } from "../testCloud/testCloud.ts";
 import { Checkout } from "./checkout.ts";
 import { run, type Result, type RunOptions, stop } from "./run.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 
-import type { Settings } from "../../settings.ts";
+import type { Settings } from "../../settings/index.ts";
 
 /** What a client sends. A user is one who has signed in. */
 export interface Request {

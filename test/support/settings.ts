@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 import { parse } from "yaml";
 
-import type { Settings } from "../../settings.ts";
+import type { Settings } from "../../settings/index.ts";
 import type { HostSettings, Target } from "../../settings/host.ts";
 
 interface Declaration {

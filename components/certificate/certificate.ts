@@ -1,0 +1,119 @@
+import { X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
+
+import * as pulumi from "@pulumi/pulumi";
+import * as tls from "@pulumi/tls";
+
+import { selfSignedRoot } from "./bundle.ts";
+
+/** Where the proxy's certificate comes from. */
+export type CertificateSource =
+  /** A certificate authority of our own, which clients must trust, and a short-lived certificate that it signs. */
+  | { readonly mode: "selfSigned" }
+  /** One that was bought or issued elsewhere; checked by `validateBundle` before anything is made. */
+  | {
+      readonly mode: "provided";
+      /** PEM: the server's certificate, then each issuer in order. */
+      readonly bundle: string;
+      /** Secret: the private key of the first certificate, PEM, not encrypted. */
+      readonly key: pulumi.Output<string>;
+    };
+
+export interface CertificateArgs {
+  readonly source: CertificateSource;
+  /** The DNS names and IP addresses that clients type. A change renews a self-signed certificate, not its authority. */
+  readonly hosts: pulumi.Input<string[]>;
+}
+
+const hours = { perDay: 24, perYear: 24 * 365 };
+
+/** What the proxy shows to prove who it is. */
+export class Certificate extends pulumi.ComponentResource {
+  /** PEM: the server's certificate, then its issuers. */
+  readonly chain: pulumi.Output<string>;
+  /** Secret: the private key, PEM. */
+  readonly privateKey: pulumi.Output<string>;
+  /** The authority that clients must trust, PEM; empty where their own trust store has it. */
+  readonly caCertificate: pulumi.Output<string>;
+  /** The SHA-256 fingerprint of that authority, `AB:CD:…`; empty where there is none to trust. */
+  readonly caFingerprint: pulumi.Output<string>;
+
+  constructor(name: string, args: CertificateArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("privateregistry:index:Certificate", name, {}, opts);
+
+    const { chain, privateKey, caCertificate } = this.obtain(name, args);
+    this.chain = chain;
+    this.privateKey = pulumi.secret(privateKey);
+    this.caCertificate = caCertificate;
+    this.caFingerprint = caCertificate.apply((pem) => (pem === "" ? "" : new X509Certificate(pem).fingerprint256));
+
+    this.registerOutputs({ caFingerprint: this.caFingerprint });
+  }
+
+  private obtain(name: string, args: CertificateArgs) {
+    switch (args.source.mode) {
+      case "selfSigned":
+        return this.sign(name, pulumi.output(args.hosts));
+      case "provided":
+        return {
+          chain: pulumi.output(args.source.bundle),
+          privateKey: args.source.key,
+          caCertificate: pulumi.output(selfSignedRoot(args.source.bundle)),
+        };
+      default:
+        return args.source satisfies never;
+    }
+  }
+
+  /** A long-lived authority and a short-lived certificate, so that clients trust once and the certificate stays fresh. */
+  private sign(name: string, hosts: pulumi.Output<string[]>) {
+    const parent = { parent: this };
+
+    const caKey = new tls.PrivateKey(`${name}-ca-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, parent);
+    const ca = new tls.SelfSignedCert(
+      `${name}-ca`,
+      {
+        privateKeyPem: caKey.privateKeyPem,
+        subject: { commonName: `${name} CA` },
+        isCaCertificate: true,
+        setSubjectKeyId: true,
+        allowedUses: ["cert_signing", "crl_signing"],
+        validityPeriodHours: 10 * hours.perYear,
+        earlyRenewalHours: hours.perYear,
+      },
+      parent,
+    );
+
+    const key = new tls.PrivateKey(`${name}-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, parent);
+    const request = new tls.CertRequest(
+      `${name}-request`,
+      {
+        privateKeyPem: key.privateKeyPem,
+        subject: hosts.apply((all) => ({ commonName: commonName(all) })),
+        dnsNames: hosts.apply((all) => all.filter((host) => isIP(host) === 0)),
+        ipAddresses: hosts.apply((all) => all.filter((host) => isIP(host) !== 0)),
+      },
+      parent,
+    );
+    const leaf = new tls.LocallySignedCert(
+      `${name}-leaf`,
+      {
+        certRequestPem: request.certRequestPem,
+        caPrivateKeyPem: caKey.privateKeyPem,
+        caCertPem: ca.certPem,
+        allowedUses: ["digital_signature", "server_auth"],
+        validityPeriodHours: 90 * hours.perDay,
+        // Any `up` of the last thirty days renews it.
+        earlyRenewalHours: 30 * hours.perDay,
+      },
+      parent,
+    );
+
+    return { chain: leaf.certPem, privateKey: key.privateKeyPem, caCertificate: ca.certPem };
+  }
+}
+
+/** X.509 allows a common name of 64 characters; clients read the alternative names anyway. */
+function commonName(hosts: string[]): string {
+  return hosts.find((host) => host.length <= 64) ?? "registry";
+}

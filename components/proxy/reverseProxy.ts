@@ -1,0 +1,197 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+
+import type { AnonymousPull, Rule } from "../access.ts";
+import type { User } from "../credentials.ts";
+import { publishedOn } from "../endpoint.ts";
+import { hardened } from "../hardening.ts";
+import { OneShot } from "../oneShot.ts";
+import { dataGroup, type DataVolume } from "../registry/registry.ts";
+import { configFiles, type ProxyLimits, renderHtpasswd, renderNginxConf } from "./nginx/nginxConf.ts";
+
+export interface ReverseProxyArgs {
+  /** The image reference, with an exact version or a digest. A change replaces the container. */
+  readonly image: string;
+  /** What clients type. A loopback name is published on loopback only, every other one on all addresses. */
+  readonly hostname: pulumi.Input<string>;
+  /** Whether clients come by IPv6 as well. A change replaces the container. */
+  readonly ipv6: boolean;
+  /** The TCP port that clients type. A change replaces the container. */
+  readonly port: number;
+  /** The private network that the registry is on. */
+  readonly network: pulumi.Input<string>;
+  /** The registry's data volume or folder, to read blobs from. A change replaces the container. */
+  readonly data: DataVolume;
+  /** Pulling without a password. Default: nowhere. A change of its port replaces the container. */
+  readonly anonymous?: AnonymousPull | undefined;
+  /** Where the registry is on that network: `host:port`. A change goes live by a reload, as all below. */
+  readonly registry: pulumi.Input<string>;
+  /** Who may use the registry. */
+  readonly users: readonly User[];
+  /** Secret: the bcrypt hash of each user's password, by name. */
+  readonly hashes: pulumi.Input<Record<string, string>>;
+  /** Who may use which repositories, beyond roles. */
+  readonly rules: readonly Rule[];
+  readonly limits: ProxyLimits;
+  /** PEM: the server's certificate, then its issuers. */
+  readonly certificateChain: pulumi.Input<string>;
+  /** Secret: the certificate's private key, PEM. */
+  readonly privateKey: pulumi.Input<string>;
+}
+
+/** The ports inside the container, by what comes there: to what is published twice the engine gives no fixed order. */
+const ports = { ipv4: 8443, ipv6: 8445 };
+const anonymousPorts = { ipv4: 8444, ipv6: 8446 };
+const statusPort = 8081;
+const configFolder = "/etc/proxy";
+const dataFolder = "/data";
+
+/** The ids of `nginx` in the official image. */
+const user = "101:101";
+
+/** On the first start there is no configuration yet; whoever loads one needs the container to be there. */
+const start = `trap 'exit 0' TERM QUIT
+until [ -e ${configFolder}/current/${configFiles.conf} ]; do sleep 0.1; done
+exec nginx -c ${configFolder}/current/${configFiles.conf} -g 'daemon off;'`;
+
+const loadScript = {
+  path: "/load.sh",
+  content: readFileSync(join(import.meta.dirname, "loadConfiguration.sh"), "utf8"),
+};
+
+/**
+ * The proxy container and its configuration, which is checked and then goes live by a reload: users, passwords,
+ * certificate and settings change without replacing the container. Ports and image do replace it.
+ */
+export class ReverseProxy extends pulumi.ComponentResource {
+  constructor(name: string, args: ReverseProxyArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("privateregistry:index:ReverseProxy", name, {}, opts);
+    const parent = { parent: this };
+
+    const image = new docker.RemoteImage(`${name}-image`, { name: args.image, keepLocally: true }, parent);
+    const frontNetwork = new docker.Network(`${name}-network`, { name }, parent);
+    const config = new docker.Volume(`${name}-config`, { name: `${name}-config` }, parent);
+    const configVolume = { volumeName: config.name, containerPath: configFolder, readOnly: false };
+
+    const owned = new OneShot(
+      `${name}-config-owner`,
+      {
+        failure: "the proxy's configuration volume could not be given to the proxy's user",
+        image: image.imageId,
+        user: "0:0",
+        capabilities: ["CAP_CHOWN"],
+        command: ["-c", `chown ${user} ${configFolder}`],
+        volumes: [configVolume],
+      },
+      parent,
+    );
+
+    const ip = pulumi.output(args.hostname).apply(publishedOn);
+    const publish = (internal: typeof ports, external: number) => [
+      { internal: internal.ipv4, external, ip },
+      ...(args.ipv6 ? [{ internal: internal.ipv6, external, ip: "::" }] : []),
+    ];
+    const container = new docker.Container(
+      `${name}-container`,
+      {
+        // It needs some tens; the rest is for the blobs that it has read, which the kernel keeps within the same limit.
+        ...hardened({ memory: 4096, processes: 256 }),
+        name,
+        image: image.imageId,
+        user,
+        readOnly: true,
+        tmpfs: { "/tmp": "mode=1777,size=64m" },
+        entrypoints: ["/bin/sh"],
+        command: ["-c", start],
+        groupAdds: [dataGroup],
+        volumes: [
+          { ...configVolume, readOnly: true },
+          { ...args.data, containerPath: dataFolder, readOnly: true },
+        ],
+        networkMode: frontNetwork.name,
+        networksAdvanced: [{ name: args.network }],
+        ports: [
+          ...publish(ports, args.port),
+          ...(args.anonymous ? publish(anonymousPorts, args.anonymous.port) : []),
+        ].sort((a, b) => a.internal - b.internal),
+        restart: "unless-stopped",
+        healthcheck: {
+          tests: ["CMD", "wget", "-q", "-O", "/dev/null", `http://127.0.0.1:${String(statusPort)}/generation`],
+          interval: "5s",
+          timeout: "5s",
+          startPeriod: "30s",
+          retries: 3,
+        },
+        // nginx ends at once on TERM; on QUIT it lets running pushes and pulls end.
+        stopSignal: "SIGQUIT",
+        destroyGraceSeconds: 30,
+      },
+      // A running container can't be given another health check; two can't have one name.
+      {
+        parent: this,
+        dependsOn: owned.succeeded,
+        replaceOnChanges: ["healthcheck"],
+        deleteBeforeReplace: true,
+      },
+    );
+
+    new OneShot(
+      `${name}-loader`,
+      {
+        failure: "the proxy's new configuration did not go live",
+        image: image.imageId,
+        user,
+        command: [loadScript.path],
+        volumes: [configVolume],
+        uploads: this.renderFiles(args),
+        joins: pulumi.interpolate`container:${container.id}`,
+      },
+      parent,
+    );
+
+    this.registerOutputs({});
+  }
+
+  /** The configuration as files for the loader. The generation that names it changes when any of them does. */
+  private renderFiles(args: ReverseProxyArgs) {
+    return pulumi
+      .all([args.hostname, args.registry, args.certificateChain, args.privateKey, args.hashes])
+      .apply(([serverName, registry, certificate, key, hashes]) => {
+        const listened = ({ ipv4, ipv6 }: typeof ports) => (args.ipv6 ? [ipv4, ipv6] : [ipv4]);
+        const conf = {
+          serverName,
+          ports: listened(ports),
+          anonymousPorts: args.anonymous ? listened(anonymousPorts) : [],
+          statusPort,
+          registry,
+          dataFolder,
+          users: args.users,
+          passwordGenerations: Object.fromEntries(Object.entries(hashes).map(([name, hash]) => [name, digestOf(hash)])),
+          rules: args.rules,
+          anonymousPrefixes: args.anonymous?.prefixes ?? [],
+          ...args.limits,
+        };
+        const render = (generation: string) => ({
+          [configFiles.conf]: renderNginxConf({ ...conf, generation }),
+          [configFiles.certificate]: certificate,
+          [configFiles.key]: key,
+          [configFiles.htpasswd]: renderHtpasswd(hashes),
+        });
+        const generation = digestOf(JSON.stringify(render("")));
+        const files = { ...render(generation), generation };
+        return [
+          { file: loadScript.path, content: loadScript.content },
+          ...Object.entries(files).map(([file, content]) => ({ file: `/incoming/${file}`, content })),
+        ];
+      });
+  }
+}
+
+/** A short name for a content, 64 bits of its SHA-256. */
+function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+}

@@ -1,0 +1,57 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import { connectTo } from "./engineClient.ts";
+import { checkEngine } from "./engine.ts";
+import { publishedOn } from "../components/endpoint.ts";
+import { engineOf, type Parsed, type Reading, type Settings } from "../settings/index.ts";
+import type { HostSettings } from "../settings/host.ts";
+import { type Problem, SettingsError } from "../settings/problems.ts";
+
+/**
+ * Asks engine or cloud whether it can do what the settings want. Changes nothing there.
+ *
+ * @throws SettingsError with every problem at once, before any resource exists. A preview does without an engine.
+ */
+export async function askHost({ settings, problems }: Reading): Promise<Settings> {
+  const name = `${pulumi.getProject()}-${pulumi.getStack()}`;
+  const found = [...problems];
+  const report = await askEngine(settings, `${name}-proxy`);
+  if (!report.reachable && pulumi.runtime.isDryRun()) {
+    for (const { wrong } of report.problems)
+      void pulumi.log.warn(`${wrong}. A preview does without it, an update won't.`);
+  } else {
+    found.push(...report.problems);
+  }
+  if (found.length === 0) found.push(...(await askCloud(settings.host, `${name}-host`)));
+  if (found.length > 0) throw new SettingsError(pulumi.getStack(), found);
+  return settings as Settings;
+}
+
+/** The engine is asked even when other settings are wrong, so that its problems are told with theirs. */
+async function askEngine({ host, hostname, port, anonymous, images }: Parsed, proxyName: string) {
+  const engine = engineOf(host);
+  if (engine === undefined) return { reachable: true, problems: [] };
+  return checkEngine(engine, connectTo(engine), {
+    engineSetting: engine.setting,
+    ports: { port: port ?? 0, ...(anonymous && { "anonymous.port": anonymous.port }) },
+    publishedOn: publishedOn(hostname ?? engine.address),
+    proxyName,
+    images: { registryImage: images?.registry ?? "", proxyImage: images?.proxy ?? "" },
+  });
+}
+
+/** Only about settings that are right by themselves. */
+async function askCloud(host: HostSettings | undefined, name: string): Promise<Problem[]> {
+  switch (host?.target) {
+    case "digitalocean": {
+      const { checkDigitalOcean } = await import("../clouds/digitalOcean/ask.ts");
+      return checkDigitalOcean(name, host);
+    }
+    case "aws": {
+      const { checkAws } = await import("../clouds/aws/ask.ts");
+      return checkAws(name, host);
+    }
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { stringify } from "yaml";
+
+import type { Outputs } from "../../components/outputs.ts";
+import type { Machine } from "../testCloud/machines.ts";
+import { TestCloud } from "../testCloud/testCloud.ts";
+import { itInTestLong } from "../support/matrix.ts";
+import { RemoteCheckout, zones } from "../support/remote.ts";
+import { succeed } from "../support/run.ts";
+
+describe("the stack remote on a machine of the user's own", function () {
+  this.timeout(10 * 60_000);
+
+  let folder: string;
+  let cloud: TestCloud;
+  let machine: Machine;
+  let checkout: RemoteCheckout;
+  let outputs: Outputs;
+  let digest: string;
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "ssh-"));
+    cloud = await TestCloud.start({ zones });
+    for (const key of ["client", "host", "other"])
+      await succeed("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", join(folder, key)]);
+    const config = {
+      users: [
+        {
+          ...{ name: "deploy", shell: "/bin/bash", sudo: "ALL=(ALL) NOPASSWD:ALL" },
+          ssh_authorized_keys: [publicKey("client")],
+        },
+      ],
+      ssh_deletekeys: true,
+      ssh_keys: { ed25519_private: readFileSync(join(folder, "host"), "utf8"), ed25519_public: publicKey("host") },
+    };
+    machine = await cloud.boot({
+      ...{ id: "own", hostname: "own", user: "root", keys: [publicKey("client")] },
+      userData: `#cloud-config\n${stringify(config)}`,
+    });
+    await machine.untilBooted();
+    // As a machine is that nobody has put Docker on, with a mirror that has it.
+    await machine.succeed(
+      "apt-get purge -y docker.io && echo 'deb [trusted=yes] file:/packages ./' >/etc/apt/sources.list",
+    );
+    checkout = new RemoteCheckout(cloud);
+    await checkout.configure({
+      target: "ssh",
+      hostname: "registry.example.net",
+      host: { address: machine.address, hostKey: publicKey("host"), keyFile: join(folder, "client") },
+      dns: { provider: "dnsimple", zone: "example.net", account: cloud.dnsimple.account, apiUrl: cloud.dnsimple.url },
+    });
+    await checkout.setSecret("dns.token", cloud.dnsimple.token);
+  });
+
+  after(async () => {
+    await checkout.dispose();
+    await cloud.dispose();
+    rmSync(folder, { recursive: true });
+  });
+
+  function publicKey(name: string): string {
+    return readFileSync(join(folder, `${name}.pub`), "utf8").trim();
+  }
+
+  it("refuses a machine that shows another host key, and sends it nothing", async () => {
+    const host = { address: machine.address, keyFile: join(folder, "client") };
+    checkout.set({ host: { ...host, hostKey: publicKey("other") } });
+    const output = await checkout.upFails();
+    assert.match(output, /Host key verification failed/);
+    assert.match(output, /nothing was changed/);
+    const heard = await machine.succeed("journalctl -u ssh -o cat");
+    assert.match(heard, /\[preauth\]/);
+    assert.doesNotMatch(heard, /Accepted|Failed|authenticating user/);
+    checkout.set({ host: { ...host, hostKey: publicKey("host") } });
+  });
+
+  it("is up from nothing, with a Docker that it gets, under a name that DNSimple serves, and takes what is pushed", async () => {
+    assert.notEqual((await machine.run("command -v docker")).code, 0);
+    outputs = await checkout.up();
+    assert.deepEqual(await cloud.resolve("registry.example.net", "A"), [machine.address]);
+    digest = await checkout.push(outputs, "app", "layer");
+    await checkout.copies(outputs, "app", digest, "copied");
+    await checkout.assertUnchanged();
+  });
+
+  it("goes on after a run that was killed, and after a machine that went off with it", async () => {
+    const labelled = "docker ps --all --quiet --filter label=private-registry.stack";
+    for (const { port, moment, powerGoes } of [
+      { port: 5044, moment: "docker ps | grep -q -- -loader", powerGoes: false },
+      { port: 5045, moment: "docker ps | grep -q -- -proxy", powerGoes: true },
+    ]) {
+      await machine.succeed(`${labelled} | xargs docker rm --force --volumes`);
+      checkout.set({ anonymous: { port, prefixes: ["public"] } });
+      await checkout.killed("up", (signal) => machine.until(moment, signal));
+      if (powerGoes) {
+        await machine.kill();
+        await machine.powerOn();
+      }
+      await machine.untilBooted();
+    }
+    outputs = await checkout.up();
+    assert.equal(await checkout.pulls(outputs, "app", digest), true);
+  });
+
+  it("comes back on a machine that has lost all of it, and its record after somebody removed that by hand", async () => {
+    await machine.succeed("docker rm -f $(docker ps -aq) && docker network prune -f && docker volume prune -f");
+    await cloud.dnsimple.forget("registry");
+    assert.deepEqual(await cloud.resolve("registry.example.net", "A"), []);
+    outputs = await checkout.up();
+    assert.deepEqual(await cloud.resolve("registry.example.net", "A"), [machine.address]);
+    digest = await checkout.push(outputs, "app", "another layer");
+    const { stdout } = await checkout.pulumi("stack", "export");
+    assert.match(stdout, /DnsimpleRecord/);
+    assert.ok(!stdout.includes(cloud.dnsimple.token));
+  });
+
+  it("takes up an installation of Docker that was cut short, and moves its record once the token is accepted", async () => {
+    checkout.set({ hostname: "other.example.net" });
+    await checkout.setSecret("dns.token", "wrong");
+    assert.match(await checkout.upFails(), /DNSimple refuses the record in example\.net: the token is not accepted/);
+    await checkout.setSecret("dns.token", cloud.dnsimple.token);
+    await machine.succeed("systemctl stop docker.socket docker.service && dpkg --unpack /packages/docker.io_*.deb");
+    assert.match(await machine.succeed("dpkg --audit docker.io"), /docker\.io/);
+    outputs = await checkout.up();
+    assert.equal(await machine.succeed("dpkg --audit docker.io"), "");
+    assert.deepEqual(await cloud.resolve("other.example.net", "A"), [machine.address]);
+    assert.deepEqual(await cloud.resolve("registry.example.net", "A"), []);
+  });
+
+  it("leaves the machine as it was, but for the data volume, when it is destroyed", async () => {
+    const output = await checkout.makes("destroy");
+    assert.match(output, /Kept: volume private-registry-\w+-data/);
+    assert.equal((await machine.succeed("docker ps -aq; docker network ls -q --filter type=custom")).trim(), "");
+    assert.match(await machine.succeed("docker volume ls -q"), /^private-registry-\w+-data\s*$/);
+    assert.deepEqual(await cloud.resolve("other.example.net", "A"), []);
+  });
+
+  itInTestLong("finds all that was pushed when it is up again", async () => {
+    outputs = await checkout.up();
+    assert.equal(await checkout.pulls(outputs, "app", digest), true);
+  });
+
+  it("leaves nothing when it is purged", async () => {
+    await checkout.makes("purge");
+    const lists = "docker ps -aq; docker network ls -q --filter type=custom; docker volume ls -q";
+    assert.equal(await machine.succeed(lists), "");
+  });
+});

@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { basicAuthorization, digestOf, emptyConfig, manifestOf, RegistryClient } from "../../cli/client.ts";
+import { issue } from "../support/certificates.ts";
+import { Checkout } from "../support/checkout.ts";
+import { Poll } from "../support/poll.ts";
+import { docker, run, type Result, succeed } from "../support/run.ts";
+
+const megabytes = 400;
+/** Bytes per second, slow enough for an `up` to begin and end meanwhile. */
+const slowly = "6M";
+
+describe("a change of a running stack", function () {
+  this.timeout(10 * 60_000);
+
+  let checkout: Checkout;
+  let folder: string;
+  let url: string;
+  /** The authorities of before and after. */
+  let authorities: string;
+  let passwords: Record<string, string>;
+  let blob: { readonly path: string; readonly digest: string };
+  const authority = issue({ commonName: "Another authority" });
+  const certificate = issue({ commonName: "localhost", names: "DNS:localhost", issuer: authority });
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "changes-"));
+    checkout = new Checkout();
+    await checkout.configure({ users: [{ name: "admin", role: "admin" }, { name: "bob" }, { name: "carol" }] });
+    const outputs = await checkout.bringUp();
+    ({ url, passwords } = outputs);
+    authorities = outputs.caCertificate + authority.certificate;
+    writeFileSync(join(folder, "ca.pem"), authorities);
+    const path = join(folder, "blob");
+    await succeed("dd", ["if=/dev/urandom", `of=${path}`, "bs=1M", `count=${String(megabytes)}`, "status=none"]);
+    blob = { path, digest: `sha256:${(await succeed("sha256sum", [path])).slice(0, 64)}` };
+    await upload("pulled");
+  });
+
+  after(async () => {
+    await checkout.dispose();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  function clientOf(known = passwords): RegistryClient {
+    return new RegistryClient(url, authorities, known);
+  }
+
+  async function asking<T>(known: Record<string, string>, ask: (client: RegistryClient) => Promise<T>): Promise<T> {
+    const client = clientOf(known);
+    return ask(client).finally(() => client.close());
+  }
+
+  function statusOf(as: string, password = passwords[as] ?? ""): Promise<number> {
+    return asking({ [as]: password }, async (client) => (await client.ask("GET", "/v2/", { as })).status);
+  }
+
+  function curl(...args: string[]): Promise<Result> {
+    const common = ["--config", "-", "--silent", "--show-error", "--fail", "--cacert", join(folder, "ca.pem")];
+    return run("curl", [...common, ...args], { input: `user = "admin:${passwords["admin"] ?? ""}"\n` });
+  }
+
+  /** As docker does it: an upload begins, its bytes come in a stream of unknown length, its digest ends it. */
+  async function upload(repository: string, limit = "1G"): Promise<void> {
+    const ask = (question: (client: RegistryClient) => Promise<string>) => asking(passwords, question);
+    const begun = await ask(async (client) =>
+      client.uploadTarget(await client.ask("POST", `/v2/${repository}/blobs/uploads/`, { as: "admin" })),
+    );
+    const headers = join(folder, `headers-${repository}`);
+    const streamed = await curl(
+      ...["--request", "PATCH", "--header", "Transfer-Encoding: chunked", "--limit-rate", limit],
+      ...["--header", "Content-Type: application/octet-stream", "--dump-header", headers],
+      ...["--upload-file", blob.path, `${url}${begun}`],
+    );
+    assert.equal(streamed.code, 0, streamed.output);
+    const location = /^location: (\S+)/im.exec(readFileSync(headers, "utf8"))?.[1] ?? "";
+    const ended = await curl("--request", "PUT", `${location}&digest=${blob.digest}`);
+    assert.equal(ended.code, 0, ended.output);
+  }
+
+  async function download(repository: string, limit: string): Promise<void> {
+    const path = join(folder, "downloaded");
+    const { code, output } = await curl(
+      ...["--limit-rate", limit, "--output", path, `${url}/v2/${repository}/blobs/${blob.digest}`],
+    );
+    assert.equal(code, 0, output);
+    assert.equal(`sha256:${(await succeed("sha256sum", [path])).slice(0, 64)}`, blob.digest);
+  }
+
+  /** Two polls, one with a connection that is kept and one without, while something goes on. */
+  async function polled(work: () => Promise<void>): Promise<void> {
+    const authorization = basicAuthorization("admin", passwords["admin"] ?? "");
+    const polls = [{ keepAlive: true, maxSockets: 1 }, { keepAlive: false }].map(
+      (options) => new Poll(`${url}/v2/`, authorization, { ca: authorities, ...options }),
+    );
+    try {
+      await work();
+    } finally {
+      await Promise.all(polls.map((poll) => poll.stop()));
+    }
+    for (const poll of polls) {
+      assert.deepEqual(poll.failures, []);
+      assert.ok(poll.answered > 20, `only ${String(poll.answered)} were asked`);
+    }
+  }
+
+  function containerIds(): Promise<string> {
+    return docker("ps", "--no-trunc", "--quiet", "--filter", `name=${checkout.name}-`);
+  }
+
+  async function showIssuer(): Promise<string> {
+    const { host } = new URL(url);
+    const script = 'openssl s_client -connect "$1" </dev/null 2>/dev/null | openssl x509 -noout -issuer';
+    return succeed("bash", ["-c", script, "-", host]);
+  }
+
+  it("cuts no transfer and fails no request: another user's password, the certificate and a limit", async () => {
+    const before = await containerIds();
+    const old = passwords["bob"] ?? "";
+    assert.equal(await statusOf("bob"), 200);
+    await polled(async () => {
+      let running = 2;
+      const ended = () => running--;
+      const transfers = [download("pulled", slowly).finally(ended), upload("pushed", slowly).finally(ended)];
+      const both = Promise.all(transfers);
+      both.catch(() => undefined);
+
+      checkout.set({
+        maxUploadSize: "1m",
+        certificate: { mode: "provided", bundle: certificate.certificate + authority.certificate },
+      });
+      await checkout.setSecret("certificate.key", certificate.key);
+      await checkout.setSecret("users[1].password", "another password");
+      const { code, output } = await checkout.pulumi("up", "--yes", "--skip-preview");
+      assert.equal(code, 0, output);
+      assert.equal(running, 2, "a transfer had ended before the change did");
+
+      // What was changed holds, while they still run.
+      assert.equal(await statusOf("bob", old), 401);
+      assert.equal(await statusOf("bob", "another password"), 200);
+      assert.match(await showIssuer(), /Another authority/);
+      const refused = await asking(passwords, (client) =>
+        client.pushBlob("admin", "big", Buffer.alloc(1024 * 1024 + 1)),
+      );
+      assert.deepEqual([refused.status, refused.body.toString().includes('"SIZE_INVALID"')], [413, true]);
+      const taken = await asking(passwords, (client) => client.pushBlob("admin", "big", Buffer.alloc(1024 * 1024)));
+      assert.equal(taken.status, 201);
+      await both;
+    });
+    assert.equal(await containerIds(), before);
+    await download("pushed", "1G");
+  });
+
+  it("is refused, and says so, when nginx would take the new configuration only after a restart", async () => {
+    const template = join(checkout.folder, "components/proxy/nginx/nginxConf.ts");
+    const good = readFileSync(template, "utf8");
+    const bad = good.replace("limit_req_zone $guesser ", "limit_req_zone $guess ");
+    assert.notEqual(bad, good);
+    checkout.set({ maxUploadSize: "2m" });
+    await polled(async () => {
+      writeFileSync(template, bad);
+      const refused = await checkout.pulumi("up", "--yes", "--skip-preview");
+      assert.notEqual(refused.code, 0);
+      assert.match(
+        refused.output,
+        /limit_req "guesser" uses the "\$guess" key while previously it used the "\$guesser"/,
+      );
+      assert.match(refused.output, /did not take it up; what was served before goes on being served/);
+      const { status } = await asking(passwords, (client) => client.pushBlob("admin", "big", Buffer.alloc(2 ** 21)));
+      assert.equal(status, 413);
+
+      writeFileSync(template, good);
+      const mended = await checkout.pulumi("up", "--yes", "--skip-preview");
+      assert.equal(mended.code, 0, mended.output);
+      const again = await asking(passwords, (client) => client.pushBlob("admin", "big", Buffer.alloc(2 ** 21)));
+      assert.equal(again.status, 201);
+    });
+  });
+
+  it("takes a role away and removes a user at once, and leaves the others signed in", async () => {
+    const layer = Buffer.from("layer");
+    await asking({ ...passwords, bob: "another password" }, async (client) => {
+      assert.equal((await client.pushBlob("bob", "app", layer)).status, 201);
+      assert.equal((await client.pushBlob("bob", "app", emptyConfig)).status, 201);
+      assert.equal((await client.pushManifest("bob", "app", "1", manifestOf(layer))).status, 201);
+      assert.equal((await client.ask("GET", "/v2/", { as: "carol" })).status, 200);
+
+      // A new password for carol would be another sign-in: she is removed, bob stays with his.
+      const users = [
+        { name: "admin", role: "admin" },
+        { name: "bob", role: "reader", password: "another password" },
+      ];
+      checkout.set({ users });
+      const { code, output } = await checkout.pulumi("up", "--yes", "--skip-preview");
+      assert.equal(code, 0, output);
+
+      assert.equal((await client.ask("GET", "/v2/", { as: "carol" })).status, 401);
+      assert.equal((await client.ask("GET", `/v2/app/blobs/${digestOf(layer)}`, { as: "bob" })).status, 200);
+      assert.equal((await client.pushBlob("bob", "app", layer)).status, 403);
+    });
+  });
+});

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+
+import { Checkout } from "../support/checkout.ts";
+import { docker } from "../support/run.ts";
+
+/** What `make up` decides is tested without an engine (test/quick/program/repairs.test.ts); here, that it comes true, and stays so. */
+describe("containers that somebody laid hands on", function () {
+  this.timeout(5 * 60_000);
+
+  let checkout: Checkout;
+  before(async () => {
+    checkout = new Checkout();
+    await checkout.configure();
+    await checkout.bringUp();
+  });
+  after(() => checkout.dispose());
+
+  const servers = () => [`${checkout.name}-registry`, `${checkout.name}-proxy`];
+  const oneShots = () =>
+    ["registry-setup", "proxy-config-owner", "proxy-loader"].map((role) => `${checkout.name}-${role}`);
+  const idsOf = (names: string[]) => docker("inspect", "--format", "{{.Id}}", ...names);
+
+  async function makesUp(): Promise<void> {
+    const output = await checkout.makes("up");
+    assert.equal(output.match(/✓/g)?.length, 6, output);
+    assert.doesNotMatch(output, /✗/);
+  }
+
+  it("come back after a kill, and `make up` goes on working after that", async () => {
+    await docker("kill", ...servers());
+    for (let run = 1; run <= 2; run++) await makesUp();
+  });
+
+  it("come back where one was stopped and the other removed", async () => {
+    const [registry = "", proxy = ""] = servers();
+    await docker("stop", proxy);
+    await docker("rm", "--force", registry);
+    await makesUp();
+  });
+
+  // The first run here is the second one after what was done before it.
+  it("go on where they were paused, and get their names again, without being replaced", async () => {
+    const before = await idsOf(servers());
+    for (const name of [...servers(), ...oneShots()]) await docker("rename", name, `${name}-old`);
+    await docker("pause", ...servers().map((name) => `${name}-old`));
+    await makesUp();
+    assert.equal(await idsOf(servers()), before);
+  });
+
+  it("run again where they were to run once and are gone", async () => {
+    await docker("rm", ...oneShots());
+    await makesUp();
+  });
+
+  it("are no worse for a plain `pulumi up` while they are down, which says what to do", async () => {
+    await docker("kill", ...servers());
+    assert.equal((await checkout.pulumi("up", "--yes", "--skip-preview")).code, 0);
+
+    // A one-shot that joins the proxy can't be started.
+    checkout.set({ guessesPerMinute: 29 });
+    const failed = await checkout.pulumi("up", "--yes", "--skip-preview");
+    assert.match(failed.output, /cannot join network of a non running container/);
+    const again = await checkout.pulumi("up", "--yes", "--skip-preview");
+    assert.match(again.output, /configuration did not go live:\s+it was not started/);
+    assert.doesNotMatch(again.output, /\n\s+at .*\.(ts|js):\d+/, "a stack trace is shown");
+
+    const replace = /pulumi up --replace '([^']+)'/.exec(again.output)?.[1];
+    assert.ok(replace, again.output);
+    await docker("start", ...servers());
+    const { code, output } = await checkout.pulumi("up", "--yes", "--skip-preview", "--replace", replace);
+    assert.equal(code, 0, output);
+  });
+
+  it("come back by `make up` after a plain one failed", async () => {
+    await docker("kill", ...servers());
+    checkout.set({ guessesPerMinute: 28 });
+    assert.notEqual((await checkout.pulumi("up", "--yes", "--skip-preview")).code, 0);
+    await makesUp();
+  });
+});

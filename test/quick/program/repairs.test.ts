@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+
+import type { Resource } from "../../../cli/state.ts";
+import { type FoundContainer, planRepairs, type Repairs } from "../../../cli/repairs.ts";
+
+const containerType = "docker:index/container:Container";
+const parents = {
+  registry: "privateregistry:index:Registry",
+  proxy: "privateregistry:index:ReverseProxy",
+  setup: "privateregistry:index:Registry$privateregistry:index:OneShot",
+  loader: "privateregistry:index:ReverseProxy$privateregistry:index:OneShot",
+} as const;
+type Role = keyof typeof parents;
+const roles = Object.keys(parents) as Role[];
+
+const urnOf = (role: Role) =>
+  `urn:pulumi:dev1::private-registry::privateregistry:index:PrivateRegistry$${parents[role]}$${containerType}::${role}`;
+
+/** A container as `pulumi stack export` has it. A server's exit code stays there from when it ended last. */
+function exported(role: Role, outputs: object = {}, more: Partial<Resource> = {}): Resource {
+  const name = `stack-${role}`;
+  const ended = role === "setup" || role === "loader" ? { exitCode: 0 } : {};
+  const state = { inputs: { name }, outputs: { name, ...ended, ...outputs } };
+  return { urn: urnOf(role), type: containerType, id: role, ...state, ...more };
+}
+
+function found(role: Role, more: Partial<FoundContainer> = {}): FoundContainer {
+  const isServer = role === "registry" || role === "proxy";
+  return { id: role, name: `stack-${role}`, status: isServer ? "running" : "exited", exitCode: 0, ...more };
+}
+
+const sound = { resources: roles.map((role) => exported(role)), containers: roles.map((role) => found(role)) };
+
+describe("what `make up` repairs before Pulumi looks", () => {
+  function expect(
+    { resources = sound.resources, containers = sound.containers }: Partial<typeof sound>,
+    repairs: Partial<Repairs>,
+  ) {
+    assert.deepEqual(planRepairs(resources, containers), { rerun: [], unpause: [], rename: [], ...repairs });
+  }
+  const withFound = (role: Role, more: Partial<FoundContainer>) =>
+    sound.containers.map((container) => (container.id === role ? { ...container, ...more } : container));
+  const withOutputs = (role: Role, outputs: object) =>
+    sound.resources.map((resource) => (resource.id === role ? exported(role, outputs) : resource));
+
+  it("is nothing where all is well, and where nothing is there", () => {
+    expect({}, {});
+    expect({ resources: [], containers: [] }, {});
+    expect({ resources: [] }, {});
+  });
+
+  for (const role of ["registry", "proxy"] as const)
+    for (const [how, exitCode] of [
+      ["killed", 137],
+      ["stopped", 2],
+      ["stopped in time", 0],
+    ] as const)
+      it(`is not ${role} itself, ${how}, neither while it is down nor for ever after`, () => {
+        expect({ containers: withFound(role, { status: "exited", exitCode }) }, {});
+        // A refresh has stored the code, then the server was started, and nothing clears it.
+        expect({ resources: withOutputs(role, { exitCode, mustRun: false }) }, {});
+        expect({ resources: withOutputs(role, { exitCode, mustRun: true }) }, {});
+      });
+
+  for (const role of ["setup", "loader"] as const) {
+    it(`is ${role} where it failed, by the state`, () => {
+      expect({ resources: withOutputs(role, { exitCode: 3 }) }, { rerun: [urnOf(role)] });
+      expect({ resources: withOutputs(role, { exitCode: 3 }), containers: [] }, { rerun: [urnOf(role)] });
+    });
+
+    it(`is ${role} where the engine could not start it`, () => {
+      expect({ resources: withOutputs(role, { exitCode: null }) }, { rerun: [urnOf(role)] });
+      expect({ resources: withOutputs(role, { exitCode: undefined }) }, { rerun: [urnOf(role)] });
+    });
+
+    it(`is ${role} where it was run again by hand and failed, by the engine`, () => {
+      expect({ containers: withFound(role, { exitCode: 137 }) }, { rerun: [urnOf(role)] });
+    });
+
+    it(`is not ${role} where it is gone: a refresh sees that`, () => {
+      expect({ containers: sound.containers.filter(({ id }) => id !== role) }, {});
+    });
+  }
+
+  it("is nothing of a container that only waits to be deleted", () => {
+    const left = exported("setup", { exitCode: 3 }, { id: "old", delete: true, inputs: { name: "other" } });
+    expect({ resources: [...sound.resources, left] }, {});
+  });
+
+  it("is nothing of a container that the state does not know, and that is removed", () => {
+    const orphan = { id: "orphan", name: "stack-orphan", status: "paused", exitCode: 3 };
+    expect({ containers: [...sound.containers, orphan] }, {});
+  });
+
+  for (const role of roles) {
+    it(`is ${role}, paused`, () => {
+      expect({ containers: withFound(role, { status: "paused" }) }, { unpause: [role] });
+    });
+
+    it(`is ${role}, renamed, by the name that the program gave it`, () => {
+      const rename = [{ id: role, name: `stack-${role}` }];
+      expect({ containers: withFound(role, { name: "old" }) }, { rename });
+      // Also where a refresh has stored the other name.
+      expect(
+        { resources: withOutputs(role, { name: "old" }), containers: withFound(role, { name: "old" }) },
+        { rename },
+      );
+    });
+  }
+
+  it("is both servers at once", () => {
+    const containers = sound.containers.map((each) => ({ ...each, status: "paused", name: `${each.name}-old` }));
+    expect({ containers }, { unpause: roles, rename: roles.map((role) => ({ id: role, name: `stack-${role}` })) });
+  });
+});

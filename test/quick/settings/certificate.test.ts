@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { generateKeyPairSync, createPublicKey, randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { validateBundle } from "../../../components/certificate/bundle.ts";
+import { parseSettings } from "../../../settings/index.ts";
+import { issue, type Issued } from "../../support/certificates.ts";
+import { cases } from "../../support/chains.ts";
+import { defaults } from "../../support/settings.ts";
+
+const hostname = "registry.example.com";
+const bundleOf = (chain: readonly Issued[]) => chain.map(({ certificate }) => certificate).join("");
+
+describe("a certificate that is provided", function () {
+  this.timeout(60_000);
+
+  for (const [what, { chain, wrong }] of Object.entries(cases)) {
+    it(`${wrong ? "is refused" : "is taken"} with ${what}`, () => {
+      const made = chain();
+      const problems = validateBundle(bundleOf(made), made[0]?.key ?? "", hostname, new Date());
+      if (wrong === undefined) {
+        assert.deepEqual(problems, []);
+        return;
+      }
+      assert.equal(problems.length, 1, JSON.stringify(problems));
+      assert.match(problems[0]?.wrong ?? "", wrong);
+    });
+  }
+
+  it("is refused with an RSA key that Go finds too long", () => {
+    const modulus = Buffer.concat([Buffer.from([0xff]), randomBytes(1024)]);
+    modulus[1024] = 0xff;
+    const jwk = { kty: "RSA", n: modulus.toString("base64url"), e: "AQAB" };
+    const long = createPublicKey({ key: jwk, format: "jwk" }).export({ type: "spki", format: "pem" }).toString();
+    const folder = mkdtempSync(join(tmpdir(), "long-"));
+    try {
+      const root = issue({ commonName: "Root" });
+      const server = issue({ commonName: "server", names: `DNS:${hostname}`, issuer: root });
+      for (const [file, text] of Object.entries({ ca: root.certificate, "ca.key": root.key, key: server.key, long }))
+        writeFileSync(join(folder, file), text);
+      const openssl = (command: string, input = "") =>
+        execFileSync("openssl", command.split(" "), { cwd: folder, encoding: "utf8", input, stdio: "pipe" });
+      const request = openssl("req -new -key key -subj /CN=server");
+      const certificate = openssl("x509 -req -force_pubkey long -CA ca -CAkey ca.key", request);
+      const problems = validateBundle(certificate + root.certificate, server.key, hostname, new Date());
+      assert.match(
+        problems.find(({ about }) => about === "bundle")?.wrong ?? "",
+        /has a key that is RSA of 8200 bits, not/,
+      );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("is refused with every reason in one sentence", () => {
+    const root = issue({ commonName: "Root" });
+    const extensions = { extendedKeyUsage: "clientAuth", keyUsage: "keyAgreement" };
+    const server = issue({ commonName: "server", names: `DNS:${hostname}`, issuer: root, digest: "sha1", extensions });
+    assert.deepEqual(validateBundle(bundleOf([server, root]), server.key, hostname, new Date()), [
+      {
+        about: "bundle",
+        wrong:
+          "would be refused by clients: server is signed with SHA-1, not with SHA-256, SHA-384, SHA-512 or Ed25519, " +
+          "and server is not for servers: its extendedKeyUsage lacks serverAuth, " +
+          "and server may not sign what a server signs: its keyUsage lacks digitalSignature",
+      },
+    ]);
+  });
+
+  describe("with one too many", () => {
+    const root = issue({ commonName: "Root" });
+    const other = issue({ commonName: "Other" });
+    const intermediate = issue({ commonName: "Intermediate", issuer: root });
+    const server = issue({ commonName: "server", names: `DNS:${hostname}`, issuer: intermediate });
+    const itself = issue({ commonName: "itself", names: `DNS:${hostname}` });
+    for (const [what, chain, wrong] of [
+      [
+        "another root at its end",
+        [server, intermediate, root, other],
+        "Other follows the root Root, which ends the chain",
+      ],
+      ["an issuer after the root", [server, intermediate, root, intermediate], "Intermediate is there twice"],
+      ["its root twice", [server, intermediate, root, root], "Root is there twice"],
+      ["itself twice", [server, server, intermediate, root], "server is there twice"],
+      ["a root after one that issued itself", [itself, root], "Root follows the root itself, which ends the chain"],
+    ] as const) {
+      it(`is refused: ${what}`, () => {
+        assert.deepEqual(validateBundle(bundleOf(chain), chain[0].key, hostname, new Date()), [
+          { about: "bundle", wrong: `has one certificate too many: ${wrong}` },
+        ]);
+      });
+    }
+  });
+
+  function parseWith(certificate: object, home = "/nowhere") {
+    const raw = { ...defaults, hostname, certificate: JSON.stringify({ mode: "provided", ...certificate }) };
+    return parseSettings(raw, { env: {}, home, now: new Date() });
+  }
+
+  it("is refused where the key is in the bundle as well, which is no secret", () => {
+    const made = cases["a usual chain"]?.chain() ?? [];
+    const key = made[0]?.key ?? "";
+    const { problems } = parseWith({ bundle: bundleOf(made) + key, key });
+    assert.deepEqual(
+      problems.map(({ setting, wrong }) => `${setting} ${wrong}`),
+      ["certificate.bundle holds a private key, which belongs into keyFile alone"],
+    );
+  });
+
+  it("is warned of where it is valid for longer than macOS takes", () => {
+    for (const [days, expected] of [
+      [400, []],
+      [500, ["is valid for more than 825 days, which macOS refuses"]],
+    ] as const) {
+      const made = issue({ commonName: "server", names: `DNS:${hostname}`, days });
+      const { problems, warnings } = parseWith({ bundle: made.certificate, key: made.key });
+      assert.deepEqual([problems, warnings.map(({ wrong }) => wrong)], [[], expected]);
+    }
+  });
+
+  it("is warned of where browsers alone refuse its key", () => {
+    for (const [what, warned] of Object.entries({
+      "a usual chain": false,
+      "a P-521 key": true,
+      "an Ed25519 key": true,
+    })) {
+      const made = cases[what]?.chain() ?? [];
+      const { problems, warnings } = parseWith({ bundle: bundleOf(made), key: made[0]?.key });
+      assert.deepEqual([problems, warnings.map(({ setting }) => setting)], [[], warned ? ["certificate.bundle"] : []]);
+    }
+  });
+
+  it("is read from the user's own folder, as shells write it", () => {
+    const home = mkdtempSync(join(tmpdir(), "home-"));
+    try {
+      mkdirSync(join(home, "$& ssl"));
+      const made = cases["a usual chain"]?.chain() ?? [];
+      writeFileSync(join(home, "$& ssl", "a.crt"), bundleOf(made));
+      writeFileSync(join(home, "a.key"), made[0]?.key ?? "");
+      const { settings, problems } = parseWith({ bundleFile: "~/$& ssl/a.crt", keyFile: "~/a.key" }, home);
+      assert.deepEqual(problems, []);
+      assert.equal(settings.certificate?.mode === "provided" && settings.certificate.bundle, bundleOf(made));
+      for (const bundleFile of ["~a.crt", "~nobody/a.crt", "./~/a.crt"])
+        assert.match(
+          parseWith({ bundleFile, keyFile: "~/a.key" }, home).problems[0]?.wrong ?? "",
+          /can't be read: ENOENT/,
+        );
+    } finally {
+      rmSync(home, { recursive: true });
+    }
+  });
+
+  it("has its key quoted in no problem, in whichever place it is", () => {
+    const key = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+    const secret = key.split("\n")[1] ?? "";
+    for (const places of [
+      ["bundle", "key"],
+      ["bundleFile", "keyFile"],
+      ["bundleFile", "key"],
+      ["bundle", "keyFile"],
+    ]) {
+      const { problems } = parseWith(Object.fromEntries(places.map((place) => [place, key])));
+      assert.ok(problems.length > 0);
+      assert.ok(!JSON.stringify(problems).includes(secret), JSON.stringify(problems));
+    }
+  });
+
+  it("costs a run that has none of its own no library", () => {
+    const program = `
+      import { readFileSync } from "node:fs";
+      import { createRequire } from "node:module";
+      import { validateBundle } from "./components/certificate/bundle.ts";
+      const { cache } = createRequire(import.meta.url);
+      const isLoaded = () => Object.keys(cache).some((file) => file.includes("/pkijs/"));
+      const before = isLoaded();
+      validateBundle(readFileSync(0, "utf8"), "", undefined, new Date());
+      console.log(before, isLoaded());`;
+    const bundle = bundleOf(cases["a usual chain"]?.chain() ?? []);
+    const loaded = execFileSync(process.execPath, ["--input-type=module", "-e", program], {
+      input: bundle,
+      encoding: "utf8",
+    });
+    assert.equal(loaded, "false true\n");
+  });
+});
