@@ -1,5 +1,7 @@
 import { stringify } from "yaml";
 
+import { admissions } from "../components/proxy/nginx/server.ts";
+
 /** The port inside the container of every subject but this stack. */
 export const tlsPort = 443;
 
@@ -7,17 +9,11 @@ export const tlsPort = 443;
 export const files = { certificate: "domain.crt", key: "domain.key", htpasswd: "nginx.htpasswd" } as const;
 export const folder = "/etc/nginx/conf.d";
 
-/** This stack's proxy as it is, but everybody who names a user is that user. */
-export function withoutAuthentication(nginxConf: string): string {
-  const replacements = [
-    ["      auth_request /_sign_in;\n", ""],
-    ["      auth_request_set $signed_in $upstream_http_signed_in;\n", "      set $signed_in yes;\n"],
-  ] as const;
-  return replacements.reduce((text, [from, to]) => {
-    if (!text.includes(from)) throw new Error(`The proxy's configuration has no line "${from.trim()}" any more.`);
-    return text.replace(from, to);
-  }, nginxConf);
-}
+/** Everybody who names a user is that user. */
+export const withoutAuthentication: typeof admissions = {
+  ...admissions,
+  users: { renderBefore: () => "      set $signed_in yes;\n", renderLocations: () => "" },
+};
 
 /** The recipe of distribution's documentation (docs/content/recipes/nginx.md), with the settings that it names. */
 export const recipe = `\

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { configFiles } from "../components/proxy/nginx/nginxConf.ts";
+import { configFiles } from "../components/proxy/nginx/files.ts";
 import { Checkout } from "../test/support/checkout.ts";
 import { addressOf } from "../test/support/run.ts";
 import { command, docker, finish, removeContainers, say } from "./commands.ts";

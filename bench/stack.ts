@@ -1,4 +1,4 @@
-import { configFiles } from "../components/proxy/nginx/nginxConf.ts";
+import { configFiles } from "../components/proxy/nginx/files.ts";
 import type { Checkout } from "../test/support/checkout.ts";
 import { docker, interruptible } from "./commands.ts";
 

@@ -1,7 +1,7 @@
 import { chownSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { configFiles } from "../components/proxy/nginx/nginxConf.ts";
+import { type Configuration, renderConfiguration } from "../components/proxy/configuration.ts";
 import type { Checkout } from "../test/support/checkout.ts";
 import { defaults } from "../test/support/settings.ts";
 import { docker, removeContainers } from "./commands.ts";
@@ -94,10 +94,24 @@ export class Subjects {
     const [proxy = "", registry = ""] = stack.containers;
     const name = this.nameOf("a0", "proxy");
     const current = join(this.folder, "a0", "current");
-    const conf = withoutAuthentication(this.stack.conf);
-    for (const [key, file] of Object.entries(configFiles)) {
+    const { htpasswd, certificate, key } = this.stack;
+    const hashes = Object.fromEntries(
+      htpasswd
+        .trim()
+        .split("\n")
+        .map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1)]),
+    );
+    const configuration: Configuration = {
+      serverName: "localhost",
+      ipv6: false,
+      endpoints: [{ name: "registry", audience: "users", port: 8443 }],
+      registry: `${registry}:5000`,
+      users: [{ name: "admin", role: "admin" }],
+      ...{ rules: [], openPrefixes: [], limits: { guessesPerMinute: 30 }, certificate, key, hashes },
+    };
+    for (const [file, content] of Object.entries(renderConfiguration(configuration, withoutAuthentication))) {
       const path = join(current, file);
-      write(path, key === "conf" ? conf : this.stack[key as keyof typeof configFiles]);
+      write(path, content);
       chownSync(path, 101, 101);
     }
     chownSync(dirname(current), 101, 101);

@@ -1,7 +1,8 @@
+import { cloudOf, clouds } from "../clouds/index.ts";
 import { UserError } from "../components/userError.ts";
 import { CommandFailed } from "./processes.ts";
 import type { Stack } from "./stack.ts";
-import { isInCloud, type Resource } from "./state.ts";
+import type { Resource } from "./state.ts";
 
 /**
  * Brings the state up to date with what a stack has in clouds, without a word to its machine: somebody may have deleted
@@ -9,10 +10,10 @@ import { isInCloud, type Resource } from "./state.ts";
  */
 export async function refreshCloud(stack: Stack): Promise<void> {
   const { resources } = await stack.state();
-  if (!resources.some(isInCloud)) return;
+  if (!resources.some(cloudOf)) return;
   const before = await stack.exported();
   console.error("▸ Looking at what the cloud has");
-  const targets = ["**$digitalocean:**", "**$aws:**"].flatMap((target) => ["--target", target]);
+  const targets = Object.values(clouds).flatMap(({ package: name }) => ["--target", `**$${name}:**`]);
   try {
     const options = ["--yes", "--skip-preview", "--suppress-outputs"];
     await stack.show([...stack.about("refresh"), ...options, ...targets], process.stderr);
@@ -38,23 +39,18 @@ export async function refreshCloud(stack: Stack): Promise<void> {
 }
 
 /** A data volume, unless a purge has begun to delete it. */
-function isKept({ type, protect }: Resource): boolean {
-  return protect === true && type.endsWith("/volume:Volume");
+function isKept(resource: Resource): boolean {
+  return resource.protect === true && cloudOf(resource)?.dataVolume.type === resource.type;
 }
-
-/** Dollars a month for a GiB, about; AWS by region. */
-const price: Readonly<Record<string, number>> = {
-  "digitalocean:index/volume:Volume": 0.1,
-  "aws:ebs/volume:Volume": 0.095,
-};
 
 /** What a cloud goes on keeping, and charging for, after a stack was taken down. */
 export async function tellKept(stack: Stack): Promise<void> {
-  for (const { type, id = "", outputs = {} } of (await stack.state()).resources) {
-    const dollars = price[type];
-    if (dollars === undefined) continue;
+  for (const resource of (await stack.state()).resources) {
+    const dataVolume = cloudOf(resource)?.dataVolume;
+    if (dataVolume?.type !== resource.type) continue;
+    const { id = "", outputs = {} } = resource;
     const size = Number(outputs["size"]);
-    const cost = `about $${(size * dollars).toFixed(2)} a month`;
+    const cost = `about $${(size * dataVolume.price).toFixed(2)} a month`;
     console.log(
       `Kept: volume ${id} with all that was pushed, ${String(size)} GiB, ${cost}; taken again by: make up STACK=${stack.name}; deleted by: make purge STACK=${stack.name}`,
     );

@@ -37,8 +37,7 @@ export async function engineOf(stack: Stack): Promise<StackEngine> {
         login,
       };
     }
-    case "digitalocean":
-    case "aws": {
+    default: {
       // Of the machine that is there: the outputs of a stack are those of the last run that ended well.
       const { resources } = await stack.state();
       const current = resources.filter((resource) => !resource.delete && !resource.pendingReplacement);
@@ -53,8 +52,6 @@ export async function engineOf(stack: Stack): Promise<StackEngine> {
         ? { target, reached: "machine", variables: { ...engineAt(login), ...ssh }, login }
         : { target, reached: "none", variables: ssh, login };
     }
-    default:
-      return host satisfies never;
   }
 }
 

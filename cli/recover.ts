@@ -1,13 +1,14 @@
 import { existsSync } from "node:fs";
 
-import { ownerLabel } from "../components/privateRegistry.ts";
+import { cloudOf, clouds } from "../clouds/index.ts";
+import { ownerLabel } from "../components/labels.ts";
 import { UserError } from "../components/userError.ts";
 import type { StackEngine } from "./engine.ts";
 import { releaseLock, stateFolder } from "./lock.ts";
 import { outputOf } from "./processes.ts";
 import { type FoundContainer, planRepairs } from "./repairs.ts";
 import type { Stack } from "./stack.ts";
-import { type Exported, isInCloud, type Pending, type Resource } from "./state.ts";
+import type { Exported, Resource } from "./state.ts";
 
 /**
  * Clears away what an `up` that was killed or failed left behind, so that the next one can start: a lock whose holder is
@@ -92,8 +93,7 @@ function removeOrphans(
 /** A cloud may have made what the state knows nothing of: that can't be seen from here, but goes on costing. */
 function tellLost(resource: Resource): void {
   const { type, urn } = resource;
-  // What joins two things is there once, and so is a record of Route 53.
-  if (!isInCloud(resource) || /(Attachment|Assignment|Association|route53.*)$/.test(type)) return;
+  if (cloudOf(resource)?.unique.test(type) !== false) return;
   const name = urn.slice(urn.lastIndexOf("::") + 2);
   console.error(
     `▸ A run ended while ${type.slice(0, type.indexOf(":"))} was making ${type.slice(type.lastIndexOf(":") + 1)} ${name}: ` +
@@ -101,27 +101,10 @@ function tellLost(resource: Resource): void {
   );
 }
 
-/**
- * The state with nothing under way: that is told, or found out by looking, and Pulumi would go on warning of it.
- *
- * A volume of DigitalOcean that is larger than the state has it can't be looked at, as its plugin takes it for one that
- * is to shrink: it gets the size that it was to have. An account takes no public key twice, and may have the one that it
- * was given: the client gets another.
- */
+/** The state with nothing under way: that is told, or found out by looking, and Pulumi would go on warning of it. */
 function settled({ deployment, ...rest }: Exported): Exported {
   const { resources = [], pending_operations: pending = [] } = deployment;
-  const was = (verb: Pending["type"], kind: string) =>
-    pending.filter(({ type, resource }) => type === verb && resource.type === kind).map(({ resource }) => resource);
-  const growing = was("updating", "digitalocean:index/volume:Volume");
-  const isKeyLost = was("creating", "digitalocean:index/sshKey:SshKey").length > 0;
-  const settledResources = resources.map((resource) => {
-    const { urn } = resource;
-    const { inputs } = growing.find((each) => each.urn === urn && !resource.delete) ?? {};
-    return {
-      ...resource,
-      ...(inputs && { inputs }),
-      ...(isKeyLost && urn.endsWith("-keys-client") && { taint: true }),
-    };
-  });
-  return { ...rest, deployment: { ...deployment, resources: settledResources, pending_operations: [] } };
+  const settle = (resource: Resource) =>
+    Object.values(clouds).reduce((each, cloud) => cloud.settle?.(each, pending) ?? each, resource);
+  return { ...rest, deployment: { ...deployment, resources: resources.map(settle), pending_operations: [] } };
 }

@@ -54,8 +54,3 @@ export function inClear(value: unknown): unknown {
 
 /** The key by which Pulumi marks a wrapped value. */
 const secretMark = "4dabf18193072939515e22adb298388d";
-
-/** Whether something is, or was, in a cloud. */
-export function isInCloud({ type }: Resource): boolean {
-  return /^(digitalocean|aws):/.test(type);
-}

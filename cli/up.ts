@@ -24,20 +24,36 @@ export async function up(stack: Stack): Promise<boolean> {
   const engine = await engineOf(stack);
   setVariables(engine.variables);
   const reached = await makeReady(stack, engine);
-  const again = await recover(stack, reached);
-  if (reached !== "none") removeUploads(stack);
-  if (engine.target !== "local") await refreshCloud(stack);
-
-  console.error(`▸ pulumi up --stack ${stack.name}`);
-  closeSync(openSync(stack.unfinished, "w"));
-  const options = ["--yes", "--skip-preview", "--suppress-outputs", ...policies, ...again];
-  await stack.show([...stack.about("up"), ...options, ...(reached === "none" ? [] : ["--refresh"])]);
-  stack.forgetState();
-  rmSync(stack.unfinished);
+  try {
+    await update(stack, engine, reached);
+  } catch (error) {
+    // One that was only booting had something on it that nobody looked at.
+    if (!(error instanceof CommandFailed) || engine.reached !== "machine" || reached !== "none") throw error;
+    if ((await makeReady(stack, engine)) === "none") throw error;
+    console.error("▸ The machine answers now: looking at what runs there, and trying once more");
+    await update(stack, engine, "machine");
+  }
   hideSalt(stack.name);
   // A machine may be there only now, or be another one.
   setVariables((await engineOf(stack)).variables);
   return smoke(stack);
+}
+
+/** Clears away what an earlier run left, then has Pulumi do the rest. */
+async function update(stack: Stack, { target }: StackEngine, reached: StackEngine["reached"]): Promise<void> {
+  const again = await recover(stack, reached);
+  if (reached !== "none") removeUploads(stack);
+  if (target !== "local") await refreshCloud(stack);
+
+  console.error(`▸ pulumi up --stack ${stack.name}`);
+  closeSync(openSync(stack.unfinished, "w"));
+  const options = ["--yes", "--skip-preview", "--suppress-outputs", ...policies, ...again];
+  try {
+    await stack.show([...stack.about("up"), ...options, ...(reached === "none" ? [] : ["--refresh"])]);
+  } finally {
+    stack.forgetState();
+  }
+  rmSync(stack.unfinished);
 }
 
 /** Has the engine answer, with the images that it will need, as far as that can be done from here. */

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+
 import { configCommand, inNewShell } from "../components/commands.ts";
 import { messageOf } from "../components/userError.ts";
 import type { Problem } from "../settings/problems.ts";

@@ -16,14 +16,3 @@ export interface Rule {
   /** Names of users. Default: those who may pull, as far as their role allows. */
   readonly push?: readonly string[] | undefined;
 }
-
-/**
- * Pulling without signing in, from an endpoint of its own, as clients send a password only where it is asked for. A rule
- * about who may pull keeps everybody else out of this endpoint too.
- */
-export interface AnonymousPull {
-  /** The TCP port that clients type, 1 to 65535. A change replaces the proxy container. */
-  readonly port: number;
-  /** The repositories that anybody may pull, by prefixes as a rule has them; at least one. */
-  readonly prefixes: readonly string[];
-}

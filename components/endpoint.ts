@@ -1,5 +1,16 @@
 import { isIP } from "node:net";
 
+/** Who is let in: `users` sign in; `anybody` may pull what is open to them, and no password is asked for. */
+export type Audience = "users" | "anybody";
+
+/** Where clients reach the registry. All of them have one hostname. */
+export interface Endpoint {
+  readonly name: "registry" | "anonymous";
+  readonly audience: Audience;
+  /** The TCP port that clients type, 1 to 65535. A change replaces the proxy container. */
+  readonly port: number;
+}
+
 /** Whether a hostname means the machine that the client itself runs on. */
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || /^127\.\d+\.\d+\.\d+$/.test(hostname);

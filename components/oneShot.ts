@@ -1,8 +1,9 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+
 import { inNewShell } from "./commands.ts";
-import { UserError } from "./userError.ts";
 import { hardened } from "./hardening.ts";
+import { UserError } from "./userError.ts";
 
 export interface OneShotArgs {
   /** What it is for, as it reads in an error: "the new proxy configuration was not taken up". */

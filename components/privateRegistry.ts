@@ -1,14 +1,14 @@
-import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { checkCommand, loginCommand } from "./commands.ts";
-import type { AnonymousPull, Rule } from "./access.ts";
+
+import type { Rule } from "./access.ts";
 import { Certificate, type CertificateArgs } from "./certificate/certificate.ts";
+import { checkCommand, loginCommand } from "./commands.ts";
 import { Credentials, type User } from "./credentials.ts";
-import { authorityOf, namesOf, renderRecords } from "./endpoint.ts";
-import type { DockerHost, HostMachine } from "./hosts/dockerHost.ts";
-import { Registry } from "./registry/registry.ts";
+import { authorityOf, type Endpoint, namesOf, renderRecords } from "./endpoint.ts";
+import { boundTo, type DockerHost } from "./hosts/dockerHost.ts";
+import { labelled } from "./labels.ts";
+import { Node } from "./node.ts";
 import type { Outputs } from "./outputs.ts";
-import { ReverseProxy } from "./proxy/reverseProxy.ts";
 import type { ProxyLimits } from "./proxy/nginx/nginxConf.ts";
 
 export interface PrivateRegistryArgs {
@@ -16,16 +16,16 @@ export interface PrivateRegistryArgs {
   readonly host: DockerHost;
   /** The DNS name or IPv4 address that clients type. Default: the host's own address. A change renews the certificate. */
   readonly hostname?: string | undefined;
-  /** The TCP port that clients type, 1 to 65535. A change replaces the proxy container. */
-  readonly port: number;
+  /** Where clients reach it: one endpoint for users, and more. A change of a port replaces the proxy container. */
+  readonly endpoints: readonly Endpoint[];
   /** Image references, each with an exact version or a digest. A change replaces the container of that image. */
   readonly images: { readonly registry: string; readonly proxy: string };
   /** Who may use the registry; at least one. A change goes live by a reload. */
   readonly users: readonly User[];
   /** Who may use which repositories, beyond roles. A change goes live by a reload. */
   readonly rules: readonly Rule[];
-  /** Pulling without a password. Default: nowhere. A change goes live by a reload; one of its port replaces the proxy. */
-  readonly anonymous?: AnonymousPull | undefined;
+  /** The repositories that anybody may pull, by prefixes as a rule has them. A change goes live by a reload. */
+  readonly openPrefixes: readonly string[];
   /** Whether an admin may delete manifests and blobs. A change replaces the registry container. */
   readonly deletion: boolean;
   /** How much a client may ask for. A change goes live by a reload. */
@@ -61,52 +61,31 @@ export class PrivateRegistry extends pulumi.ComponentResource {
       { parent: this },
     );
 
-    // Internal: no way out to the world, no way in from it, and not from other containers of the machine either.
-    const network = new docker.Network(`${name}-network`, { name, internal: true }, { parent: this });
-
-    const registry = new Registry(
-      `${name}-registry`,
+    const { host, images, endpoints, openPrefixes, users, rules, deletion, limits } = args;
+    new Node(
+      name,
       {
-        image: args.images.registry,
-        network: network.name,
-        dataPath: args.host.dataPath,
-        dataVolumeName: `${name}-data`,
-        deletion: args.deletion,
-      },
-      { parent: this },
-    );
-
-    new ReverseProxy(
-      `${name}-proxy`,
-      {
-        image: args.images.proxy,
-        hostname,
-        ipv6: ipv6Address !== undefined,
-        port: args.port,
-        network: network.name,
-        data: registry.data,
-        anonymous: args.anonymous,
-        registry: registry.address,
-        users: args.users,
+        ...{ host, images, deletion, hostname, endpoints, openPrefixes, users, rules, limits },
         hashes: credentials.hashes,
-        rules: args.rules,
-        limits: args.limits,
         certificateChain: certificate.chain,
         privateKey: certificate.privateKey,
       },
       { parent: this },
     );
 
-    const endpointAt = (port: number) => hostname.apply((host) => authorityOf(host, port));
-    const endpoint = endpointAt(args.port);
+    const authorityAt = (which: Endpoint["name"]) => {
+      const { port } = endpoints.find((each) => each.name === which) ?? {};
+      return port === undefined ? pulumi.output("") : hostname.apply((at) => authorityOf(at, port));
+    };
+    const endpoint = authorityAt("registry");
     const url = pulumi.interpolate`https://${endpoint}`;
     const { caCertificate, caFingerprint } = certificate;
-    const [first] = args.users;
+    const [first] = users;
     this.outputs = {
       endpoint,
       url,
-      anonymousEndpoint: args.anonymous === undefined ? pulumi.output("") : endpointAt(args.anonymous.port),
-      usernames: pulumi.output(args.users.map((user) => user.name)),
+      anonymousEndpoint: authorityAt("anonymous"),
+      usernames: pulumi.output(users.map((user) => user.name)),
       passwords: credentials.passwords,
       caCertificate,
       caFingerprint,
@@ -121,36 +100,4 @@ export class PrivateRegistry extends pulumi.ComponentResource {
 
     this.registerOutputs({ endpoint });
   }
-}
-
-/** The Docker label by which `make logs` and the clean-up after a run cut short know what belongs to a stack. */
-export const ownerLabel = "private-registry.stack";
-
-/** Labels what Docker can list by label. A volume isn't: one that outlived its stack would have to match. */
-function labelled(name: string): pulumi.ResourceTransformation {
-  const labels = [{ label: ownerLabel, value: name }];
-  return ({ type, props, opts }) =>
-    type === "docker:index/container:Container" || type === "docker:index/network:Network"
-      ? { props: { ...(props as object), labels }, opts }
-      : undefined;
-}
-
-/**
- * For a machine that is made and unmade with the stack: what is on it knows which one it is on, so that another machine
- * at the same address gets it anew. What was on the one before is forgotten first, or it would be taken for the new one
- * of the same name, and without a word to that machine, which may be dead.
- */
-function boundTo(machine: HostMachine | undefined): pulumi.ResourceTransformation {
-  return ({ type, props, opts }) => {
-    if (machine === undefined || !type.startsWith("docker:")) return undefined;
-    const { labels = [] } = props as { labels?: object[] };
-    const bound =
-      type === "docker:index/remoteImage:RemoteImage"
-        ? { triggers: { machine: machine.id } }
-        : { labels: [...labels, { label: "private-registry.machine", value: machine.id }] };
-    return {
-      props: { ...(props as object), ...bound },
-      opts: { ...opts, deletedWith: machine.prepared, deleteBeforeReplace: true },
-    };
-  };
 }

@@ -1,8 +1,9 @@
 import { createServer } from "node:net";
+
 import { configCommand } from "../components/commands.ts";
+import type { Engine } from "../components/hosts/engine.ts";
 import { messageOf } from "../components/userError.ts";
 import type { Problem } from "../settings/problems.ts";
-import type { Engine } from "../components/hosts/engine.ts";
 import type { EngineClient } from "./engineClient.ts";
 
 /** What the registry will want of an engine. */

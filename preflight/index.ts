@@ -1,11 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { connectTo } from "./engineClient.ts";
-import { checkEngine } from "./engine.ts";
+import { clouds, type CloudHosts, type CloudTarget } from "../clouds/index.ts";
 import { publishedOn } from "../components/endpoint.ts";
-import { engineOf, type Parsed, type Reading, type Settings } from "../settings/index.ts";
 import type { HostSettings } from "../settings/host.ts";
+import { engineOf, type Parsed, type Reading, type Settings } from "../settings/index.ts";
 import { type Problem, SettingsError } from "../settings/problems.ts";
+import { checkEngine } from "./engine.ts";
+import { connectTo } from "./engineClient.ts";
 
 /**
  * Asks engine or cloud whether it can do what the settings want. Changes nothing there.
@@ -42,16 +43,10 @@ async function askEngine({ host, hostname, port, anonymous, images }: Parsed, pr
 
 /** Only about settings that are right by themselves. */
 async function askCloud(host: HostSettings | undefined, name: string): Promise<Problem[]> {
-  switch (host?.target) {
-    case "digitalocean": {
-      const { checkDigitalOcean } = await import("../clouds/digitalOcean/ask.ts");
-      return checkDigitalOcean(name, host);
-    }
-    case "aws": {
-      const { checkAws } = await import("../clouds/aws/ask.ts");
-      return checkAws(name, host);
-    }
-    default:
-      return [];
-  }
+  if (host === undefined || "engine" in host) return [];
+  return ask(name, host);
+}
+
+function ask<T extends CloudTarget>(name: string, host: { readonly target: T } & Omit<CloudHosts[T], "ports">) {
+  return clouds[host.target].ask(name, host);
 }

@@ -1,10 +1,18 @@
-import type { AnonymousPull, Rule } from "../components/access.ts";
+import type { Rule } from "../components/access.ts";
 import type { User } from "../components/credentials.ts";
 import { repositoryPattern } from "../components/proxy/nginx/registryApi.ts";
 import { configCommand } from "../components/commands.ts";
 import { nearest, type Problems } from "./problems.ts";
 import { isNot, isRecord, readJson } from "./json.ts";
 import { parseText, setText } from "./text.ts";
+
+/** Pulling without a password, from an endpoint of its own, as clients send a password only where they are asked for one. */
+export interface AnonymousPull {
+  /** The TCP port that clients type, 1 to 65535. A change replaces the proxy container. */
+  readonly port: number;
+  /** The repositories that anybody may pull, by prefixes as a rule has them; at least one. */
+  readonly prefixes: readonly string[];
+}
 
 /** Rules about users that there are; no prefix twice. */
 export function parseRules(json: string | undefined, users: readonly User[], problems: Problems): Rule[] {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import type { AnonymousPull, Rule } from "../components/access.ts";
+import type { Rule } from "../components/access.ts";
 import type { CertificateSource } from "../components/certificate/certificate.ts";
 import type { User } from "../components/credentials.ts";
 import { type Engine, EngineNotFound, findEngine } from "../components/hosts/engine.ts";
@@ -10,7 +10,7 @@ import { isLoopback } from "../components/endpoint.ts";
 import type { ProxyLimits } from "../components/proxy/nginx/nginxConf.ts";
 import { configCommand, inNewShell } from "../components/commands.ts";
 import { nearest, needsShell, type Problem, Problems } from "./problems.ts";
-import { parseAnonymous, parsePort, parseRules } from "./access.ts";
+import { type AnonymousPull, parseAnonymous, parsePort, parseRules } from "./access.ts";
 import { parseCertificate } from "./certificate.ts";
 import { clearSecrets } from "./clearSecrets.ts";
 import { type Configuration, ownSettings } from "./configuration.ts";

@@ -8,8 +8,8 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { Remains as CloudRemains } from "./testCloud/remains.ts";
 import { Remains } from "./support/remains.ts";
+import { Remains as CloudRemains } from "./testCloud/remains.ts";
 
 interface Failure {
   readonly title: string;

@@ -1,7 +1,8 @@
 import * as aws from "@pulumi/aws";
+
 import type { Problem } from "../../settings/problems.ts";
-import type { AwsDockerHostArgs } from "./host.ts";
 import { answered, hostProblem, leftFor, type Refusals } from "../ask.ts";
+import type { AwsDockerHostArgs } from "./host.ts";
 
 const refusedCredentials: Refusals[number] = [
   /InvalidClientTokenId|SignatureDoesNotMatch|ExpiredToken|UnrecognizedClient|AuthFailure|credential/i,
@@ -20,7 +21,7 @@ const absent = /not ?found|no matching|InvalidInstanceType|couldn't find|does no
  *
  * @param name That of the host.
  */
-export async function checkAws(
+export async function askAws(
   name: string,
   { size, image, subnet }: Pick<AwsDockerHostArgs, "size" | "image" | "subnet">,
 ): Promise<Problem[]> {

@@ -1,10 +1,9 @@
 import * as aws from "@pulumi/aws";
 import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+
 import { configCommand, inNewShell } from "../../components/commands.ts";
-import { messageOf } from "../../components/userError.ts";
 import type { DockerHost, HostMachine, MachineLogin } from "../../components/hosts/dockerHost.ts";
-import { type Found, Kept } from "./kept.ts";
 import {
   type CloudMachineArgs,
   editionOf,
@@ -12,6 +11,8 @@ import {
   machineDataPath,
   MachineKeys,
 } from "../../components/hosts/machine/machine.ts";
+import { messageOf } from "../../components/userError.ts";
+import { type Found, Kept } from "./kept.ts";
 
 export interface AwsDockerHostArgs extends CloudMachineArgs {
   /** `t3.small`; of a generation whose disks are NVMe devices. A change stops the instance for it. */

@@ -1,4 +1,5 @@
 import * as digitalocean from "@pulumi/digitalocean";
+
 import { configCommand } from "../../components/commands.ts";
 import { nearest, type Problem } from "../../settings/problems.ts";
 import { answered, hostProblem, leftFor, type Refusals } from "../ask.ts";
@@ -18,7 +19,7 @@ const refusedToken: Refusals[number] = [
  *
  * @param name That of the host.
  */
-export async function checkDigitalOcean(
+export async function askDigitalOcean(
   name: string,
   { region, size, image }: Pick<DigitalOceanDockerHostArgs, "region" | "size" | "image">,
 ): Promise<Problem[]> {

@@ -39,3 +39,23 @@ export interface MachineLogin {
   /** Secret: the client's private key, in OpenSSH's notation. */
   readonly privateKey: pulumi.Output<string>;
 }
+
+/**
+ * For a machine that is made and unmade with the stack: what is on it knows which one it is on, so that another machine
+ * at the same address gets it anew. What was on the one before is forgotten first, or it would be taken for the new one
+ * of the same name, and without a word to that machine, which may be dead.
+ */
+export function boundTo(machine: HostMachine | undefined): pulumi.ResourceTransformation {
+  return ({ type, props, opts }) => {
+    if (machine === undefined || !type.startsWith("docker:")) return undefined;
+    const { labels = [] } = props as { labels?: object[] };
+    const bound =
+      type === "docker:index/remoteImage:RemoteImage"
+        ? { triggers: { machine: machine.id } }
+        : { labels: [...labels, { label: "private-registry.machine", value: machine.id }] };
+    return {
+      props: { ...(props as object), ...bound },
+      opts: { ...opts, deletedWith: machine.prepared, deleteBeforeReplace: true },
+    };
+  };
+}

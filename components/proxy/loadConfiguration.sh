@@ -8,11 +8,11 @@ status=http://127.0.0.1:8081
 # The proxy's own memory: both have one user.
 refused=/proc/1/root/tmp/refused.log
 
-generation=$(cat "$incoming/generation")
+revision=$(cat "$incoming/revision")
 previous=$(readlink "$folder/current" || true)
 
 serves() {
-  [ "$(wget -q -O - "$status/generation" 2>/dev/null)" = "$generation" ]
+  [ "$(wget -q -O - "$status/revision" 2>/dev/null)" = "$revision" ]
 }
 
 # What nginx said since, about a configuration that it can't take up while it runs: a check by itself doesn't tell.
@@ -44,29 +44,29 @@ point_at() { # a rename, so that there is a configuration at every moment
 }
 
 roll_back() {
-  if [ "$previous" = "$generation" ]; then return; fi
+  if [ "$previous" = "$revision" ]; then return; fi
   if [ -n "$previous" ]; then
     point_at "$previous"
     kill -HUP 1
   else
     rm "$folder/current"
   fi
-  rm -rf "${folder:?}/$generation"
+  rm -rf "${folder:?}/$revision"
 }
 
 # What a run that was cut short left behind.
 rm -rf "$folder/next" "$folder/new"
 
-if [ "$previous" != "$generation" ]; then
+if [ "$previous" != "$revision" ]; then
   cp -R "$incoming" "$folder/new"
   chmod -R go= "$folder/new"
   nginx -t -q -c "$folder/new/nginx.conf" || {
     echo "nginx refuses it; what was served before goes on being served"
     exit 1
   }
-  rm -rf "${folder:?}/$generation"
-  mv "$folder/new" "$folder/$generation"
-  point_at "$generation"
+  rm -rf "${folder:?}/$revision"
+  mv "$folder/new" "$folder/$revision"
+  point_at "$revision"
 fi
 
 heard=$(wc -c 2>/dev/null <"$refused" || echo 0)
@@ -88,12 +88,12 @@ fi
 
 # A connection that was idle at the reload may bring one more request to a worker of the one before, within
 # keepalive_min_timeout: who was removed is to be out when this ends.
-if [ -n "$previous" ] && [ "$previous" != "$generation" ]; then sleep 3; fi
+if [ -n "$previous" ] && [ "$previous" != "$revision" ]; then sleep 3; fi
 
 # Workers that end their transfers still look passwords up in the one before.
 for old in "$folder"/*; do
   case $old in
-    "$folder/current" | "$folder/$generation" | "$folder/$previous") ;;
+    "$folder/current" | "$folder/$revision" | "$folder/$previous") ;;
     *) rm -rf "$old" ;;
   esac
 done

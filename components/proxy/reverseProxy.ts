@@ -1,17 +1,19 @@
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { AnonymousPull, Rule } from "../access.ts";
+import type { Rule } from "../access.ts";
 import type { User } from "../credentials.ts";
-import { publishedOn } from "../endpoint.ts";
+import { type Endpoint, publishedOn } from "../endpoint.ts";
 import { hardened } from "../hardening.ts";
 import { OneShot } from "../oneShot.ts";
-import { dataGroup, type DataVolume } from "../registry/registry.ts";
-import { configFiles, type ProxyLimits, renderHtpasswd, renderNginxConf } from "./nginx/nginxConf.ts";
+import type { BlobFiles } from "../registry/storage/storage.ts";
+import { dataGroup } from "../registry/user.ts";
+import { dataFolder, internalPorts, renderConfiguration, statusPort } from "./configuration.ts";
+import { configFiles } from "./nginx/files.ts";
+import type { ProxyLimits } from "./nginx/nginxConf.ts";
 
 export interface ReverseProxyArgs {
   /** The image reference, with an exact version or a digest. A change replaces the container. */
@@ -20,14 +22,12 @@ export interface ReverseProxyArgs {
   readonly hostname: pulumi.Input<string>;
   /** Whether clients come by IPv6 as well. A change replaces the container. */
   readonly ipv6: boolean;
-  /** The TCP port that clients type. A change replaces the container. */
-  readonly port: number;
+  /** Where clients reach it, one of each name at most. A change of a port replaces the container. */
+  readonly endpoints: readonly Endpoint[];
   /** The private network that the registry is on. */
   readonly network: pulumi.Input<string>;
-  /** The registry's data volume or folder, to read blobs from. A change replaces the container. */
-  readonly data: DataVolume;
-  /** Pulling without a password. Default: nowhere. A change of its port replaces the container. */
-  readonly anonymous?: AnonymousPull | undefined;
+  /** The registry's blobs, to serve from there. A change replaces the container. */
+  readonly blobs: BlobFiles;
   /** Where the registry is on that network: `host:port`. A change goes live by a reload, as all below. */
   readonly registry: pulumi.Input<string>;
   /** Who may use the registry. */
@@ -36,6 +36,8 @@ export interface ReverseProxyArgs {
   readonly hashes: pulumi.Input<Record<string, string>>;
   /** Who may use which repositories, beyond roles. */
   readonly rules: readonly Rule[];
+  /** The repositories that anybody may pull at an endpoint for anybody, by prefixes as a rule has them. */
+  readonly openPrefixes: readonly string[];
   readonly limits: ProxyLimits;
   /** PEM: the server's certificate, then its issuers. */
   readonly certificateChain: pulumi.Input<string>;
@@ -43,12 +45,7 @@ export interface ReverseProxyArgs {
   readonly privateKey: pulumi.Input<string>;
 }
 
-/** The ports inside the container, by what comes there: to what is published twice the engine gives no fixed order. */
-const ports = { ipv4: 8443, ipv6: 8445 };
-const anonymousPorts = { ipv4: 8444, ipv6: 8446 };
-const statusPort = 8081;
 const configFolder = "/etc/proxy";
-const dataFolder = "/data";
 
 /** The ids of `nginx` in the official image. */
 const user = "101:101";
@@ -91,9 +88,9 @@ export class ReverseProxy extends pulumi.ComponentResource {
     );
 
     const ip = pulumi.output(args.hostname).apply(publishedOn);
-    const publish = (internal: typeof ports, external: number) => [
-      { internal: internal.ipv4, external, ip },
-      ...(args.ipv6 ? [{ internal: internal.ipv6, external, ip: "::" }] : []),
+    const publish = ({ name: endpoint, port: external }: Endpoint) => [
+      { internal: internalPorts[endpoint].ipv4, external, ip },
+      ...(args.ipv6 ? [{ internal: internalPorts[endpoint].ipv6, external, ip: "::" }] : []),
     ];
     const container = new docker.Container(
       `${name}-container`,
@@ -110,17 +107,14 @@ export class ReverseProxy extends pulumi.ComponentResource {
         groupAdds: [dataGroup],
         volumes: [
           { ...configVolume, readOnly: true },
-          { ...args.data, containerPath: dataFolder, readOnly: true },
+          { ...args.blobs, containerPath: dataFolder, readOnly: true },
         ],
         networkMode: frontNetwork.name,
         networksAdvanced: [{ name: args.network }],
-        ports: [
-          ...publish(ports, args.port),
-          ...(args.anonymous ? publish(anonymousPorts, args.anonymous.port) : []),
-        ].sort((a, b) => a.internal - b.internal),
+        ports: args.endpoints.flatMap(publish).sort((a, b) => a.internal - b.internal),
         restart: "unless-stopped",
         healthcheck: {
-          tests: ["CMD", "wget", "-q", "-O", "/dev/null", `http://127.0.0.1:${String(statusPort)}/generation`],
+          tests: ["CMD", "wget", "-q", "-O", "/dev/null", `http://127.0.0.1:${String(statusPort)}/revision`],
           interval: "5s",
           timeout: "5s",
           startPeriod: "30s",
@@ -156,42 +150,16 @@ export class ReverseProxy extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
-  /** The configuration as files for the loader. The generation that names it changes when any of them does. */
+  /** The configuration as files for the loader. */
   private renderFiles(args: ReverseProxyArgs) {
     return pulumi
       .all([args.hostname, args.registry, args.certificateChain, args.privateKey, args.hashes])
       .apply(([serverName, registry, certificate, key, hashes]) => {
-        const listened = ({ ipv4, ipv6 }: typeof ports) => (args.ipv6 ? [ipv4, ipv6] : [ipv4]);
-        const conf = {
-          serverName,
-          ports: listened(ports),
-          anonymousPorts: args.anonymous ? listened(anonymousPorts) : [],
-          statusPort,
-          registry,
-          dataFolder,
-          users: args.users,
-          passwordGenerations: Object.fromEntries(Object.entries(hashes).map(([name, hash]) => [name, digestOf(hash)])),
-          rules: args.rules,
-          anonymousPrefixes: args.anonymous?.prefixes ?? [],
-          ...args.limits,
-        };
-        const render = (generation: string) => ({
-          [configFiles.conf]: renderNginxConf({ ...conf, generation }),
-          [configFiles.certificate]: certificate,
-          [configFiles.key]: key,
-          [configFiles.htpasswd]: renderHtpasswd(hashes),
-        });
-        const generation = digestOf(JSON.stringify(render("")));
-        const files = { ...render(generation), generation };
+        const files = renderConfiguration({ ...args, serverName, registry, certificate, key, hashes });
         return [
           { file: loadScript.path, content: loadScript.content },
           ...Object.entries(files).map(([file, content]) => ({ file: `/incoming/${file}`, content })),
         ];
       });
   }
-}
-
-/** A short name for a content, 64 bits of its SHA-256. */
-function digestOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }

@@ -3,8 +3,8 @@ import { stringify } from "yaml";
 export interface RegistryConfig {
   /** The TCP port on the private network. */
   readonly port: number;
-  /** The folder of the data volume inside the container. */
-  readonly rootDirectory: string;
+  /** The storage driver, by its name, with its parameters. */
+  readonly storage: Readonly<Record<string, object>>;
   /** Whether manifests and blobs can be deleted. */
   readonly deletion: boolean;
   /** Secret: signs the state of uploads under way, so that they survive a restart. */
@@ -21,7 +21,7 @@ export function renderRegistryConfig(config: RegistryConfig): string {
     // The proxy writes the access log; a second one, at level info, costs a third of the requests per second.
     log: { level: "warn", formatter: "json", accesslog: { disabled: true } },
     storage: {
-      filesystem: { rootdirectory: config.rootDirectory },
+      ...config.storage,
       delete: { enabled: config.deletion },
       // No cache of descriptors: it says that a blob is there, and how long it is, when the disk has lost it.
       // What an upload that was given up left behind is removed after a week.

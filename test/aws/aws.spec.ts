@@ -20,9 +20,9 @@ function component(path: string): string {
 /** What a program says that asks whether machines with these settings can be had. */
 function question(settings: readonly object[]): string {
   return `
-    const { checkAws } = ${component("ask")};
+    const { askAws } = ${component("ask")};
     const all = ${JSON.stringify(settings)};
-    module.exports = async () => ({ problems: (await Promise.all(all.map((each) => checkAws("registry", each)))).flat() });
+    module.exports = async () => ({ problems: (await Promise.all(all.map((each) => askAws("registry", each)))).flat() });
   `;
 }
 

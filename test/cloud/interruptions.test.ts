@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Outputs } from "../../components/outputs.ts";
+import { isWhole, oneOf } from "../support/matrix.ts";
+import { RemoteCheckout, stacks, zones } from "../support/remote.ts";
 import type { AnyKind } from "../testCloud/kinds.ts";
 import type { Machine } from "../testCloud/machines.ts";
 import { TestCloud } from "../testCloud/testCloud.ts";
-import { isWhole, oneOf } from "../support/matrix.ts";
-import { RemoteCheckout, stacks, zones } from "../support/remote.ts";
 
 const ocean = (verb: string, ...types: readonly string[]) =>
   types.map((type) => `${verb} digitalocean:index/${type.charAt(0).toLowerCase()}${type.slice(1)}:${type}`);
@@ -172,6 +172,21 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
       return { at: powerGoes ? `${at}, with the machine` : at, kill };
     }
 
+    /** `make up` of a stack whose machine is off at first, and boots while the run is under way. */
+    async function upWhilePowerComesBack(): Promise<Outputs> {
+      const machine = next();
+      assert.ok(machine);
+      await machine.kill();
+      let booting: Promise<void> | undefined;
+      const onOutput = (output: string) => {
+        if (output.includes("The machine does not answer")) booting ??= machine.powerOn();
+      };
+      const outputs = await checkout.up({ onOutput });
+      assert.ok(booting, "the machine was never missed");
+      await booting;
+      return outputs;
+    }
+
     const atCalls = replaced.map((calls) => {
       return { at: calls.join(" and "), kill: () => checkout.killedDuring("up", calls) };
     });
@@ -214,7 +229,7 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
         generation++;
         checkout.set({ host: { ...host, generation, dataSize: generation } });
         for (const { kill } of kills) await kill();
-        const { address, login } = await checkout.up();
+        const { address, login } = await (isWhole ? checkout.up() : upWhilePowerComesBack());
         assert.equal(address, outputs.address);
         assert.equal(await checkout.pulls(outputs, "app", digest), true);
         const key = await next()?.read("/etc/ssh/ssh_host_ed25519_key.pub");

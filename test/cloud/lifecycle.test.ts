@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { parse } from "yaml";
 
 import type { Outputs } from "../../components/outputs.ts";
-import type { Machine } from "../testCloud/machines.ts";
-import { TestCloud } from "../testCloud/testCloud.ts";
 import { isWhole, itInTestLong } from "../support/matrix.ts";
 import { type CloudTarget, RemoteCheckout, stacks, zones } from "../support/remote.ts";
 import { run, succeed } from "../support/run.ts";
+import type { Machine } from "../testCloud/machines.ts";
+import { TestCloud } from "../testCloud/testCloud.ts";
 
 for (const target of Object.keys(stacks) as CloudTarget[]) {
   describe(`the stack remote on ${target}`, function () {

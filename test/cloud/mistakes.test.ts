@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 
-import { TestCloud } from "../testCloud/testCloud.ts";
 import { isWhole, itInTestLong } from "../support/matrix.ts";
 import { RemoteCheckout, stacks, zones } from "../support/remote.ts";
 import { succeed } from "../support/run.ts";
+import { TestCloud } from "../testCloud/testCloud.ts";
 
 /** What a cloud was asked to make. */
 function made({ faults }: TestCloud): string[] {

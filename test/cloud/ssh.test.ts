@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 
 import type { Outputs } from "../../components/outputs.ts";
-import type { Machine } from "../testCloud/machines.ts";
-import { TestCloud } from "../testCloud/testCloud.ts";
 import { itInTestLong } from "../support/matrix.ts";
 import { RemoteCheckout, zones } from "../support/remote.ts";
 import { succeed } from "../support/run.ts";
+import type { Machine } from "../testCloud/machines.ts";
+import { TestCloud } from "../testCloud/testCloud.ts";
 
 describe("the stack remote on a machine of the user's own", function () {
   this.timeout(10 * 60_000);

@@ -7,12 +7,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { DNSimple } from "dnsimple";
 
-import type { Machine } from "../testCloud/machines.ts";
-import { Program } from "../testCloud/program.ts";
-import { TestCloud } from "../testCloud/testCloud.ts";
 import { itInTestLong } from "../support/matrix.ts";
 import { docker, run, succeed } from "../support/run.ts";
 import { settings } from "../support/settings.ts";
+import type { Machine } from "../testCloud/machines.ts";
+import { Program } from "../testCloud/program.ts";
+import { TestCloud } from "../testCloud/testCloud.ts";
 
 const { images } = settings;
 

@@ -155,7 +155,7 @@ describe("a change of a running stack", function () {
   });
 
   it("is refused, and says so, when nginx would take the new configuration only after a restart", async () => {
-    const template = join(checkout.folder, "components/proxy/nginx/nginxConf.ts");
+    const template = join(checkout.folder, "components/proxy/nginx/signIn.ts");
     const good = readFileSync(template, "utf8");
     const bad = good.replace("limit_req_zone $guesser ", "limit_req_zone $guess ");
     assert.notEqual(bad, good);

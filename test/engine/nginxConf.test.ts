@@ -5,13 +5,10 @@ import { join } from "node:path";
 
 import fc from "fast-check";
 
-import {
-  configFiles,
-  type NginxConf,
-  renderHtpasswd,
-  renderNginxConf,
-} from "../../components/proxy/nginx/nginxConf.ts";
 import { basicAuthorization } from "../../cli/client.ts";
+import { configFiles } from "../../components/proxy/nginx/files.ts";
+import { type NginxConf, renderNginxConf } from "../../components/proxy/nginx/nginxConf.ts";
+import { renderHtpasswd } from "../../components/proxy/nginx/signIn.ts";
 import type { RawSettings, Settings } from "../../settings/index.ts";
 import { accepted, anySettings } from "../support/anySettings.ts";
 import { issue, type Issued } from "../support/certificates.ts";
@@ -75,17 +72,19 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
     const hex = (text: string) => Buffer.from(`${name} ${text}`).toString("hex").slice(-16);
     const conf: NginxConf = {
       serverName: hostname ?? "localhost",
-      ports: [8443],
-      anonymousPorts: anonymous ? [8444] : [],
+      endpoints: [
+        { audience: "users", ports: [8443] },
+        ...(anonymous ? [{ audience: "anybody", ports: [8444] } as const] : []),
+      ],
       statusPort: 8081,
       registry: "private-registry-dev1-registry:5000",
       dataFolder: "/data",
       users,
-      passwordGenerations: Object.fromEntries(users.map(({ name }) => [name, hex(name)])),
+      passwordRevisions: Object.fromEntries(users.map(({ name }) => [name, hex(name)])),
       rules,
-      anonymousPrefixes: anonymous?.prefixes ?? [],
+      openPrefixes: anonymous?.prefixes ?? [],
       ...limits,
-      generation: hex(""),
+      revision: hex(""),
     };
     const text = renderNginxConf(conf);
     const path = join(folder, name);
@@ -98,7 +97,7 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
         .replaceAll("listen 8443 ssl;", "listen 127.0.0.1:9000;")
         .replace("server_tokens off;", "proxy_ignore_client_abort on; server_tokens off;")
         .replace("error_log stderr crit;", "error_log stderr info;")
-        .replace(`../${conf.generation}/`, "")
+        .replace(`../${conf.revision}/`, "")
         .replaceAll(/^ +limit_req .*\n/gm, ""),
       [configFiles.certificate]: certificate.certificate,
       [configFiles.key]: certificate.key,
@@ -242,8 +241,8 @@ function expectedTree(of: readonly Directive[], from: NginxConf, to: NginxConf):
     "http client_max_body_size": [conf.maxUploadSize ?? "0"],
     "http limit_req_zone": ["$guesser", "zone=guesser:4m", `rate=${String(conf.guessesPerMinute)}r/m`],
     "http server location limit_req": ["zone=guesser", `burst=${String(conf.guessesPerMinute)}`, "nodelay"],
-    "http server location auth_basic_user_file": [`../${conf.generation}/${configFiles.htpasswd}`],
-    "http server location return": ["200", conf.generation],
+    "http server location auth_basic_user_file": [`../${conf.revision}/${configFiles.htpasswd}`],
+    "http server location return": ["200", conf.revision],
   });
   const [before, after, maps] = [places(from), places(to), expectedMaps(to)];
   const met = new Set<string>();
@@ -262,7 +261,7 @@ function expectedTree(of: readonly Directive[], from: NginxConf, to: NginxConf):
   };
   const tree = of.map((directive) => expected(directive, ""));
   assert.deepEqual([...met].sort(), [...Object.keys(before), ...Object.keys(maps)].sort());
-  const [anonymousPort] = to.anonymousPorts;
+  const anonymousPort = to.endpoints.find(({ audience }) => audience === "anybody")?.ports[0];
   if (anonymousPort === undefined) return tree;
   return tree.map((directive) =>
     directive.directive === "http"
@@ -296,9 +295,9 @@ function anonymousServer(main: Directive | undefined, port: number | undefined):
 function expectedMaps({
   serverName,
   users,
-  passwordGenerations,
+  passwordRevisions,
   rules,
-  anonymousPrefixes,
+  openPrefixes,
 }: NginxConf): Record<string, Directive[]> {
   const entry = (directive: string, value: string): Directive => ({ directive, args: [value] });
   const folded = (name: string) =>
@@ -320,8 +319,8 @@ function expectedMaps({
     entry("default", "free"),
   ];
   return {
-    "$remote_user $password_generation": users.map(({ name }) =>
-      entry(key("", name), passwordGenerations[name] ?? "nothing"),
+    "$remote_user $password_revision": users.map(({ name }) =>
+      entry(key("", name), passwordRevisions[name] ?? "nothing"),
     ),
     "$remote_user $checked_authorization": [
       entry("default", basicAuthorization("\u0001", "")),
@@ -330,7 +329,7 @@ function expectedMaps({
     ],
     "$http_host $asked_host": [entry("", serverName), entry("default", "$http_host")],
     "$user $role": [...users.map(({ name, role }) => entry(key("", name), role)), entry("default", "anonymous")],
-    "$resource $repository $open": anonymousPrefixes.map((prefix) => entry(`under: ${prefix}`, "open")),
+    "$resource $repository $open": openPrefixes.map((prefix) => entry(`under: ${prefix}`, "open")),
     "$resource $repository $rule": under,
     "$resource $mount_from $source_rule": under,
     "$rule $action $user $listed": listed,

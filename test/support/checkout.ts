@@ -8,8 +8,8 @@ import { join } from "node:path";
 
 import { parse, stringify } from "yaml";
 
-import type { Outputs } from "../../components/outputs.ts";
 import { shellQuoted } from "../../components/commands.ts";
+import type { Outputs } from "../../components/outputs.ts";
 import { Remains } from "./remains.ts";
 import { run, type Result, type RunOptions, succeed } from "./run.ts";
 

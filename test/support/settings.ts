@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 
 import { parse } from "yaml";
 
-import type { Settings } from "../../settings/index.ts";
 import type { HostSettings, Target } from "../../settings/host.ts";
+import type { Settings } from "../../settings/index.ts";
 
 interface Declaration {
   readonly type: string;

@@ -7,6 +7,7 @@ import services, { type IResourceProviderServer } from "@pulumi/pulumi/proto/pro
 import messages from "@pulumi/pulumi/proto/provider_pb.js";
 import empties from "google-protobuf/google/protobuf/empty_pb.js";
 import structs, { type JavaScriptValue, type Struct } from "google-protobuf/google/protobuf/struct_pb.js";
+
 import { messageOf } from "../../components/userError.ts";
 import { AnswerLost, type Faults } from "./faults.ts";
 import { type AnyKind, type Call, type Provider, Refusal } from "./kinds.ts";

@@ -4,10 +4,10 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 
-import { renderCloudInit } from "./cloudInit.ts";
 import type { MachineLogin } from "../dockerHost.ts";
-import type { HostKeyStep, PrepareStep, StepName, Verb } from "./steps.ts";
 import { pinnedOptions, writeKeyFile } from "../sshClient.ts";
+import { renderCloudInit } from "./cloudInit.ts";
+import type { HostKeyStep, PrepareStep, StepName, Verb } from "./steps.ts";
 
 /** Who signs in to a machine that this project made. */
 const user = "deploy";

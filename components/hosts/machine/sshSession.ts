@@ -1,4 +1,5 @@
 import ssh2, { type Client, type ConnectConfig } from "ssh2";
+
 import { messageOf } from "../../userError.ts";
 
 /** Where to sign in, as whom, and who must answer. */

@@ -1,3 +1,4 @@
+import { ownerLabel } from "../../labels.ts";
 import { messageOf, UserError } from "../../userError.ts";
 import { type SshLogin, SshSession, Unreachable } from "./sshSession.ts";
 
@@ -102,7 +103,7 @@ async function release(step: PrepareStep): Promise<void> {
 
 /** Whatever of ours is on a machine that is just being taken into use was left by a run that was cut short. */
 async function removeOrphans(session: SshSession): Promise<void> {
-  const ours = "--quiet --filter label=private-registry.stack";
+  const ours = `--quiet --filter label=${ownerLabel}`;
   await session.succeed(`docker ps --all ${ours} | xargs --no-run-if-empty docker rm --force --volumes`);
   await session.succeed(`docker network ls ${ours} | xargs --no-run-if-empty docker network rm`);
 }

@@ -1,6 +1,6 @@
 import type { Role, Rule } from "../../access.ts";
-import { escapePattern, patternKey, plainKey, quoted, renderMap } from "./text.ts";
 import { resources } from "./registryApi.ts";
+import { escapePattern, patternKey, plainKey, quoted, renderMap } from "./text.ts";
 
 export interface Access {
   /** Who may use the registry. No name twice. */
@@ -8,7 +8,7 @@ export interface Access {
   /** Every name in them is a user's; no prefix twice. */
   readonly rules: readonly Rule[];
   /** The prefixes of the repositories that anybody may pull, from the endpoint for that. */
-  readonly anonymousPrefixes: readonly string[];
+  readonly openPrefixes: readonly string[];
 }
 
 /**
@@ -16,7 +16,7 @@ export interface Access {
  * answers it. A map is looked up when its variable is first read. `$resource` is a part of each source that has
  * `$repository` or `$mount_from`, as looking it up is what sets these.
  */
-export function renderAccess({ users, rules, anonymousPrefixes }: Access): string {
+export function renderAccess({ users, rules, openPrefixes }: Access): string {
   const keyOf = exactKeys(users.map(({ name }) => name));
   return [
     renderMap(
@@ -43,7 +43,7 @@ export function renderAccess({ users, rules, anonymousPrefixes }: Access): strin
     renderMap(
       quoted("$resource $repository"),
       "$open",
-      anonymousPrefixes.map((prefix) => [patternKey(`\\w+ ${under(prefix)}`), "open"]),
+      openPrefixes.map((prefix) => [patternKey(`\\w+ ${under(prefix)}`), "open"]),
     ),
     ...renderRules("$repository", "", rules, keyOf),
     ...renderRules("$mount_from", "source_", rules, keyOf),

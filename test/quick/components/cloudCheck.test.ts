@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
-import { checkAws } from "../../../clouds/aws/ask.ts";
-import { checkDigitalOcean } from "../../../clouds/digitalOcean/ask.ts";
+import { askAws } from "../../../clouds/aws/ask.ts";
+import { askDigitalOcean } from "../../../clouds/digitalOcean/ask.ts";
 import type { Problem } from "../../../settings/problems.ts";
 import { type ProviderOutputs, record } from "../../support/mocks.ts";
 import { hosts } from "../../support/settings.ts";
@@ -29,7 +29,7 @@ describe("what is asked of DigitalOcean before anything is made", () => {
   };
 
   async function problemsWith(settings: object, answers: ProviderOutputs = {}): Promise<string[]> {
-    const check = () => checkDigitalOcean("registry", { ...hosts.digitalocean, ...settings });
+    const check = () => askDigitalOcean("registry", { ...hosts.digitalocean, ...settings });
     return lines((await record(check, { ...there, ...answers })).built);
   }
 
@@ -98,7 +98,7 @@ describe("what is asked of AWS before anything is made", () => {
       [type]: () => ({ ebsNvmeSupport: "required" }),
       "aws:ec2/getInstances:getInstances": () => ({ ids: [] }),
     };
-    const check = () => checkAws("registry", { ...hosts.aws, ...settings });
+    const check = () => askAws("registry", { ...hosts.aws, ...settings });
     return lines((await record(check, { ...there, ...answers })).built);
   }
 

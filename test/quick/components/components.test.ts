@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
-import bcrypt from "bcryptjs";
 import * as pulumi from "@pulumi/pulumi";
+import bcrypt from "bcryptjs";
 
 import { Certificate } from "../../../components/certificate/certificate.ts";
 import { Credentials } from "../../../components/credentials.ts";

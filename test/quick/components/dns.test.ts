@@ -6,15 +6,15 @@ import { join } from "node:path";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import { DigitalOceanDnsRecord } from "../../../clouds/digitalOcean/record.ts";
-import type { DnsRecordArgs } from "../../../components/dnsRecord.ts";
-import { DnsimpleDnsRecord } from "../../../clouds/dnsimple/record.ts";
 import { Route53DnsRecord } from "../../../clouds/aws/record.ts";
+import { DigitalOceanDnsRecord } from "../../../clouds/digitalOcean/record.ts";
+import { DnsimpleDnsRecord } from "../../../clouds/dnsimple/record.ts";
+import type { DnsRecordArgs } from "../../../components/dnsRecord.ts";
+import { find, providerOf, record } from "../../support/mocks.ts";
+import { computed } from "../../support/providers.ts";
 import type { Dns, DnsRecord } from "../../testCloud/dns.ts";
 import { Dnsimple } from "../../testCloud/dnsimple.ts";
 import { Faults } from "../../testCloud/faults.ts";
-import { find, providerOf, record } from "../../support/mocks.ts";
-import { computed } from "../../support/providers.ts";
 
 const zone = "example.com";
 const args = { name: "registry.example.com", zone, ttl: 300, ipv4Address: "192.0.2.1" };

@@ -6,16 +6,16 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { parse } from "yaml";
 
-import type { CertificateSource } from "../../../components/certificate/certificate.ts";
 import { AwsDockerHost, type AwsDockerHostArgs } from "../../../clouds/aws/host.ts";
-import { DigitalOceanDockerHost } from "../../../clouds/digitalOcean/host.ts";
 import { Kept } from "../../../clouds/aws/kept.ts";
+import { DigitalOceanDockerHost } from "../../../clouds/digitalOcean/host.ts";
+import type { CertificateSource } from "../../../components/certificate/certificate.ts";
 import { writeKeyFile } from "../../../components/hosts/sshClient.ts";
 import { deploy } from "../../../deploy.ts";
 import { rules } from "../../../policy/rules.ts";
-import type { Settings } from "../../../settings/index.ts";
 import type { DnsSettings } from "../../../settings/dns.ts";
 import type { HostSettings, Target } from "../../../settings/host.ts";
+import type { Settings } from "../../../settings/index.ts";
 import { find, providerOf, record, type Recorded } from "../../support/mocks.ts";
 import { computed, withoutEdition } from "../../support/providers.ts";
 import { hosts, settings } from "../../support/settings.ts";
@@ -43,6 +43,7 @@ type Types = Readonly<Record<string, readonly string[]>>;
 const made = {
   registry: {
     "privateregistry:index:PrivateRegistry": [""],
+    "privateregistry:index:Node": [""],
     "privateregistry:index:Credentials": ["-credentials"],
     "privateregistry:index:Certificate": ["-certificate"],
     "privateregistry:index:Registry": ["-registry"],

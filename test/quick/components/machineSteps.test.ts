@@ -4,10 +4,10 @@ import { type AddressInfo, createServer, Socket, type TcpSocketConnectOpts } fro
 
 import ssh2, { type Connection, type Server, type ServerChannel } from "ssh2";
 
-import { perform } from "../../../components/hosts/machine/steps.ts";
 import { type SshLogin, SshSession, WrongHostKey } from "../../../components/hosts/machine/sshSession.ts";
-import { deploy } from "../../../deploy.ts";
+import { perform } from "../../../components/hosts/machine/steps.ts";
 import { UserError } from "../../../components/userError.ts";
+import { deploy } from "../../../deploy.ts";
 import { find, providerOf, record } from "../../support/mocks.ts";
 import { computed } from "../../support/providers.ts";
 import { hosts, settings } from "../../support/settings.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
-import type { Resource } from "../../../cli/state.ts";
 import { type FoundContainer, planRepairs, type Repairs } from "../../../cli/repairs.ts";
+import type { Resource } from "../../../cli/state.ts";
 
 const containerType = "docker:index/container:Container";
 const parents = {

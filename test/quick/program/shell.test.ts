@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+
 import { shellQuoted } from "../../../components/commands.ts";
 
 describe("a word for a shell", () => {

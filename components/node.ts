@@ -1,0 +1,58 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+
+import type { DockerHost } from "./hosts/dockerHost.ts";
+import { ReverseProxy, type ReverseProxyArgs } from "./proxy/reverseProxy.ts";
+import { Registry } from "./registry/registry.ts";
+import { filesystem } from "./registry/storage/filesystem.ts";
+
+export interface NodeArgs extends Omit<ReverseProxyArgs, "image" | "ipv6" | "network" | "blobs" | "registry"> {
+  /** The machine that runs the containers. */
+  readonly host: DockerHost;
+  /** Image references, each with an exact version or a digest. A change replaces the container of that image. */
+  readonly images: { readonly registry: string; readonly proxy: string };
+  /** Whether an admin may delete manifests and blobs. A change replaces the registry container. */
+  readonly deletion: boolean;
+}
+
+/** A registry and the proxy before it on one host, with the network between them. */
+export class Node extends pulumi.ComponentResource {
+  constructor(
+    name: string,
+    args: NodeArgs,
+    opts: pulumi.ComponentResourceOptions & { readonly parent: pulumi.Resource },
+  ) {
+    super("privateregistry:index:Node", name, {}, opts);
+    // A stack of an earlier version has these without a node between.
+    const child = { parent: this, aliases: [{ parent: opts.parent }] };
+
+    // Internal: no way out to the world, no way in from it, and not from other containers of the machine either.
+    const network = new docker.Network(`${name}-network`, { name, internal: true }, child);
+
+    const registry = new Registry(
+      `${name}-registry`,
+      {
+        image: args.images.registry,
+        network: network.name,
+        storage: filesystem({ path: args.host.dataPath, volumeName: `${name}-data` }),
+        deletion: args.deletion,
+      },
+      child,
+    );
+
+    new ReverseProxy(
+      `${name}-proxy`,
+      {
+        ...args,
+        image: args.images.proxy,
+        ipv6: args.host.ipv6Address !== undefined,
+        network: network.name,
+        blobs: registry.blobs,
+        registry: registry.address,
+      },
+      child,
+    );
+
+    this.registerOutputs({});
+  }
+}

@@ -1,0 +1,70 @@
+import { createHash } from "node:crypto";
+
+import type { Audience, Endpoint } from "../endpoint.ts";
+import type { Access } from "./nginx/access.ts";
+import { configFiles } from "./nginx/files.ts";
+import { type ProxyLimits, renderNginxConf } from "./nginx/nginxConf.ts";
+import { type Admission, admissions } from "./nginx/server.ts";
+import { renderHtpasswd } from "./nginx/signIn.ts";
+
+export interface Configuration extends Access {
+  /** The name that clients type. */
+  readonly serverName: string;
+  /** Whether clients come by IPv6 as well. */
+  readonly ipv6: boolean;
+  readonly endpoints: readonly Endpoint[];
+  /** The registry on the private network: `host:port`. */
+  readonly registry: string;
+  readonly limits: ProxyLimits;
+  /** PEM: the server's certificate, then its issuers. */
+  readonly certificate: string;
+  /** Secret: the certificate's private key, PEM. */
+  readonly key: string;
+  /** Secret: the bcrypt hash of each user's password, by name. */
+  readonly hashes: Readonly<Record<string, string>>;
+}
+
+/** The ports inside the container, by what comes there: to what is published twice the engine gives no fixed order. */
+export const internalPorts: Readonly<Record<Endpoint["name"], { readonly ipv4: number; readonly ipv6: number }>> = {
+  registry: { ipv4: 8443, ipv6: 8445 },
+  anonymous: { ipv4: 8444, ipv6: 8446 },
+};
+
+export const statusPort = 8081;
+export const dataFolder = "/data";
+
+/**
+ * The proxy's configuration: contents by file name. One of the files names the revision, which changes when any of them does.
+ *
+ * @param admit How each audience is let in. Default: as the product does it.
+ */
+export function renderConfiguration(
+  { endpoints, ipv6, limits, certificate, key, hashes, ...rest }: Configuration,
+  admit: Readonly<Record<Audience, Admission>> = admissions,
+): Record<string, string> {
+  const served = ({ name, audience }: Endpoint) => {
+    const { ipv4: port, ipv6: other } = internalPorts[name];
+    return { audience, ports: ipv6 ? [port, other] : [port] };
+  };
+  const conf = {
+    ...rest,
+    ...limits,
+    endpoints: endpoints.map(served),
+    statusPort,
+    dataFolder,
+    passwordRevisions: Object.fromEntries(Object.entries(hashes).map(([name, hash]) => [name, digestOf(hash)])),
+  };
+  const render = (revision: string) => ({
+    [configFiles.conf]: renderNginxConf({ ...conf, revision }, admit),
+    [configFiles.certificate]: certificate,
+    [configFiles.key]: key,
+    [configFiles.htpasswd]: renderHtpasswd(hashes),
+  });
+  const revision = digestOf(JSON.stringify(render("")));
+  return { ...render(revision), revision };
+}
+
+/** A short name for a content, 64 bits of its SHA-256. */
+function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+}

@@ -1,0 +1,76 @@
+import type { Audience } from "../../endpoint.ts";
+import { renderBlobLocations } from "./blobs.ts";
+import { renderManifestLocations } from "./manifests.ts";
+import { renderRefusalLocations } from "./refusals.ts";
+import { renderAuthRequest, renderSignInLocations } from "./signIn.ts";
+import { refuseControlCharacters, renderRegistryLocations } from "./upstream.ts";
+
+export interface Server {
+  /** The name that clients type. */
+  readonly serverName: string;
+  readonly endpoints: readonly ServedEndpoint[];
+  /** Where the registry's files can be read. */
+  readonly dataFolder: string;
+}
+
+/** An endpoint inside the container. */
+export interface ServedEndpoint {
+  readonly audience: Audience;
+  /** TCP ports, all alike; unprivileged. */
+  readonly ports: readonly number[];
+}
+
+/** How a server finds out who its audience is: what stands before a request is answered, and the locations for that. */
+export interface Admission {
+  readonly renderBefore: () => string;
+  readonly renderLocations: () => string;
+}
+
+export const admissions: Readonly<Record<Audience, Admission>> = {
+  users: { renderBefore: renderAuthRequest, renderLocations: () => `${renderSignInLocations()}\n` },
+  // Nobody is asked who they are, so that $user is nobody.
+  anybody: { renderBefore: () => "", renderLocations: () => "" },
+};
+
+/** The server of one endpoint. */
+export function renderServer(
+  { audience, ports }: ServedEndpoint,
+  { serverName, dataFolder }: Server,
+  { renderBefore, renderLocations }: Admission = admissions[audience],
+): string {
+  return `\
+  server {
+${ports.map((port) => `    listen ${String(port)} ssl;\n`).join("")}\
+    server_name ${serverName};
+
+    location /v2/ {
+      ${refuseControlCharacters}
+${renderBefore()}\
+      try_files /- $route;
+    }
+
+${renderLocations()}\
+${renderRegistryLocations()}
+${renderManifestLocations(dataFolder)}
+${renderBlobLocations(dataFolder)}
+${renderRefusalLocations()}\
+  }
+`;
+}
+
+/** For the container's own health check and for whoever loads a configuration. */
+export function renderStatusServer({ statusPort, revision }: { statusPort: number; revision: string }): string {
+  return `\
+  server {
+    listen 127.0.0.1:${String(statusPort)};
+    access_log off;
+    location = /revision {
+      default_type text/plain;
+      return 200 ${revision};
+    }
+    location = /ready {
+      proxy_pass http://registry/;
+    }
+  }
+`;
+}

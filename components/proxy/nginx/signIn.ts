@@ -1,0 +1,138 @@
+import { type Access, exactKeys } from "./access.ts";
+import { configFiles } from "./files.ts";
+import { errorPage } from "./refusals.ts";
+import { escapePattern, patternKey, quoted, renderMap } from "./text.ts";
+
+export interface SignIn {
+  /** By user, a word that changes with the password. */
+  readonly passwordRevisions: Readonly<Record<string, string>>;
+  /**
+   * How many passwords an address may try per minute, and at once, that are not known to be right, 1 to 40. A first
+   * right one counts as well. All addresses together have 60 per minute and 45 at once, more than any one of them.
+   */
+  readonly guessesPerMinute: number;
+  /** That of the configuration, in whose folder the passwords are. */
+  readonly revision: string;
+}
+
+const passwordSocket = "unix:/tmp/passwords.sock";
+
+/** Who is asked about in place of a name that is no user's. No user has this name, as it is a control character. */
+const decoy = "\u0001";
+
+/** One line for each user, and one for the decoy: of the same cost as theirs, and of no password that anybody knows. */
+export function renderHtpasswd(hashes: Readonly<Record<string, string>>): string {
+  const [costly = ""] = Object.values(hashes);
+  const prefix = costly.slice(0, "$2y$10$".length);
+  return Object.entries({ ...hashes, [decoy]: prefix + ".".repeat(53) })
+    .map(([name, hash]) => `${name}:${hash}\n`)
+    .join("");
+}
+
+/**
+ * The server that checks passwords, at about 60 ms of a core each. The cache before it is in memory only, as its keys
+ * hold passwords. It answers a throttled guess with 403, as everything but 401 and 403 becomes 500 on its way.
+ */
+export function renderPasswords({
+  users,
+  passwordRevisions,
+  guessesPerMinute,
+  revision,
+}: SignIn & Pick<Access, "users">): string {
+  const keyOf = exactKeys(users.map(({ name }) => name));
+  return `\
+${renderMap(
+  "$remote_user",
+  "$password_revision",
+  users.map(({ name }) => [keyOf("", name), passwordRevisions[name] ?? ""]),
+)}
+${renderMap("$remote_user", "$checked_authorization", [
+  ["default", quoted(`Basic ${Buffer.from(`${decoy}:`).toString("base64")}`)],
+  [quoted(""), "$http_authorization"],
+  ...users.map(({ name }) => [patternKey(escapePattern(name)), "$http_authorization"] as const),
+])}
+${renderMap("$http_authorization", "$no_password", [[quoted(""), "1"]])}
+${renderMap("$http_authorization", "$guess", [
+  [quoted(""), quoted("")],
+  ["default", "guess"],
+])}
+${renderMap("$http_authorization", "$guesser", [
+  [quoted(""), quoted("")],
+  ["default", "$http_client"],
+])}
+  proxy_cache_path /tmp/passwords keys_zone=passwords:1m max_size=16m inactive=12h use_temp_path=off;
+  limit_req_zone $guesser zone=guesser:4m rate=${String(guessesPerMinute)}r/m;
+  limit_req_zone $guess zone=guesses:32k rate=60r/m;
+  limit_req_log_level info;
+
+  upstream passwords {
+    server ${passwordSocket};
+    keepalive 8;
+  }
+
+  server {
+    listen ${passwordSocket};
+    access_log off;
+    # The lower levels name whom a wrong password was for, or the password, where somebody took one field for the other.
+    error_log stderr crit;
+
+    location / {
+      limit_req zone=guesser burst=${String(guessesPerMinute)} nodelay;
+      limit_req zone=guesses burst=45 delay=30;
+      limit_req_status 403;
+      auth_basic "private registry";
+      # It is opened again and again: by way of \`current\`, it could be another revision's.
+      auth_basic_user_file ../${revision}/${configFiles.htpasswd};
+      try_files /- @right;
+    }
+
+    location @right {
+      add_header Signed-In yes;
+      return 204;
+    }
+  }
+`;
+}
+
+/** Has each request wait until its user is known. */
+export function renderAuthRequest(): string {
+  return `\
+      auth_request /_sign_in;
+      auth_request_set $signed_in $upstream_http_signed_in;
+      error_page 403 = @throttled;
+      ${errorPage(403)}
+      # No file has this name: $route answers, now that $user is known, which \`if\` or \`return\` would not wait for.
+`;
+}
+
+/** Who is asked about each request. */
+export function renderSignInLocations(): string {
+  return `\
+    # Asked about every request, it asks on about those only that it has not seen to be right.
+    location = /_sign_in {
+      internal;
+      proxy_pass http://passwords;
+      proxy_pass_request_body off;
+      proxy_pass_request_headers off;
+      # Or the next request on that connection would be taken for a body.
+      proxy_set_header Content-Length "";
+      # A name that is nobody's costs as much as one that is somebody's.
+      proxy_set_header Authorization $checked_authorization;
+      proxy_set_header Client $remote_addr;
+      proxy_buffering on;
+      proxy_cache passwords;
+      # What was right stays right until the password changes, and then the key is another.
+      proxy_cache_key "$password_revision $http_authorization";
+      proxy_cache_valid 204 365d;
+      proxy_cache_bypass $no_password;
+      # Many requests that begin with the same password have it checked once.
+      proxy_cache_lock on;
+      open_file_cache max=1024 inactive=10m;
+      open_file_cache_valid 10m;
+    }
+
+    location @throttled {
+      return 429;
+    }
+`;
+}

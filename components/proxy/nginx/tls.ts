@@ -1,0 +1,23 @@
+import { configFiles } from "./files.ts";
+
+/** Of TLS 1.2. */
+const ciphers = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"].flatMap((cipher) => [
+  `ECDHE-ECDSA-${cipher}`,
+  `ECDHE-RSA-${cipher}`,
+]);
+
+/** HTTP/2 stays off: registry clients do without it, and nginx reads an upload from a distance far slower by it. */
+export function renderTls(): string {
+  return `\
+  ssl_certificate ${configFiles.certificate};
+  ssl_certificate_key ${configFiles.key};
+  ssl_protocols TLSv1.2 TLSv1.3;
+  # The cheapest of those that are strong; ChaCha20 for clients that put it first, as their processor has no AES.
+  ssl_prefer_server_ciphers on;
+  ssl_ciphers ${ciphers.join(":")};
+  ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256;
+  ssl_session_cache shared:tls:4m;
+  ssl_session_timeout 1h;
+  ssl_conf_command Options KTLS,PrioritizeChaCha;
+`;
+}

@@ -1,0 +1,94 @@
+import { patternKey, quoted, renderMap } from "./text.ts";
+
+export interface Upstream {
+  /** The registry on the private network: `host:port`. */
+  readonly registry: string;
+  /** The name that clients type. */
+  readonly serverName: string;
+}
+
+/** What the registry reads of a client's headers, beside those about the body. */
+const forwardedHeaders = [
+  ...["Accept", "Content-Range", "If-Modified-Since", "If-None-Match", "If-Range", "Range", "User-Agent"],
+] as const;
+
+export const refuseControlCharacters = `if ($control_character) {
+        return 400;
+      }`;
+
+export function variableOf(header: string): string {
+  return `$http_${header.toLowerCase().replaceAll("-", "_")}`;
+}
+
+/** What the registry is sent in one place: the headers that it always needs, and some more. */
+export function renderForwarded(more: Readonly<Record<string, string>>, indent = 2): string {
+  const headers = {
+    Connection: quoted(""),
+    // With its port, or the registry sends uploads to a wrong place.
+    Host: "$asked_host",
+    "X-Forwarded-Proto": "$scheme",
+    "X-Forwarded-For": "$remote_addr",
+    ...more,
+  };
+  return Object.entries(headers)
+    .map(([header, value]) => `${" ".repeat(indent)}proxy_set_header ${header} ${value};\n`)
+    .join("");
+}
+
+/** The registry, and what it is sent. */
+export function renderUpstream({ registry, serverName }: Upstream): string {
+  return `\
+  # The registry may come back under another address: its name is asked for again.
+  resolver 127.0.0.11 valid=5s ipv6=off;
+  upstream registry {
+    zone registry 64k;
+    server ${registry} resolve;
+    keepalive 32;
+  }
+  # HTTP/1.0 may come without, and the registry would refuse it in plain text.
+${renderMap("$http_host", "$asked_host", [
+  [quoted(""), quoted(serverName)],
+  ["default", "$http_host"],
+])}
+  # The registry would take a mount out of a form, whose type has more spellings than can be told.
+${renderMap(quoted("$resource $content_type"), "$forwarded_type", [
+  [patternKey("manifest .*"), "$content_type"],
+  [patternKey("upload application/octet-stream"), "$content_type"],
+])}
+  # The registry would refuse these in plain text.
+${renderMap(quoted(["$content_type", ...forwardedHeaders.map(variableOf)].join("")), "$control_character", [
+  [patternKey(".*[\\x01-\\x08\\x0a-\\x1f\\x7f].*"), "1"],
+])}
+  proxy_http_version 1.1;
+  # Nothing of what a client says but this: no password, and no precondition that is decided here.
+  proxy_pass_request_headers off;
+${renderForwarded({
+  "Content-Type": "$forwarded_type",
+  ...Object.fromEntries(forwardedHeaders.map((header) => [header, variableOf(header)])),
+})}\
+  proxy_socket_keepalive on;
+  # Images are as large as they are, and pass through as they come.
+  proxy_request_buffering off;
+  proxy_buffering off;
+  proxy_read_timeout 900s;
+  proxy_send_timeout 900s;
+
+  # The registry sends this too; clients are to see it once.
+  proxy_hide_header Docker-Distribution-Api-Version;
+  add_header Docker-Distribution-Api-Version registry/2.0 always;
+`;
+}
+
+/** What the registry itself answers. */
+export function renderRegistryLocations(): string {
+  return `\
+    location @registry {
+      proxy_pass http://registry;
+    }
+
+    location @upload {
+      set $args "";
+      proxy_pass http://registry;
+    }
+`;
+}
