@@ -6,11 +6,16 @@ import { settings } from "../support/settings.ts";
 import { machineImage } from "./machineImage.ts";
 import { privileges } from "./privileges.ts";
 
-/** Has an engine load images from the standard input, and prints what it keeps of them. */
+/**
+ * Has an engine load images from the standard input, and prints what it keeps of them. To save one reads each file of it
+ * once more and compares checksums: a page that was lost on its way to the disk would be in every machine from then on.
+ */
 const load = `
 dockerd --bridge none --iptables=false >&2 &
 until docker version >/dev/null 2>&1; do sleep 0.1; done
 docker load --quiet >&2
+sync
+docker save "$@" >/dev/null
 kill $!
 wait
 exec tar --directory /var/lib/docker --xattrs --xattrs-include '*' --create image overlay2`;
@@ -18,7 +23,7 @@ exec tar --directory /var/lib/docker --xattrs --xattrs-include '*' --create imag
 /** $machine with $privileges loads the images named into $path. */
 const save = `
 docker save "$@" |
-  docker run --rm --interactive $privileges --volume /var/lib/docker "$machine" sh -ec "$load" >"$path"`;
+  docker run --rm --interactive $privileges --volume /var/lib/docker "$machine" sh -ec "$load" sh "$@" >"$path"`;
 
 /**
  * A tar of what the engine of a machine keeps of the images that it would get from Docker Hub, which no machine reaches:
