@@ -9,7 +9,7 @@ export interface Request {
   readonly target: string;
 }
 
-/** The named location that is to answer a request: what README says, thought through once more and not as maps. */
+/** The named location that is to answer a request: what docs/access.md says, thought through once more and not as maps. */
 export function expectedRoute(settings: Settings, { user, method, target }: Request): string {
   const asked = understood(target);
   if (asked === undefined) return "@unknown";

@@ -37,7 +37,7 @@ function isPrepared(lines: readonly string[], line: number): boolean {
 }
 
 describe("commands that people are told to run", () => {
-  const documents = ["README.md", "airgap/README.md", ...filesUnder("docs", /\.md$/)];
+  const documents = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "airgap/README.md", ...filesUnder("docs", /\.md$/)];
 
   it("come in documents after what makes `pulumi` work in a new shell, block by block, and name their stack", () => {
     let seen = 0;
