@@ -4,8 +4,8 @@ import { writeFileSync } from "node:fs";
 
 import { Checkout } from "../test/support/checkout.ts";
 import { finish, interruptible, say } from "./commands.ts";
-import { describeMachine } from "./machine.ts";
 import { commands, type Cost, everydayReport, type Everyday } from "./everydayReport.ts";
+import { describeMachine } from "./machine.ts";
 import { idsOf, number } from "./report.ts";
 import { readImages } from "./subjects.ts";
 

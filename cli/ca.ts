@@ -1,5 +1,6 @@
 import { lstatSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
+
 import { messageOf, UserError } from "../components/userError.ts";
 import type { Stack } from "./stack.ts";
 

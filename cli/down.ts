@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
+
 import { inNewShell } from "../components/commands.ts";
 import { UserError } from "../components/userError.ts";
 import { ownSettings } from "../settings/configuration.ts";

@@ -12,8 +12,9 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { UserError } from "../components/userError.ts";
+
 import { shellQuoted } from "../components/commands.ts";
+import { UserError } from "../components/userError.ts";
 import { run } from "./processes.ts";
 
 export const project = "private-registry";

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+
 import { UserError } from "../components/userError.ts";
 import { project } from "./environment.ts";
 import type { Stack } from "./stack.ts";

@@ -1,6 +1,7 @@
 // The program behind `make`: node cli/main.ts COMMAND [STACK]
 import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
+
 import { messageOf, UserError } from "../components/userError.ts";
 import { writeAuthority } from "./ca.ts";
 import { destroy, purge } from "./down.ts";

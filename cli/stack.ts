@@ -6,10 +6,10 @@ import { PulumiCommand, StackNotFoundError } from "@pulumi/pulumi/automation/ind
 
 import type { Outputs } from "../components/outputs.ts";
 import { messageOf, UserError } from "../components/userError.ts";
-import { SettingsError } from "../settings/problems.ts";
-import { parseConfiguration } from "../settings/index.ts";
 import type { Configuration } from "../settings/configuration.ts";
 import type { HostSettings } from "../settings/host.ts";
+import { parseConfiguration } from "../settings/index.ts";
+import { SettingsError } from "../settings/problems.ts";
 import { project, pulumiEnvironment, setVariables } from "./environment.ts";
 import { CommandFailed, isInterrupted, throwIfInterrupted } from "./processes.ts";
 import { hideSalt } from "./salt.ts";

@@ -1,9 +1,9 @@
 import type { Rule } from "../components/access.ts";
+import { configCommand } from "../components/commands.ts";
 import type { User } from "../components/credentials.ts";
 import { repositoryPattern } from "../components/proxy/nginx/registryApi.ts";
-import { configCommand } from "../components/commands.ts";
-import { nearest, type Problems } from "./problems.ts";
 import { isNot, isRecord, readJson } from "./json.ts";
+import { nearest, type Problems } from "./problems.ts";
 import { parseText, setText } from "./text.ts";
 
 /** Pulling without a password, from an endpoint of its own, as clients send a password only where they are asked for one. */

@@ -3,12 +3,12 @@ import { homedir } from "node:os";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import type { CertificateSource } from "../components/certificate/certificate.ts";
 import { bundleWarning, validateBundle } from "../components/certificate/bundle.ts";
+import type { CertificateSource } from "../components/certificate/certificate.ts";
 import { configCommand } from "../components/commands.ts";
 import { messageOf } from "../components/userError.ts";
-import type { Problems } from "./problems.ts";
 import { isNot, isRecord, readJson } from "./json.ts";
+import type { Problems } from "./problems.ts";
 import { parseSecret, parseText } from "./text.ts";
 
 const certificateKeys = {

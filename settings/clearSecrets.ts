@@ -1,7 +1,8 @@
 import { parseDocument } from "yaml";
+
 import { configCommand } from "../components/commands.ts";
-import type { Problem } from "./problems.ts";
 import { isRecord, readJson } from "./json.ts";
+import type { Problem } from "./problems.ts";
 
 /** The settings of the clouds' own providers that are secret. */
 const ofProviders = [

@@ -2,10 +2,10 @@ import { isIPv4 } from "node:net";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import { isInZone } from "../components/dnsRecord.ts";
 import { configCommand } from "../components/commands.ts";
-import { nearest, type Problems } from "./problems.ts";
+import { isInZone } from "../components/dnsRecord.ts";
 import { isNot, isRecord, readJson } from "./json.ts";
+import { nearest, type Problems } from "./problems.ts";
 import { parseSecret, parseText } from "./text.ts";
 
 /** Where the record is made that points the hostname at the host, in a zone that is there already. */

@@ -4,12 +4,12 @@ import ipaddr from "ipaddr.js";
 
 import type { AwsDockerHostArgs } from "../clouds/aws/host.ts";
 import type { DigitalOceanDockerHostArgs } from "../clouds/digitalOcean/host.ts";
+import { configCommand } from "../components/commands.ts";
 import type { Engine } from "../components/hosts/engine.ts";
 import type { SshDockerHostArgs } from "../components/hosts/ssh.ts";
 import { pinnedOptions } from "../components/hosts/sshClient.ts";
-import { configCommand } from "../components/commands.ts";
-import type { Problems } from "./problems.ts";
 import { isNot, isRecord, readJson } from "./json.ts";
+import type { Problems } from "./problems.ts";
 import { parseText } from "./text.ts";
 
 /** Where the registry runs. A change of target starts an empty registry elsewhere; nothing is moved. */

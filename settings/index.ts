@@ -4,12 +4,11 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { Rule } from "../components/access.ts";
 import type { CertificateSource } from "../components/certificate/certificate.ts";
-import type { User } from "../components/credentials.ts";
-import { type Engine, EngineNotFound, findEngine } from "../components/hosts/engine.ts";
-import { isLoopback } from "../components/endpoint.ts";
-import type { ProxyLimits } from "../components/proxy/nginx/nginxConf.ts";
 import { configCommand, inNewShell } from "../components/commands.ts";
-import { nearest, needsShell, type Problem, Problems } from "./problems.ts";
+import type { User } from "../components/credentials.ts";
+import { isLoopback } from "../components/endpoint.ts";
+import { type Engine, EngineNotFound, findEngine } from "../components/hosts/engine.ts";
+import type { ProxyLimits } from "../components/proxy/nginx/nginxConf.ts";
 import { type AnonymousPull, parseAnonymous, parsePort, parseRules } from "./access.ts";
 import { parseCertificate } from "./certificate.ts";
 import { clearSecrets } from "./clearSecrets.ts";
@@ -17,6 +16,7 @@ import { type Configuration, ownSettings } from "./configuration.ts";
 import { parseDataPath } from "./dataPath.ts";
 import { type DnsSettings, parseDns } from "./dns.ts";
 import { HostReader, type HostSettings, parseAws, parseDigitalOcean, parseSsh, type Target, targets } from "./host.ts";
+import { nearest, needsShell, type Problem, Problems } from "./problems.ts";
 import { parseUsers } from "./users.ts";
 
 /** A registry, described: valid, complete, with secrets wrapped as Outputs. */
@@ -54,7 +54,7 @@ export type RawSettings = Readonly<Record<string, string>>;
  * `certificate` (object; default `mode: selfSigned`): `mode: provided` takes the bundle (PEM, the server's certificate
  * first, then its issuers) from `bundleFile` or `bundle`, the private key from `keyFile` or the secret `key`.
  *
- * `host` (object; its keys by `target`, see the README): the machine, where the target has one of its own.
+ * `host` (object; its keys by `target`, see docs/settings.md): the machine, where the target has one of its own.
  *
  * `dns` (object; default none): the `provider` (`route53`, `digitalocean` or `dnsimple`) that makes the record of
  * `hostname` in its `zone`, kept by resolvers for `ttl` seconds (default 300). dnsimple also takes `account`, the secret

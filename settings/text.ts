@@ -1,6 +1,6 @@
 import { configCommand, shellQuoted } from "../components/commands.ts";
-import type { Problems } from "./problems.ts";
 import { isNot } from "./json.ts";
+import type { Problems } from "./problems.ts";
 
 interface TextSetting {
   readonly path: string;

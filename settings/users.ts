@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { type Role, roles } from "../components/access.ts";
-import type { User } from "../components/credentials.ts";
 import { configCommand } from "../components/commands.ts";
-import type { Problems } from "./problems.ts";
+import type { User } from "../components/credentials.ts";
 import { isNot, isRecord, readJson } from "./json.ts";
+import type { Problems } from "./problems.ts";
 import { parseSecret, parseText } from "./text.ts";
 
 const defaultRole: Role = "writer";

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { parseConfiguration, parseSettings } from "../../../settings/index.ts";
 import { clearSecrets } from "../../../settings/clearSecrets.ts";
+import { parseConfiguration, parseSettings } from "../../../settings/index.ts";
 import { issue } from "../../support/certificates.ts";
 import { defaults } from "../../support/settings.ts";
 
