@@ -1,4 +1,5 @@
-import type { RawSettings } from "./index.ts";
+/** The settings of a stack as Pulumi hands them over: text by key, without the project's name. Secrets are in clear. */
+export type RawSettings = Readonly<Record<string, string>>;
 
 /** All that a stack configures, as Pulumi hands it over: `PROJECT:KEY`, and what is for the providers of clouds. */
 export type Configuration = Readonly<Record<string, string>>;

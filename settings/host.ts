@@ -2,10 +2,9 @@ import { isIP } from "node:net";
 
 import ipaddr from "ipaddr.js";
 
-import type { AwsDockerHostArgs } from "../clouds/aws/host.ts";
-import type { DigitalOceanDockerHostArgs } from "../clouds/digitalOcean/host.ts";
 import { configCommand } from "../components/commands.ts";
 import type { Engine } from "../components/hosts/engine.ts";
+import type { CloudMachineArgs } from "../components/hosts/machine/machine.ts";
 import type { SshDockerHostArgs } from "../components/hosts/ssh.ts";
 import { pinnedOptions } from "../components/hosts/sshClient.ts";
 import { isNot, isRecord, readJson } from "./json.ts";
@@ -21,11 +20,34 @@ export type HostSettings =
       readonly dataPath?: string | undefined;
     }
   | ({ readonly target: "ssh" } & SshDockerHostArgs)
-  | ({ readonly target: "digitalocean" } & Unported<DigitalOceanDockerHostArgs>)
-  | ({ readonly target: "aws" } & Unported<AwsDockerHostArgs>);
+  | ({ readonly target: "digitalocean" } & DigitalOceanSettings)
+  | ({ readonly target: "aws" } & AwsSettings);
 
-/** The ports follow from other settings. */
-type Unported<T> = Omit<T, "ports">;
+/** What a machine in any cloud has; its ports follow from other settings. */
+type MachineSettings = Omit<CloudMachineArgs, "ports">;
+
+export interface DigitalOceanSettings extends MachineSettings {
+  /** `fra1`. A change would move disk and address, which can't move: it is refused while there is a data disk. */
+  readonly region: string;
+  /** `s-1vcpu-2gb`. A change resizes the Droplet, which is switched off for it: transfers are cut. */
+  readonly size: string;
+  /** `ubuntu-24-04-x64`: a Debian or Ubuntu. A change replaces the Droplet. */
+  readonly image: string;
+}
+
+export interface AwsSettings extends MachineSettings {
+  /** `t3.small`; of a generation whose disks are NVMe devices. A change stops the instance for it. */
+  readonly size: string;
+  /**
+   * An AMI, `ami-…`, or the name of an SSM parameter that holds one, of a Debian or Ubuntu. What the parameter holds is
+   * looked up for each generation, and kept until the next. A change replaces the instance.
+   */
+  readonly image: string;
+  /** `subnet-…`. Default: the first one of the default VPC in a zone that has `size`. It can't change while there is a data disk. */
+  readonly subnet?: string | undefined;
+  /** Whether the instance gets an IPv6 address, which the subnet must have. A change goes live. */
+  readonly ipv6: boolean;
+}
 
 export type Target = HostSettings["target"];
 
@@ -151,7 +173,7 @@ function readCloud(host: HostReader) {
 
 const word = /^[a-z0-9][a-z0-9.-]*$/;
 
-export function parseDigitalOcean(host: HostReader): Unported<DigitalOceanDockerHostArgs> {
+export function parseDigitalOcean(host: HostReader): DigitalOceanSettings {
   return {
     region: host.text("region", word, "a region", "fra1", "fra1"),
     size: host.text("size", word, "a size of a Droplet", "s-1vcpu-2gb", "s-1vcpu-2gb"),
@@ -162,7 +184,7 @@ export function parseDigitalOcean(host: HostReader): Unported<DigitalOceanDocker
 
 const ubuntuImage = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id";
 
-export function parseAws(host: HostReader): Unported<AwsDockerHostArgs> {
+export function parseAws(host: HostReader): AwsSettings {
   const image = /^(ami-[0-9a-f]+|\/[\w./-]+)$/;
   return {
     size: host.text("size", /^[a-z0-9-]+\.[a-z0-9-]+$/, "an instance type", "t3.small", "t3.small"),

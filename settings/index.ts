@@ -12,7 +12,7 @@ import type { ProxyLimits } from "../components/proxy/nginx/nginxConf.ts";
 import { type AnonymousPull, parseAnonymous, parsePort, parseRules } from "./access.ts";
 import { parseCertificate } from "./certificate.ts";
 import { clearSecrets } from "./clearSecrets.ts";
-import { type Configuration, ownSettings } from "./configuration.ts";
+import { type Configuration, ownSettings, type RawSettings } from "./configuration.ts";
 import { parseDataPath } from "./dataPath.ts";
 import { type DnsSettings, parseDns } from "./dns.ts";
 import { HostReader, type HostSettings, parseAws, parseDigitalOcean, parseSsh, type Target, targets } from "./host.ts";
@@ -34,9 +34,6 @@ export interface Settings {
   /** Default: no record is made; an output says which one to make. */
   readonly dns?: DnsSettings | undefined;
 }
-
-/** The settings of a stack as Pulumi hands them over: text by key, without the project's name. Secrets are in clear. */
-export type RawSettings = Readonly<Record<string, string>>;
 
 /**
  * The settings that Pulumi.yaml declares have their defaults there. These can't be declared, as they hold objects

@@ -12,21 +12,10 @@ import {
   MachineKeys,
 } from "../../components/hosts/machine/machine.ts";
 import { messageOf } from "../../components/userError.ts";
+import type { AwsSettings } from "../../settings/host.ts";
 import { type Found, Kept } from "./kept.ts";
 
-export interface AwsDockerHostArgs extends CloudMachineArgs {
-  /** `t3.small`; of a generation whose disks are NVMe devices. A change stops the instance for it. */
-  readonly size: string;
-  /**
-   * An AMI, `ami-…`, or the name of an SSM parameter that holds one, of a Debian or Ubuntu. What the parameter holds is
-   * looked up for each generation, and kept until the next. A change replaces the instance.
-   */
-  readonly image: string;
-  /** `subnet-…`. Default: the first one of the default VPC in a zone that has `size`. It can't change while there is a data disk. */
-  readonly subnet?: string | undefined;
-  /** Whether the instance gets an IPv6 address, which the subnet must have. A change goes live. */
-  readonly ipv6: boolean;
-}
+export type AwsDockerHostArgs = AwsSettings & CloudMachineArgs;
 
 /**
  * An EC2 instance that runs Docker, with an encrypted volume for the data, an Elastic IP and a security group. Volume and

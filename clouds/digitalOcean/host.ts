@@ -9,15 +9,9 @@ import {
   machineDataPath,
   MachineKeys,
 } from "../../components/hosts/machine/machine.ts";
+import type { DigitalOceanSettings } from "../../settings/host.ts";
 
-export interface DigitalOceanDockerHostArgs extends CloudMachineArgs {
-  /** `fra1`. A change would move disk and address, which can't move: it is refused while there is a data disk. */
-  readonly region: string;
-  /** `s-1vcpu-2gb`. A change resizes the Droplet, which is switched off for it: transfers are cut. */
-  readonly size: string;
-  /** `ubuntu-24-04-x64`: a Debian or Ubuntu. A change replaces the Droplet. */
-  readonly image: string;
-}
+export type DigitalOceanDockerHostArgs = DigitalOceanSettings & CloudMachineArgs;
 
 /**
  * A Droplet that runs Docker, with a volume for the data, a reserved address and a firewall. Volume and address outlive

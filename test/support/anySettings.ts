@@ -1,7 +1,8 @@
 import fc from "fast-check";
 
 import { type Role, roles } from "../../components/access.ts";
-import { parseSettings, type RawSettings, type Settings } from "../../settings/index.ts";
+import type { RawSettings } from "../../settings/configuration.ts";
+import { parseSettings, type Settings } from "../../settings/index.ts";
 import { defaults } from "./settings.ts";
 
 /** What the settings make of a stack's own text, over the defaults of Pulumi.yaml; nothing where they refuse it. */

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { parse } from "yaml";
 
-import { parseSettings, type RawSettings } from "../../../settings/index.ts";
+import type { RawSettings } from "../../../settings/configuration.ts";
+import { parseSettings } from "../../../settings/index.ts";
 import { issue } from "../../support/certificates.ts";
 import { resolve } from "../../support/mocks.ts";
 import { declared, defaults } from "../../support/settings.ts";
