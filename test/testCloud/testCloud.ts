@@ -7,6 +7,7 @@ import { Disks } from "./disks.ts";
 import { Dns, type RecordType } from "./dns.ts";
 import { Dnsimple } from "./dnsimple.ts";
 import { Faults } from "./faults.ts";
+import { imageStore } from "./imageStore.ts";
 import { type Machine, Machines, type Order } from "./machines.ts";
 import { Network } from "./network.ts";
 import { Plugins } from "./plugins.ts";
@@ -45,6 +46,8 @@ export class TestCloud {
 
   static async start(options: TestCloudOptions = {}): Promise<TestCloud> {
     for (const remains of Remains.nobodys()) await remains.remove();
+    // Built once, in minutes: not while a machine is being created, and somebody waits for it.
+    await imageStore();
     const cloud = new TestCloud(options);
     try {
       await cloud.network.create();
