@@ -1,10 +1,12 @@
+import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync, rmSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { ownSettings } from "../settings/configuration.ts";
 import { refreshCloud } from "./cloud.ts";
 import { type StackEngine, engineOf } from "./engine.ts";
 import { project, setVariables } from "./environment.ts";
-import { CommandFailed, outputOf, run, succeeds } from "./processes.ts";
+import { CommandFailed, outputOf, run, succeeds, throwIfInterrupted } from "./processes.ts";
 import { recover } from "./recover.ts";
 import { hideSalt } from "./salt.ts";
 import { smoke } from "./smoke.ts";
@@ -29,7 +31,7 @@ export async function up(stack: Stack): Promise<boolean> {
   } catch (error) {
     // One that was only booting had something on it that nobody looked at.
     if (!(error instanceof CommandFailed) || engine.reached !== "machine" || reached !== "none") throw error;
-    if ((await makeReady(stack, engine)) === "none") throw error;
+    if (!(await answersSoon(engine.login)) || (await makeReady(stack, engine)) === "none") throw error;
     console.error("▸ The machine answers now: looking at what runs there, and trying once more");
     await update(stack, engine, "machine");
   }
@@ -77,6 +79,16 @@ async function makeReady(stack: Stack, { target, reached, login }: StackEngine):
     default:
       return reached satisfies never;
   }
+}
+
+/** Gives a machine that may be booting half a minute more. */
+async function answersSoon(login = ""): Promise<boolean> {
+  for (const end = Date.now() + 30_000; Date.now() < end;) {
+    throwIfInterrupted();
+    if (spawnSync("ssh", ["-o", "ConnectTimeout=5", login, "true"], { stdio: "ignore" }).status === 0) return true;
+    await sleep(1000);
+  }
+  return false;
 }
 
 /** Gets or builds the images that the stack names, where they are missing. */
