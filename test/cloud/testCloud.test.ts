@@ -394,7 +394,7 @@ describe("the cloud for tests", function () {
   it("takes away what one has left that was killed", async () => {
     const script = `
       import { spawn } from "node:child_process";
-      import { TestCloud } from "./test/cloud/testCloud.ts";
+      import { TestCloud } from "./test/testCloud/testCloud.ts";
       const cloud = await TestCloud.start();
       const order = { id: "left", hostname: "left", user: "root", keys: [], userData: "#cloud-config" };
       await (await cloud.boot(order)).plug(await cloud.disks.create("left", 1), "left");
