@@ -95,12 +95,8 @@ export class Subjects {
     const name = this.nameOf("a0", "proxy");
     const current = join(this.folder, "a0", "current");
     const { htpasswd, certificate, key } = this.stack;
-    const hashes = Object.fromEntries(
-      htpasswd
-        .trim()
-        .split("\n")
-        .map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1)]),
-    );
+    const lines = htpasswd.trim().split("\n");
+    const hashes = Object.fromEntries(lines.map((line) => line.split(":") as [string, string]));
     const configuration: Configuration = {
       serverName: "localhost",
       ipv6: false,

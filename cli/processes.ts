@@ -63,9 +63,13 @@ export function run(command: string, args: readonly string[] = []): void {
   checked(spawnSync(command, args, { stdio: holdingLock(["inherit", "inherit", "inherit"]) }));
 }
 
-/** The same; gives whether it ended well. */
-export function succeeds(command: string, args: readonly string[] = []): boolean {
-  const { status, signal } = spawnSync(command, args, { stdio: holdingLock(["inherit", "inherit", "inherit"]) });
+/** The same; gives whether it ended well. Where nobody needs to know why not, `output` keeps it off the terminal. */
+export function succeeds(
+  command: string,
+  args: readonly string[] = [],
+  output: "inherit" | "ignore" = "inherit",
+): boolean {
+  const { status, signal } = spawnSync(command, args, { stdio: holdingLock(["inherit", output, output]) });
   if (signal === "SIGINT") throw new Interrupted();
   return status === 0;
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 
+import type { StateResource } from "../clouds/cloud.ts";
 import { cloudOf, clouds } from "../clouds/index.ts";
 import { ownerLabel } from "../components/labels.ts";
 import { UserError } from "../components/userError.ts";
@@ -91,9 +92,9 @@ function removeOrphans(
 }
 
 /** A cloud may have made what the state knows nothing of: that can't be seen from here, but goes on costing. */
-function tellLost(resource: Resource): void {
-  const { type, urn } = resource;
-  if (cloudOf(resource)?.unique.test(type) !== false) return;
+function tellLost({ type, urn }: StateResource): void {
+  const cloud = cloudOf({ type });
+  if (cloud === undefined || cloud.unique.test(type)) return;
   const name = urn.slice(urn.lastIndexOf("::") + 2);
   console.error(
     `▸ A run ended while ${type.slice(0, type.indexOf(":"))} was making ${type.slice(type.lastIndexOf(":") + 1)} ${name}: ` +

@@ -1,23 +1,13 @@
+import type { PendingOperation, StateResource } from "../clouds/cloud.ts";
 import type { Outputs } from "../components/outputs.ts";
 
 /** A resource as the state has it. */
-export interface Resource {
-  readonly urn: string;
-  readonly type: string;
+export interface Resource extends StateResource {
   readonly id?: string;
-  readonly inputs?: Readonly<Record<string, unknown>>;
   readonly outputs?: Readonly<Record<string, unknown>>;
   readonly protect?: boolean;
-  /** Something that another one has taken the place of, and that is only still to be deleted. */
-  readonly delete?: boolean;
   /** Something that is gone, and that another one is still to take the place of. */
   readonly pendingReplacement?: boolean;
-}
-
-/** What was under way when the state was written. */
-export interface Pending {
-  readonly type: "creating" | "updating" | "deleting";
-  readonly resource: Resource;
 }
 
 /** The state as Pulumi exports it. */
@@ -25,14 +15,14 @@ export interface Exported {
   readonly version: number;
   readonly deployment: {
     readonly resources?: readonly Resource[];
-    readonly pending_operations?: readonly Pending[];
+    readonly pending_operations?: readonly PendingOperation[];
   };
 }
 
 /** What Pulumi knows of a stack. */
 export interface State {
   readonly resources: readonly Resource[];
-  readonly pending: readonly Pending[];
+  readonly pending: readonly PendingOperation[];
   /** Of the last run that ended well; empty before that. Secrets in clear where the state was exported so. */
   readonly outputs: Partial<Outputs>;
 }

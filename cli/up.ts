@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -85,7 +84,7 @@ async function makeReady(stack: Stack, { target, reached, login }: StackEngine):
 async function answersSoon(login = ""): Promise<boolean> {
   for (const end = Date.now() + 30_000; Date.now() < end;) {
     throwIfInterrupted();
-    if (spawnSync("ssh", ["-o", "ConnectTimeout=5", login, "true"], { stdio: "ignore" }).status === 0) return true;
+    if (succeeds("ssh", ["-n", "-o", "ConnectTimeout=5", login, "true"], "ignore")) return true;
     await sleep(1000);
   }
   return false;

@@ -34,12 +34,13 @@ export interface StateResource {
   readonly urn: string;
   readonly type: string;
   readonly inputs?: Readonly<Record<string, unknown>>;
+  /** Something that another one has taken the place of, and that is only still to be deleted. */
   readonly delete?: boolean;
   /** Makes Pulumi replace it. */
   readonly taint?: boolean;
 }
 
-/** Something that was under way when a run was killed. */
+/** What was under way when the state was written. */
 export interface PendingOperation {
   readonly type: "creating" | "updating" | "deleting";
   readonly resource: StateResource;

@@ -40,6 +40,7 @@ export interface PrivateRegistryArgs {
  * Nothing here replaces the images that were pushed: they are in the registry's data volume, which outlives all else.
  */
 export class PrivateRegistry extends pulumi.ComponentResource {
+  /** What the program exports, still to come. */
   readonly outputs: { readonly [K in keyof Outputs]-?: pulumi.Output<Outputs[K]> };
 
   constructor(name: string, args: PrivateRegistryArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -50,10 +51,11 @@ export class PrivateRegistry extends pulumi.ComponentResource {
       { ...opts, providers: [args.host.provider], transformations: [labelled(name), boundTo(args.host.machine)] },
     );
 
-    const { address, ipv6Address, login } = args.host;
+    const { host, images, endpoints, openPrefixes, users, rules, deletion, limits } = args;
+    const { address, ipv6Address, login } = host;
     const hostname = args.hostname === undefined ? address : pulumi.output(args.hostname);
 
-    const credentials = new Credentials(`${name}-credentials`, { users: args.users }, { parent: this });
+    const credentials = new Credentials(`${name}-credentials`, { users }, { parent: this });
 
     const certificate = new Certificate(
       `${name}-certificate`,
@@ -61,7 +63,6 @@ export class PrivateRegistry extends pulumi.ComponentResource {
       { parent: this },
     );
 
-    const { host, images, endpoints, openPrefixes, users, rules, deletion, limits } = args;
     new Node(
       name,
       {

@@ -37,7 +37,6 @@ export class Registry extends pulumi.ComponentResource {
     // Other containers of the machine may use the same image: taking it down isn't ours.
     const image = new docker.RemoteImage(`${name}-image`, { name: args.image, keepLocally: true }, parent);
     const storage = args.storage(name, this);
-    const volumes = [...storage.volumes];
     this.blobs = storage.blobs;
 
     const config = new docker.Volume(`${name}-config`, { name: `${name}-config` }, parent);
@@ -55,7 +54,7 @@ export class Registry extends pulumi.ComponentResource {
               user: "0:0",
               capabilities: ["CAP_DAC_READ_SEARCH"],
               command: ["-c", storage.check.script],
-              volumes: volumes.map((volume) => ({ ...volume, readOnly: true })),
+              volumes: storage.volumes.map((volume) => ({ ...volume, readOnly: true })),
             },
             parent,
           ).succeeded;
@@ -69,7 +68,7 @@ export class Registry extends pulumi.ComponentResource {
         user: "0:0",
         capabilities: ["CAP_CHOWN", "CAP_DAC_READ_SEARCH"],
         command: ["-c", `set -e\nchown ${registryUser} ${configFolder}/config.yml\n${storage.setup}`],
-        volumes: [configVolume, ...volumes],
+        volumes: [configVolume, ...storage.volumes],
         uploads: [
           {
             file: `${configFolder}/config.yml`,
@@ -96,7 +95,7 @@ export class Registry extends pulumi.ComponentResource {
         command: ["serve", `${configFolder}/config.yml`],
         // Nothing is traced; memory is spent rather than the time to collect it.
         envs: ["OTEL_TRACES_EXPORTER=none", "OTEL_TRACES_SAMPLER=always_off", "GOGC=400", "GOMEMLIMIT=1GiB"],
-        volumes: [{ ...configVolume, readOnly: true }, ...volumes],
+        volumes: [{ ...configVolume, readOnly: true }, ...storage.volumes],
         networkMode: args.network,
         restart: "unless-stopped",
         healthcheck: {

@@ -16,8 +16,6 @@ export type ProxyLimits = Pick<SignIn, "guessesPerMinute"> & Transfers;
 export interface NginxConf extends Access, SignIn, Server, Transfers, Upstream {
   /** The TCP port, on the container's own loopback, that says which revision is served and whether the registry answers. */
   readonly statusPort: number;
-  /** Names this configuration, so that a reload can be seen to have happened. Letters and digits. */
-  readonly revision: string;
 }
 
 /**

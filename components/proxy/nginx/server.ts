@@ -34,9 +34,9 @@ export const admissions: Readonly<Record<Audience, Admission>> = {
 
 /** The server of one endpoint. */
 export function renderServer(
-  { audience, ports }: ServedEndpoint,
+  { ports }: ServedEndpoint,
   { serverName, dataFolder }: Server,
-  { renderBefore, renderLocations }: Admission = admissions[audience],
+  { renderBefore, renderLocations }: Admission,
 ): string {
   return `\
   server {

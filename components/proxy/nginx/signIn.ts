@@ -11,7 +11,7 @@ export interface SignIn {
    * right one counts as well. All addresses together have 60 per minute and 45 at once, more than any one of them.
    */
   readonly guessesPerMinute: number;
-  /** That of the configuration, in whose folder the passwords are. */
+  /** Names the configuration, and the folder that it lies in. Letters and digits. */
   readonly revision: string;
 }
 

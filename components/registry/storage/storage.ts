@@ -7,7 +7,7 @@ export interface Storage {
   readonly driver: Readonly<Record<string, object>>;
 
   /** What the registry's container has to mount for it, to write. */
-  readonly volumes: readonly docker.types.input.ContainerVolume[];
+  readonly volumes: docker.types.input.ContainerVolume[];
 
   /** Refuses what can't be used, before anything there is changed. Default: all can. */
   readonly check?: { readonly failure: string; readonly script: string } | undefined;

@@ -7,6 +7,7 @@ import { everydayReport } from "../../../bench/everydayReport.ts";
 import { plot } from "../../../bench/plot.ts";
 import { type Measured, ratios, report, spreadOf, targetTable, type Values } from "../../../bench/report.ts";
 import { renderNginxConf } from "../../../components/proxy/nginx/nginxConf.ts";
+import { plainConf } from "../../support/nginxConf.ts";
 
 const round = (own: number): Values => ({
   requests: own,
@@ -85,24 +86,10 @@ describe("the benchmark's report", () => {
 });
 
 describe("this stack's proxy without authentication", () => {
-  const conf = {
-    serverName: "localhost",
-    endpoints: [{ audience: "users", ports: [8443] }],
-    statusPort: 8081,
-    registry: "registry:5000",
-    dataFolder: "/data",
-    users: [],
-    passwordRevisions: {},
-    rules: [],
-    openPrefixes: [],
-    guessesPerMinute: 30,
-    revision: "1",
-  } as const;
-
   it("asks nobody, takes everybody as signed in, and is as it is elsewhere", () => {
     const lines = (text: string) => text.split("\n").filter((line) => line.trim() !== "");
-    const usual = lines(renderNginxConf(conf));
-    const open = lines(renderNginxConf(conf, withoutAuthentication));
+    const usual = lines(renderNginxConf(plainConf));
+    const open = lines(renderNginxConf(plainConf, withoutAuthentication));
     assert.deepEqual(
       open.filter((line) => !usual.includes(line)),
       ["      set $signed_in yes;"],

@@ -5,10 +5,11 @@ import { parse } from "yaml";
 
 import type { Role, Rule } from "../../../components/access.ts";
 import { renderAccess } from "../../../components/proxy/nginx/access.ts";
-import { type NginxConf, renderNginxConf } from "../../../components/proxy/nginx/nginxConf.ts";
+import { renderNginxConf } from "../../../components/proxy/nginx/nginxConf.ts";
 import { resources } from "../../../components/proxy/nginx/registryApi.ts";
 import { renderRegistryConfig } from "../../../components/registry/config.ts";
 import { accepted, anySettings } from "../../support/anySettings.ts";
+import { plainConf } from "../../support/nginxConf.ts";
 import { NginxMaps } from "../../support/nginxMaps.ts";
 import { anyRequest, expectedRoute } from "../../support/requests.ts";
 
@@ -51,20 +52,7 @@ describe("the registry's configuration", () => {
 });
 
 describe("the proxy's configuration", () => {
-  const plain: NginxConf = {
-    serverName: "registry.example",
-    endpoints: [{ audience: "users", ports: [8443] }],
-    statusPort: 8081,
-    registry: "stack-registry:5000",
-    dataFolder: "/data",
-    users: [],
-    passwordRevisions: {},
-    rules: [],
-    openPrefixes: [],
-    guessesPerMinute: 30,
-    revision: "0123456789abcdef",
-  };
-  const conf = renderNginxConf(plain);
+  const conf = renderNginxConf(plainConf);
 
   it("speaks TLS 1.2 and 1.3 only", () => {
     assert.match(conf, /ssl_protocols TLSv1\.2 TLSv1\.3;/);

@@ -1,0 +1,16 @@
+import type { NginxConf } from "../../components/proxy/nginx/nginxConf.ts";
+
+/** The proxy's configuration where nobody is known and nothing is set. */
+export const plainConf: NginxConf = {
+  serverName: "registry.example",
+  endpoints: [{ audience: "users", ports: [8443] }],
+  statusPort: 8081,
+  registry: "stack-registry:5000",
+  dataFolder: "/data",
+  users: [],
+  passwordRevisions: {},
+  rules: [],
+  openPrefixes: [],
+  guessesPerMinute: 30,
+  revision: "0123456789abcdef",
+};
