@@ -25,6 +25,20 @@ describe("the documents", () => {
       }
     assert.ok(seen > 20, "hardly any was found");
   });
+
+  it("name tests that exist where they say how to run some", () => {
+    const files = readdirSync("test", { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".test.ts"),
+    );
+    const sources = files.map((name) => read(join("test", name)));
+    const named = documents.flatMap((document) => [...read(document).matchAll(/make test ONLY=(?:"(.+?)"|(\S+))/g)]);
+    assert.ok(named.length > 1, "hardly any was found");
+    for (const [command, words, path] of named)
+      assert.ok(
+        path === undefined ? sources.some((source) => source.includes(`it("${words ?? ""}`)) : existsSync(path),
+        command,
+      );
+  });
 });
 
 /** Without what is only shown as code. */
