@@ -154,11 +154,14 @@ function report(outcomes: readonly Outcome[]): number {
   return total.passed > 0 && failed.length === 0 ? 0 : 1;
 }
 
-/** Its first and last lines, as who runs the tests often keeps only the end of what they print. */
+/** What tells most of it, as who runs the tests often keeps only the end of what they print. */
 function shortened(reason: string): string {
   const lines = reason.trim().split("\n");
-  const chosen = lines.length <= 15 ? lines : [...lines.slice(0, 3), "…", ...lines.slice(-11)];
-  return chosen.map((line) => `      ${line.slice(0, 160)}`).join("\n");
+  const isError = lines.map((line) => /\berror: /i.test(line));
+  const tells = (i: number) => i < 2 || isError[i] === true || isError[i - 1] === true || i >= lines.length - 2;
+  const telling = lines.filter((_, i) => tells(i)).filter((line) => line.trim() !== "");
+  const chosen = lines.length <= 10 ? lines : [...telling.slice(0, 8), ...telling.slice(8).slice(-2)];
+  return chosen.map((line) => `      ${line.slice(0, 200)}`).join("\n");
 }
 
 function counted({ passed, failed, skipped }: Pick<Report, "passed" | "failed" | "skipped">): string {
