@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+
+import { generated, notShown, readGenerated } from "../../../settings/documents.ts";
+
+describe("the schema of the settings", () => {
+  for (const file of generated) {
+    it(`is what ${file} says`, async () => {
+      const { text, fresh } = await readGenerated(file);
+      assert.equal(text, fresh, "to write it: node settings/generate.ts");
+    });
+  }
+
+  const files = ["Pulumi.dev1.yaml", "Pulumi.remote.yaml"].map((file) => readFileSync(file, "utf8"));
+
+  it("has every setting, and every part of one, in a stack file", () => {
+    assert.deepEqual(notShown(files), []);
+  });
+
+  for (const [path, line] of [
+    ["maxUploadSize", /^.*maxUploadSize: .*$/gm],
+    ["users[0].role", /^.*\brole: .*$/gm],
+    ["certificate.key", /`key`/g],
+    ["host.keyFile", /^.* keyFile: ~.*$/gm],
+    // Another cloud's example still has it.
+    ["host.size", /^.*size: t3.*$/gm],
+  ] as const) {
+    it(`names ${path} where no stack file shows it`, () => {
+      const without = files.map((text) => text.replaceAll(line, "#"));
+      assert.deepEqual(notShown(without), [path]);
+    });
+  }
+});
