@@ -1,10 +1,10 @@
 // Writes what the schema of the settings says into Pulumi.yaml and docs/settings.md.
 //   node settings/generate.ts            write it
-//   node settings/generate.ts --check    fail where it is stale, or where a setting is in no stack file
+//   node settings/generate.ts --check    fail where it is stale, or where a setting is in no table or no stack file
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
-import { generated, notShown, readGenerated } from "./documents.ts";
+import { generated, notInPage, notShown, readGenerated } from "./documents.ts";
 
 const { check } = parseArgs({ options: { check: { type: "boolean", default: false } } }).values;
 
@@ -15,9 +15,15 @@ for (const file of generated) {
   else writeFileSync(file, fresh);
 }
 
-const stackFiles = ["Pulumi.dev1.yaml", "Pulumi.remote.yaml"];
-const missing = notShown(stackFiles.map((file) => readFileSync(file, "utf8")));
-if (missing.length > 0) fail(`${stackFiles.join(" and ")} do not show: ${missing.join(", ")}`);
+const read = (file: string): string => readFileSync(file, "utf8");
+const lacking = {
+  "No table of docs/settings.md names": notInPage(read("docs/settings.md")),
+  "Neither Pulumi.dev1.yaml nor Pulumi.remote.yaml shows": notShown(
+    ["Pulumi.dev1.yaml", "Pulumi.remote.yaml"].map(read),
+  ),
+};
+for (const [what, settings] of Object.entries(lacking))
+  if (settings.length > 0) fail(`${what}: ${settings.join(", ")}`);
 
 function fail(why: string): void {
   console.error(why);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
-import { generated, notShown, readGenerated } from "../../../settings/documents.ts";
+import { generated, notInPage, notShown, readGenerated } from "../../../settings/documents.ts";
 
 describe("the schema of the settings", () => {
   for (const file of generated) {
@@ -10,6 +10,12 @@ describe("the schema of the settings", () => {
       assert.equal(text, fresh, "to write it: node settings/generate.ts");
     });
   }
+
+  it("has every setting in a table of docs/settings.md", () => {
+    const page = readFileSync("docs/settings.md", "utf8");
+    assert.deepEqual(notInPage(page), []);
+    assert.deepEqual(notInPage(page.replace("hostname port -->", "hostname -->")), ["port"]);
+  });
 
   const files = ["Pulumi.dev1.yaml", "Pulumi.remote.yaml"].map((file) => readFileSync(file, "utf8"));
 
