@@ -2,8 +2,8 @@ import { chownSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { type Configuration, renderConfiguration } from "../components/proxy/configuration.ts";
+import { images } from "../settings/images.ts";
 import type { Checkout } from "../test/support/checkout.ts";
-import { defaults } from "../test/support/settings.ts";
 import { docker, removeContainers } from "./commands.ts";
 import {
   caddyfile,
@@ -33,8 +33,8 @@ export interface Subject {
 /** The images of every subject: those that this project's settings name by default, and the Caddy that airgap/ builds. */
 export function readImages(): { readonly registry: string; readonly proxy: string; readonly caddy: string } {
   return {
-    registry: defaults["registryImage"] ?? "",
-    proxy: defaults["proxyImage"] ?? "",
+    registry: images.registry.reference,
+    proxy: images.proxy.reference,
     caddy: process.env["CADDY_IMAGE"] ?? "",
   };
 }

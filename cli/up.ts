@@ -2,6 +2,7 @@ import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { ownSettings } from "../settings/configuration.ts";
+import { imagesOf } from "../settings/images.ts";
 import { refreshCloud } from "./cloud.ts";
 import { type StackEngine, engineOf } from "./engine.ts";
 import { project, setVariables } from "./environment.ts";
@@ -92,8 +93,7 @@ async function answersSoon(login = ""): Promise<boolean> {
 
 /** Gets or builds the images that the stack names, where they are missing. */
 export async function ensureImages(stack: Stack): Promise<void> {
-  const { registryImage = "", proxyImage = "" } = ownSettings(project, await stack.configuration());
-  run("bootstrap/ensure-images", [registryImage, proxyImage]);
+  run("bootstrap/ensure-images", imagesOf(ownSettings(project, await stack.configuration())));
 }
 
 /**

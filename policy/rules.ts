@@ -2,6 +2,8 @@ import type * as docker from "@pulumi/docker";
 import type { Unwrap } from "@pulumi/pulumi";
 import type * as tls from "@pulumi/tls";
 
+import { isExact } from "../settings/images.ts";
+
 /** What every resource of some types must satisfy, whatever the settings and whoever changes a component. */
 export interface Rule {
   readonly name: string;
@@ -24,8 +26,6 @@ const setupCapabilities = ["CAP_CHOWN", "CAP_DAC_READ_SEARCH"];
 /** Docker's socket, or a folder that it lies in, makes a container as good as root of the machine. */
 const socketPath = /docker\.sock$|^\/(var\/?)?(run\/?)?$/;
 const secretName = /password|secret|token|key/i;
-/** A digest, or a tag other than `latest`: what runs tomorrow is what ran today. */
-const exactImage = /@sha256:[0-9a-f]{64}$|:(?!latest$)\w[\w.-]*$/;
 const curves = ["P256", "P384", "P521"];
 /** What browsers take at most; an authority may last longer. */
 const leafDays = 398;
@@ -123,7 +123,7 @@ export const rules: readonly Rule[] = [
   ...about(["docker:index/remoteImage:RemoteImage"], {
     "exact-image": [
       "Every image has an exact version or a digest.",
-      ({ name }: Unwrap<docker.RemoteImageArgs>) => !exactImage.test(name) && "names no exact version and no digest",
+      ({ name }: Unwrap<docker.RemoteImageArgs>) => !isExact(name) && "names no exact version and no digest",
     ],
   }),
   ...about(["docker:index/network:Network"], {

@@ -2,41 +2,30 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 
 import * as pulumi from "@pulumi/pulumi";
+import type * as z from "zod/mini";
 
 import { bundleWarning, validateBundle } from "../components/certificate/bundle.ts";
 import type { CertificateSource } from "../components/certificate/certificate.ts";
 import { configCommand } from "../components/commands.ts";
 import { messageOf } from "../components/userError.ts";
-import { isNot, isRecord, readJson } from "./json.ts";
 import type { Problems } from "./problems.ts";
-import { parseSecret, parseText } from "./text.ts";
+import type { settings } from "./schema.ts";
+import type { Some } from "./shape.ts";
 
-const certificateKeys = {
-  selfSigned: ["mode"],
-  provided: ["mode", "bundle", "bundleFile", "key", "keyFile"],
-} as const;
+type Given = NonNullable<Some<z.output<typeof settings>>["certificate"]>;
+type Provided = Extract<Given, { readonly mode?: "provided" | undefined }>;
 
 /** @param hostname What clients will type, which a provided certificate must be for; undefined where it is unknown. */
-export function parseCertificate(
-  json: string | undefined,
+export function readCertificate(
+  given: Given | undefined,
   hostname: string | undefined,
   { now, home = homedir() }: { readonly now: Date; readonly home?: string },
   problems: Problems,
 ): CertificateSource | undefined {
-  const value = json === undefined ? { mode: "selfSigned" } : readJson(json);
-  const mode = isRecord(value) ? value["mode"] : undefined;
-  if (!isRecord(value) || (mode !== "selfSigned" && mode !== "provided")) {
-    return problems.add(
-      "certificate.mode",
-      `${isNot(mode, "a mode")}; there are: selfSigned, provided`,
-      configCommand("set", "certificate.mode", "selfSigned"),
-    );
-  }
-  for (const key of Object.keys(value)) problems.addUnknownKey("certificate.", key, certificateKeys[mode]);
-  if (mode === "selfSigned") return { mode };
+  if (given?.mode !== "provided") return given?.mode && { mode: given.mode };
 
-  const bundle = parsePem(value, "bundle", home, problems);
-  const key = parsePem(value, "key", home, problems);
+  const bundle = readPem(given, "bundle", home, problems);
+  const key = readPem(given, "key", home, problems);
   if (bundle?.pem.includes("PRIVATE KEY"))
     return problems.add(
       bundle.path,
@@ -62,40 +51,29 @@ export function parseCertificate(
   const warning = bundleWarning(bundle.pem);
   if (warning !== undefined)
     problems.warn(bundle.path, warning.wrong, `nothing to do, unless ${warning.whom} are to use it`);
-  return { mode, bundle: bundle.pem, key: pulumi.secret(key.pem) };
+  return { mode: "provided", bundle: bundle.pem, key: pulumi.secret(key.pem) };
 }
 
 /** PEM given as a setting of its own or in a file; one of the two. */
-function parsePem(
-  certificate: Record<string, unknown>,
+function readPem(
+  given: Provided,
   name: "bundle" | "key",
   home: string,
   problems: Problems,
 ): { path: string; pem: string } | undefined {
-  const inline = certificate[name];
-  const file = certificate[`${name}File`];
+  const inline = given[name];
+  const file = given[`${name}File`];
   const path = `certificate.${name}${file === undefined ? "" : "File"}`;
-  const example = name === "key" ? "SERVER.key" : "CHAIN.pem";
-  const cure = configCommand("set", `certificate.${name}File`, example);
-  if ((inline === undefined) === (file === undefined)) {
+  if (problems.has(`certificate.${name}`) || problems.has(`certificate.${name}File`)) return undefined;
+  const cure = configCommand("set", `certificate.${name}File`, name === "key" ? "SERVER.key" : "CHAIN.pem");
+  if ((inline === undefined) === (file === undefined))
     return problems.add(`certificate.${name}`, `give one of ${name} and ${name}File`, cure);
-  }
-  if (file === undefined) {
-    const pem =
-      name === "key"
-        ? parseSecret(inline, { path, what: "a private key" }, problems)
-        : parseText(inline, { path, what: "a certificate", example }, problems);
-    return pem === undefined ? undefined : { path, pem };
-  }
-  const given = parseText(file, { path, what: "the path of a file", example }, problems);
-  if (given === undefined) return undefined;
-  // Not quoted: it may be the key.
-  if (given.includes("-----BEGIN")) return problems.add(path, "is the text itself, not the path of a file", cure);
+  if (file === undefined) return { path, pem: inline ?? "" };
   try {
     return {
       path,
       pem: readFileSync(
-        given.replace(/^~(?=\/)/, () => home),
+        file.replace(/^~(?=\/)/, () => home),
         "utf8",
       ),
     };

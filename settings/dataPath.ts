@@ -1,6 +1,3 @@
-import { configCommand } from "../components/commands.ts";
-import type { Problems } from "./problems.ts";
-
 /** Folders that are the system's with all that is below them. */
 const systems = [
   ...["/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run", "/sbin", "/sys", "/usr"],
@@ -30,33 +27,17 @@ const shared = [
   ...["/var", "/var/lib", "/var/cache", "/var/log", "/var/spool", "/var/mail", "/var/opt", "/var/tmp", "/var/backups"],
 ];
 
-/** Whatever is in it is given to the registry's user, so that it can't be a folder that others need. */
-export function parseDataPath(text: string, problems: Problems): string | undefined {
-  if (text === "") return undefined;
-  const cure = configCommand("set", "dataPath", "/srv/registry");
-  const path = text.replace(/(?<=.)\/$/, "");
-  if (!isPlain(path)) {
-    const wrong = `${JSON.stringify(text)} is not an absolute folder of the engine's machine`;
-    return problems.add("dataPath", wrong, `write it from the root, without ~, .., // or a colon: ${cure}`);
-  }
-  if (isTaken(path)) {
-    const wrong = `${JSON.stringify(text)} is a folder that others need, and all in it would be given to the registry's user`;
-    return problems.add(
-      "dataPath",
-      wrong,
-      `name one for the registry alone, and move what it has there already: ${cure}`,
-    );
-  }
-  return text;
-}
-
-function isPlain(path: string): boolean {
+/** Whether a text is a folder, written from the root and as it is. */
+export function isPlain(text: string): boolean {
+  const path = withoutSlash(text);
   // A colon would end the path in the engine's own notation.
   if (!/^\/[^:\p{Cc}]*$/u.test(path)) return false;
   return path === "/" || path.split("/").every((name, i) => i === 0 || !["", ".", ".."].includes(name));
 }
 
-function isTaken(path: string): boolean {
+/** Whether a folder is the system's, or one that others use. */
+export function isTaken(text: string): boolean {
+  const path = withoutSlash(text);
   return (
     shared.includes(path) ||
     (isWithin(path, systems) && (ownWithin.includes(path) || !isWithin(path, ownWithin))) ||
@@ -67,4 +48,8 @@ function isTaken(path: string): boolean {
 
 function isWithin(path: string, folders: readonly string[]): boolean {
   return folders.some((folder) => path === folder || path.startsWith(`${folder}/`));
+}
+
+function withoutSlash(path: string): string {
+  return path.replace(/(?<=.)\/$/, "");
 }

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
-import { parse } from "yaml";
-
+import { images } from "../../settings/images.ts";
 import { Sdk } from "./sdk.ts";
 
 const read = (path: string): string => readFileSync(path, "utf8");
@@ -30,10 +29,16 @@ describe("what airgap/ builds", () => {
   });
 
   it("is the images of the settings", () => {
-    const { config } = parse(read("Pulumi.yaml")) as { config: Record<string, { default?: string }> };
-    const registry = required("registry", "github.com/distribution/distribution/v3");
-    assert.equal(config["registryImage"]?.default, `registry:${registry}`);
+    assert.equal(
+      images.registry.reference,
+      `registry:${required("registry", "github.com/distribution/distribution/v3")}`,
+    );
     // Debian decides the version of nginx, so its build takes any exact one.
-    assert.match(config["proxyImage"]?.default ?? "", /^nginx:\d+\.\d+\.\d+(-alpine)?$/);
+    assert.match(images.proxy.reference, /^nginx:\d+\.\d+\.\d+(-alpine)?$/);
+    // build takes the recipe from the name.
+    for (const { reference, recipe } of Object.values(images)) {
+      assert.ok(reference.startsWith(`${recipe}:`));
+      assert.ok(existsSync(`airgap/${recipe}/config.json`), recipe);
+    }
   });
 });

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 
 import type { HostSettings, Target } from "../../settings/host.ts";
+import { images } from "../../settings/images.ts";
 import type { Settings } from "../../settings/index.ts";
 
 interface Declaration {
@@ -34,7 +35,7 @@ export const localHost = {
 export const settings: Settings = {
   host: localHost,
   port: 5043,
-  images: { registry: defaults["registryImage"] ?? "", proxy: defaults["proxyImage"] ?? "" },
+  images: { registry: images.registry.reference, proxy: images.proxy.reference },
   users: [{ name: "admin", role: "admin" }],
   rules: [],
   deletion: false,

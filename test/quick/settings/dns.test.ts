@@ -59,7 +59,8 @@ describe("the setting dns", () => {
     [{ zone }, "is not set: a DNS provider is needed", "route53"],
     [{ provider: "dnsimpel", zone }, '"dnsimpel" is not a DNS provider', "dnsimple"],
     [{ provider: "cloudflare", zone }, '"cloudflare" is not a DNS provider', "route53"],
-    [["route53"], '["route53"] is not a DNS provider', "route53"],
+    // Not quoted: it may be the token.
+    [["route53"], "is not set: a DNS provider is needed", "route53"],
   ] as const) {
     it(`refuses ${JSON.stringify(given)}, and names the providers that there are`, () => {
       assert.deepEqual(problemsOf(given), [

@@ -105,6 +105,21 @@ describe("settings", () => {
     ]);
   });
 
+  it("goes on with what is right beside a mistake: the rest of a list, and what depends on it", () => {
+    const users = '[{"name":"a","role":"x"},{"name":"r","role":"reader"},{"name":"a"}]';
+    const rules = '[{"prefix":"t","push":["r"]},{"prefix":"T","pull":[]},{"prefix":"t","pull":[1]}]';
+    const anonymous = '{"port":"5043","prefixes":["*"]}';
+    assert.deepEqual(
+      problemsOf({ users, rules, anonymous })
+        .map((problem) => problem.split(": ")[0])
+        .sort(),
+      [
+        ...["anonymous.port", "anonymous.prefixes[0]", "rules[0].push[0]", "rules[1].prefix", "rules[2].prefix"],
+        ...["rules[2].pull[0]", "users[0].role", "users[2].name"],
+      ],
+    );
+  });
+
   it("names the nearest setting for one that it doesn't know, at every depth", () => {
     assert.match(
       only(problemsOf({ prot: "5043" })),
