@@ -3,6 +3,8 @@ import { parseDocument } from "yaml";
 import { configCommand } from "../components/commands.ts";
 import { isRecord, readJson } from "./json.ts";
 import type { Problem } from "./problems.ts";
+import { settings } from "./schema.ts";
+import { secretsIn } from "./shape.ts";
 
 /** The settings of the clouds' own providers that are secret. */
 const ofProviders = [
@@ -19,28 +21,16 @@ const ofProviders = [
 export function clearSecrets(project: string, text: string): Problem[] {
   const file = parseDocument(text, { logLevel: "silent" }).toJS() as unknown;
   const config = isRecord(file) && isRecord(file["config"]) ? file["config"] : {};
-  const own = (key: string) => {
+  const own = Object.entries(settings.shape).flatMap(([key, shape]) => {
     const value = config[`${project}:${key}`];
     // A list or an object may also be set as JSON.
-    return typeof value === "string" ? readJson(value) : value;
-  };
-  const users: unknown = own("users");
-  const values: Record<string, unknown> = {
-    ...Object.fromEntries(
-      (Array.isArray(users) ? users : []).map((user, i) => [`users[${String(i)}].password`, partOf(user, "password")]),
-    ),
-    "certificate.key": partOf(own("certificate"), "key"),
-    "dns.token": partOf(own("dns"), "token"),
-    ...Object.fromEntries(ofProviders.map((key) => [key, config[key]])),
-  };
+    return secretsIn(shape, typeof value === "string" ? readJson(value) : value, key);
+  });
+  const values = [...own, ...ofProviders.map((key) => [key, config[key]] as const)];
   const wrong = "is in clear in the stack's file, for all who can read it";
-  return Object.entries(values)
+  return values
     .filter(([, value]) => isClear(value))
     .map(([setting]) => ({ setting, wrong, cure: `change it, and encrypt the new one: ${commandFor(setting)}` }));
-}
-
-function partOf(value: unknown, key: string): unknown {
-  return isRecord(value) ? value[key] : undefined;
 }
 
 /** What Pulumi encrypted is an object, `secure: …`. */

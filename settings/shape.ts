@@ -98,6 +98,19 @@ function rightOf(shape: Shape, value: unknown): unknown {
   return z.safeParse(shape, value).data;
 }
 
+/** What stands in the place of each secret, by its path, whether or not the rest of the value is right. */
+export function secretsIn(shape: Shape, value: unknown, path: string): (readonly [path: string, value: unknown])[] {
+  const { core } = unwrap(shape);
+  if (abouts.get(core as never)?.isSecret === true) return [[path, value]];
+  if (isArray(core) && Array.isArray(value))
+    return value.flatMap((part, i) => secretsIn(core._zod.def.element, part, `${path}[${String(i)}]`));
+  const objects = isUnion(core) ? Object.values(optionsOf(core)) : isObject(core) ? [core] : [];
+  const parts = Object.fromEntries(objects.flatMap((object) => Object.entries(object._zod.def.shape)));
+  return isRecord(value)
+    ? Object.entries(parts).flatMap(([key, part]) => secretsIn(part, value[key], `${path}.${key}`))
+    : [];
+}
+
 /** What is wrong, and where. */
 interface Finding {
   readonly path: string;
