@@ -93,9 +93,10 @@ clouds: node_modules/.package-lock.json
 	@[ -d node_modules/private-registry-clouds ] || { echo "▸ npm ci, clouds" >&2; $(npm_ci); touch $<; }
 
 .PHONY: check
-check: clouds ## type-check, lint, format, check the workflows
+check: clouds ## type-check, lint, format, check the workflows and the shell scripts
 	@npm run --silent check
 	@bootstrap/check-workflows
+	@bootstrap/check-scripts
 
 .PHONY: test
 test: $(if $(ONLY),clouds,check) tools ## every test; only those of a file or with a title by ONLY="…"
