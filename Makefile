@@ -125,3 +125,7 @@ bench: tools ## measure this stack beside the usual ones, as root on Linux (15 m
 .PHONY: bench-guessing
 bench-guessing: tools ## measure what guessing passwords costs a client that is signed in (10 minutes)
 	@bench/run guessing
+
+.PHONY: bench-commands
+bench-commands: tools ## measure what make up and previews cost where nothing is to change, as root on Linux (5 minutes)
+	@bench/run everyday

@@ -9,7 +9,7 @@ import { Checkout } from "../test/support/checkout.ts";
 import { addressOf } from "../test/support/run.ts";
 import { command, docker, finish, removeContainers, say } from "./commands.ts";
 import { authorizationOf, Load, type Requests } from "./load.ts";
-import { describeMachine } from "./machine.ts";
+import { describeClients, describeMachine } from "./machine.ts";
 import { number, spreadOf, spreadText, table } from "./report.ts";
 import { startStack } from "./stack.ts";
 import { readImages, type Subject } from "./subjects.ts";
@@ -78,7 +78,8 @@ async function main(): Promise<void> {
       const figures = [quiet, beside, guessed].map(({ perSecond }) => number(perSecond)).join(", ");
       say(`round ${String(round)} of ${String(rounds)}: ${figures} requests per second`);
     }
-    const report = renderReport(measured, await describeMachine([images.registry, images.proxy]));
+    const machine = [...(await describeMachine([images.registry, images.proxy])), await describeClients()];
+    const report = renderReport(measured, machine);
     writeFileSync("bench/guessing.md", report);
     console.log(`\n${report}`);
   } finally {

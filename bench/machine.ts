@@ -7,10 +7,14 @@ import { number } from "./report.ts";
 export async function describeMachine(images: readonly string[]): Promise<string[]> {
   const [cpu] = cpus();
   const engine = await docker("version", "--format", "{{.Server.Version}}");
-  const curl = (await command("curl", ["--version"])).split(" ").slice(0, 2).join(" ");
   return [
     `${String(cpus().length)} cores of ${cpu?.model ?? "an unknown processor"}, ${number(totalmem() / 2 ** 30)} GiB of memory, Linux ${release()}`,
     `Docker engine ${engine}; ${images.join(", ")}`,
-    `clients: wrk, ${curl}, Node.js ${process.versions.node}`,
   ];
+}
+
+/** What the load comes from, in a line. */
+export async function describeClients(): Promise<string> {
+  const curl = (await command("curl", ["--version"])).split(" ").slice(0, 2).join(" ");
+  return `clients: wrk, ${curl}, Node.js ${process.versions.node}`;
 }

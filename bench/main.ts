@@ -10,7 +10,7 @@ import { command, docker, finish, interruptible, say } from "./commands.ts";
 import { writeBlob } from "./data.ts";
 import { usageOf } from "./engine.ts";
 import { authorizationOf, Load, type Transfer } from "./load.ts";
-import { describeMachine } from "./machine.ts";
+import { describeClients, describeMachine } from "./machine.ts";
 import { plot } from "./plot.ts";
 import { idsOf, type Measured, number, ratioTable, report, subjects, targetTable, type Values } from "./report.ts";
 import { putStaticFile, readImages, type Subject, Subjects } from "./subjects.ts";
@@ -53,7 +53,7 @@ async function main(): Promise<void> {
     const date = new Date().toISOString().slice(0, 10);
     const circumstances = {
       date,
-      machine: await describeMachine(Object.values(images)),
+      machine: [...(await describeMachine(Object.values(images))), await describeClients()],
       rounds,
       megabytes,
       seconds,

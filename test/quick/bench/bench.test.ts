@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { format } from "prettier";
 
 import { withoutAuthentication } from "../../../bench/configs.ts";
+import { everydayReport } from "../../../bench/everydayReport.ts";
 import { plot } from "../../../bench/plot.ts";
 import { type Measured, ratios, report, spreadOf, targetTable, type Values } from "../../../bench/report.ts";
 import { renderNginxConf } from "../../../components/proxy/nginx/nginxConf.ts";
@@ -50,6 +51,17 @@ describe("the benchmark's report", () => {
     const slow: Measured = { ...measured, a: [round(10)], f: [{ pull: 12 }] };
     assert.match(targetTable(slow), /150 × the usual recipe .*\*\*missed\*\*/);
     assert.match(targetTable(slow), /a static file .*\*\*missed\*\*/);
+  });
+
+  it("has a row for each command of every day, with its median and its spread, as prettier writes it", async () => {
+    const costs = [3, 1, 2].map((seconds) => ({ seconds, cpuSeconds: 2 * seconds }));
+    const text = everydayReport(
+      { up: costs, preview: costs, plain: costs },
+      { date: "2026-11-28", machine: ["2 cores"], rounds: 3 },
+    );
+    assert.match(text, /^\| `make up STACK=dev1` +\| 4\.00 \(2\.00–6\.00\) \| 2\.00 \(1\.00–3\.00\) \|$/m);
+    assert.match(text, /^\| `pulumi preview -s dev1` +\| 4\.00 /m);
+    assert.equal(await format(text, { parser: "markdown", printWidth: 120 }), text);
   });
 
   it("is Markdown as prettier writes it", async () => {
