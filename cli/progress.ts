@@ -59,6 +59,9 @@ const counted: Readonly<Record<string, string>> = {
   same: "unchanged",
 };
 
+/** How many steps that are under way are named. */
+const named = 3;
+
 /** A step that has begun and not ended. */
 interface Begun {
   readonly name: string;
@@ -93,24 +96,25 @@ export class Progress {
     return [];
   }
 
-  /** What is under way, in a line: `… 12 s, 14 resources done; creating dev1-registry-container 7 s`. */
+  /** What is under way, in a line, the longest first: `… 12 s, 14 done; creating dev1-registry-container 7 s`. */
   status(now: number): string {
     const steps = [...this.begun.values()].map(({ name, verb, since }) => `${verb} ${name} ${seconds(now - since)}`);
-    const done = `${seconds(now - this.start)}, ${String(this.seen.size)} resources done`;
-    return `  … ${[done, ...(steps.length > 0 ? [steps.join(", ")] : [])].join("; ")}`;
+    const more = steps.length > named ? [`${String(steps.length - named)} more`] : [];
+    const done = `${seconds(now - this.start)}, ${String(this.seen.size)} done`;
+    return `  … ${[done, ...(steps.length > 0 ? [[...steps.slice(0, named), ...more].join(", ")] : [])].join("; ")}`;
   }
 
   private begin(step: Step, now: number): string[] {
     // A component is done when what belongs to it is.
     if (!isCustom(step)) return [];
     const [mark, verb] = verbs[step.op] ?? ["", "looking at"];
-    this.begun.set(keyOf(step), { name: nameOf(step.urn), verb, since: now });
+    this.begun.set(step.urn, { name: nameOf(step.urn), verb, since: now });
     return mark === "" ? [] : [`  ${mark} ${titleOf(step.urn)} ${verb}`];
   }
 
   private end(step: Step, now: number, isDone: boolean): string[] {
-    const since = this.begun.get(keyOf(step))?.since ?? now;
-    this.begun.delete(keyOf(step));
+    const since = this.begun.get(step.urn)?.since ?? now;
+    this.begun.delete(step.urn);
     if (isDone && step.op !== "refresh") this.seen.add(step.urn);
     const [mark, verb, participle] = verbs[step.op] ?? ["", step.op, ""];
     const took = `(${seconds(now - since)})`;
@@ -128,11 +132,6 @@ export function isBeginning(event: EngineEvent): boolean {
 
 function isCustom(step: Step): boolean {
   return (step.new ?? step.old)?.custom === true;
-}
-
-/** A resource that is replaced has two steps at a time. */
-function keyOf({ op, urn }: Step): string {
-  return `${op} ${urn}`;
 }
 
 function differing({ diffs }: Step): string {

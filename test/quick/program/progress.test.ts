@@ -56,15 +56,25 @@ describe("the progress of an update", () => {
 
   it("names what is under way, and for how long", () => {
     const progress = new Progress(0);
-    assert.equal(progress.status(2400), "  … 2 s, 0 resources done");
+    assert.equal(progress.status(2400), "  … 2 s, 0 done");
     const events = eventsOf("failed");
     const begun = events.map(({ resourcePreEvent }) => resourcePreEvent !== undefined).lastIndexOf(true);
     for (const event of events.slice(0, begun + 1)) progress.take(event, event.after);
     const now = (events[begun]?.after ?? 0) + 7000;
     const under = "creating private-registry-dev1-registry-container 7 s";
-    assert.equal(progress.status(now), `  … ${String(Math.round(now / 1000))} s, 1 resources done; ${under}`);
+    assert.equal(progress.status(now), `  … ${String(Math.round(now / 1000))} s, 2 done; ${under}`);
     for (const event of events.slice(begun + 1)) progress.take(event, event.after);
     assert.doesNotMatch(progress.status(now), /creating/);
+  });
+
+  it("names three of many steps that are under way, the longest first", () => {
+    const progress = new Progress(0);
+    for (const [i, name] of ["a", "b", "c", "d", "e"].entries()) {
+      const metadata = { op: "refresh", urn: `urn:pulumi:dev1::p::t::${name}`, type: "t", old: { custom: true } };
+      progress.take({ resourcePreEvent: { metadata } }, i * 1000);
+    }
+    const three = "looking at a 9 s, looking at b 8 s, looking at c 7 s";
+    assert.equal(progress.status(9000), `  … 9 s, 0 done; ${three}, 2 more`);
   });
 
   it("shows an error whole, with what it is about, and nothing for those who look for faults in Pulumi", () => {
@@ -76,6 +86,11 @@ describe("the progress of an update", () => {
     assert.equal(lines.at(-1), "failed after 12 s; 29 created; policies: private-registry 0.1.0");
     assert.ok(eventsOf("failed").some(({ diagnosticEvent }) => diagnosticEvent?.severity === "debug"));
     assert.doesNotMatch(lines.join("\n"), /debug|Registering/);
+  });
+
+  it("has no line for a component, which is done when its parts are", () => {
+    assert.ok(eventsOf("failed").some(({ resOutputsEvent }) => resOutputsEvent?.metadata.urn.endsWith("-setup")));
+    assert.doesNotMatch(drawn("failed").join("\n"), /privateregistry:/);
   });
 
   it("shows what a policy found, whole", () => {
