@@ -16,7 +16,7 @@ export async function refreshCloud(stack: Stack): Promise<void> {
   const targets = Object.values(clouds).flatMap(({ package: name }) => ["--target", `**$${name}:**`]);
   try {
     const options = ["--yes", "--skip-preview", "--suppress-outputs"];
-    await stack.show([...stack.about("refresh"), ...options, ...targets], process.stderr);
+    await stack.change([...stack.about("refresh"), ...options, ...targets], process.stderr);
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
     console.error("▸ That failed; going on with what the state has");

@@ -69,7 +69,7 @@ function engineAnswers(): boolean {
 }
 
 async function remove(stack: Stack, ...options: readonly string[]): Promise<void> {
-  await stack.show([...stack.about("destroy"), "--yes", "--skip-preview", ...options]);
+  await stack.change([...stack.about("destroy"), "--yes", "--skip-preview", ...options]);
   stack.forgetState();
 }
 

@@ -10,6 +10,7 @@ import type { Configuration } from "../settings/configuration.ts";
 import type { HostSettings } from "../settings/host.ts";
 import { parseConfiguration } from "../settings/index.ts";
 import { SettingsError } from "../settings/problems.ts";
+import { Display } from "./display.ts";
 import { project, pulumiEnvironment, setVariables } from "./environment.ts";
 import { CommandFailed, isInterrupted, throwIfInterrupted } from "./processes.ts";
 import { hideSalt } from "./salt.ts";
@@ -153,17 +154,45 @@ export class Stack {
    *
    * @throws CommandFailed
    */
-  async show(args: readonly string[], out: NodeJS.WriteStream = process.stdout): Promise<void> {
-    const onOutput = (text: string) => void out.write(text);
-    const onError = (text: string) => void process.stderr.write(text);
-    const color = out.isTTY ? ["--color", "always"] : [];
+  show(args: readonly string[]): Promise<void> {
+    const color = process.stdout.isTTY ? ["--color", "always"] : [];
+    return this.follow(
+      [...args, ...color],
+      (text) => void process.stdout.write(text),
+      (text) => void process.stderr.write(text),
+    );
+  }
+
+  /**
+   * Runs `pulumi ARGS`, which changes something, and shows what is done and what is under way.
+   *
+   * @throws CommandFailed
+   */
+  async change(args: readonly string[], out: NodeJS.WriteStream = process.stdout): Promise<void> {
+    const display = new Display(out);
+    try {
+      await this.follow(
+        [...args, "--json"],
+        (text) => display.take(text),
+        (text) => display.say(text, process.stderr),
+      );
+    } finally {
+      display.end();
+    }
+  }
+
+  private async follow(
+    args: readonly string[],
+    onOutput: (text: string) => void,
+    onError: (text: string) => void,
+  ): Promise<void> {
     await nextTurn();
     throwIfInterrupted();
     const stopping = new AbortController();
     // A Ctrl-C that came before Pulumi was there did not reach it.
     void nextTurn().then(() => isInterrupted() && stopping.abort());
     try {
-      await this.cli.run([...args, ...color], this.folder, {}, onOutput, onError, stopping.signal);
+      await this.cli.run([...args], this.folder, {}, onOutput, onError, stopping.signal);
     } catch {
       throwIfInterrupted();
       throw new CommandFailed(1);

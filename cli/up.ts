@@ -51,7 +51,7 @@ async function update(stack: Stack, { target }: StackEngine, reached: StackEngin
   closeSync(openSync(stack.unfinished, "w"));
   const options = ["--yes", "--skip-preview", "--suppress-outputs", ...policies, ...again];
   try {
-    await stack.show([...stack.about("up"), ...options, ...(reached === "none" ? [] : ["--refresh"])]);
+    await stack.change([...stack.about("up"), ...options, ...(reached === "none" ? [] : ["--refresh"])]);
   } finally {
     stack.forgetState();
   }
