@@ -304,7 +304,7 @@ describe("the proxy", function () {
       assert.ok((there["401"] ?? 0) <= allowed(), JSON.stringify([here, there]));
     } finally {
       await poll.stop();
-      await docker("rm", "--force", other);
+      await docker("rm", "--force", "--volumes", other);
     }
     assert.deepEqual(poll.failures, []);
   });

@@ -34,7 +34,7 @@ describe("containers that somebody laid hands on", function () {
   it("come back where one was stopped and the other removed", async () => {
     const [registry = "", proxy = ""] = servers();
     await docker("stop", proxy);
-    await docker("rm", "--force", registry);
+    await docker("rm", "--force", "--volumes", registry);
     await makesUp();
   });
 
