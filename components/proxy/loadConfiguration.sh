@@ -20,8 +20,11 @@ refusal() {
   tail -c "+$((heard + 1))" "$refused" 2>/dev/null
 }
 
+# Asked once more it may be a worker that is about to end who answers.
+served=no
 settled() {
-  serves || [ -n "$(refusal)" ]
+  if serves; then served=yes; fi
+  [ "$served" = yes ] || [ -n "$(refusal)" ]
 }
 
 within() { # SECONDS COMMAND: tries it ten times a second
@@ -74,8 +77,8 @@ heard=$(wc -c 2>/dev/null <"$refused" || echo 0)
 kill -HUP 1
 
 within 30 settled || true
-if ! serves; then
-  why=$(refusal)
+if [ "$served" = no ]; then
+  why=$(refusal || true)
   roll_back
   echo "${why:-nothing happened within 30 seconds}"
   echo "the proxy did not take it up; what was served before goes on being served"
