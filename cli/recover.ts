@@ -4,6 +4,7 @@ import type { StateResource } from "../clouds/cloud.ts";
 import { cloudOf, clouds } from "../clouds/index.ts";
 import { ownerLabel } from "../components/labels.ts";
 import { UserError } from "../components/userError.ts";
+import { adopted } from "./earlier.ts";
 import type { StackEngine } from "./engine.ts";
 import { releaseLock, stateFolder } from "./lock.ts";
 import { outputOf } from "./processes.ts";
@@ -28,7 +29,8 @@ export async function recover(stack: Stack, reached: StackEngine["reached"]): Pr
 
   for (const { type, resource } of pending) if (type === "creating") tellLost(resource);
   // Elsewhere somebody else may be at work on it.
-  if (pending.length > 0 && stateFolder() !== undefined) await stack.import(settled(await stack.exported()));
+  const isStale = pending.length > 0 || resources.some((resource) => adopted(resource) !== resource);
+  if (isStale && stateFolder() !== undefined) await stack.import(settled(await stack.exported()));
 
   const { rerun, unpause, rename } = planRepairs(resources, containers);
   for (const id of unpause) {
@@ -106,6 +108,6 @@ function tellLost({ type, urn }: StateResource): void {
 function settled({ deployment, ...rest }: Exported): Exported {
   const { resources = [], pending_operations: pending = [] } = deployment;
   const settle = (resource: Resource) =>
-    Object.values(clouds).reduce((each, cloud) => cloud.settle?.(each, pending) ?? each, resource);
+    Object.values(clouds).reduce((each, cloud) => cloud.settle?.(each, pending) ?? each, adopted(resource));
   return { ...rest, deployment: { ...deployment, resources: resources.map(settle), pending_operations: [] } };
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 
 import type { Outputs } from "../../components/outputs.ts";
+import { makeEarlier } from "../support/earlier.ts";
 import { isWhole, itInTestLong } from "../support/matrix.ts";
 import { type CloudTarget, RemoteCheckout, stacks, zones } from "../support/remote.ts";
 import { run, succeed } from "../support/run.ts";
@@ -73,6 +74,25 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
     it("takes a push and gives a pull to a client that knows it by its name only", async () => {
       digest = await checkout.push(outputs, "app", "the first layer");
       await checkout.copies(outputs, "app", digest, "copied");
+    });
+
+    once("is taken over from an earlier version with its machine, disk, address, keys and data", async () => {
+      const before = machine();
+      await makeEarlier(checkout);
+      const output = await checkout.makes("up");
+      assert.doesNotMatch(output, /✗/);
+      const touched = output
+        .split("\n")
+        .filter((line) => /\b(created|replaced|deleted|updated)\b.*\(\d+ s\)/.test(line));
+      assert.ok(
+        touched.some((line) => /:Prepared \S+ updated/.test(line)),
+        output,
+      );
+      const kept = touched.filter((line) => /\b(digitalocean|tls|random):|Volume /.test(line));
+      assert.deepEqual(kept, []);
+      assert.equal(machine(), before);
+      assert.deepEqual(await checkout.outputs(), outputs);
+      assert.equal(await checkout.pulls(outputs, "app", digest), true);
     });
 
     it("has no changes on a second `pulumi up`, nor after a refresh", async () => {
@@ -230,6 +250,8 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
     });
 
     it("leaves only the data volume when it is destroyed, and says so", async () => {
+      // Also where an earlier version made it.
+      if (target === "digitalocean") await makeEarlier(checkout);
       const output = await checkout.makes("destroy");
       assert.match(output, /Kept: volume \S+ with all that was pushed, [12] GiB, about \$0\.\d\d a month/);
       assert.deepEqual(cloud.machines, []);
