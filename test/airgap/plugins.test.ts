@@ -43,7 +43,7 @@ for (const [name, classes] of Object.entries(used)) {
     for (const resource of classes) {
       const token = sdk.token(resource);
 
-      it(`knows ${token} with every property that the SDK sends`, () => {
+      it(`has ${token} with every property that the SDK sends`, () => {
         const { inputs } = sdk.properties(resource);
         const names = Object.keys(inputs).filter((property) => !property.includes("."));
         assert.deepEqual(sdk.sent(resource).sort(), names.sort());

@@ -140,7 +140,7 @@ describe("the machine and the record in AWS", function () {
     await program.succeed(...up, "--refresh", "--expect-no-changes");
   }
 
-  it("are asked for beforehand, and what there isn't is told by its setting", async () => {
+  it("are checked beforehand, and an unknown value is reported by its setting", async () => {
     const settings = [
       { size: "t3.small" },
       { size: "t2.small" },
@@ -190,7 +190,7 @@ describe("the machine and the record in AWS", function () {
     assert.deepEqual([HttpEndpoint, HttpTokens, HttpPutResponseHopLimit], ["enabled", "required", 1]);
   });
 
-  it("has disks as they were asked for", async () => {
+  it("has the disks that were asked for", async () => {
     const { SubnetId, RootDeviceName } = await expectSame();
     const subnet = (await account.subnets()).find((each) => each.SubnetId === SubnetId);
     const disks = (await account.volumes()).map(
@@ -208,7 +208,7 @@ describe("the machine and the record in AWS", function () {
     );
   });
 
-  it("tells the instance who signs in, and which disk is its own", async () => {
+  it("names in the user data who signs in, and which disk is the instance's own", async () => {
     const text = await account.userData(instanceId);
     const { PublicKey, Tags } = only(await account.keyPairs());
     assert.match(text, /^#cloud-config\n/);
@@ -218,7 +218,7 @@ describe("the machine and the record in AWS", function () {
     assert.deepEqual(Tags, nameTag);
   });
 
-  it("lets in who may come, and everything out", async () => {
+  it("admits the allowed networks, and lets everything out", async () => {
     const { VpcId, Description, IpPermissions, IpPermissionsEgress, Tags } = only(await account.groups());
     assert.equal(VpcId, (await account.subnets())[0]?.VpcId);
     assert.equal(Description, "A private registry: SSH and its endpoints");
@@ -252,9 +252,9 @@ describe("the machine and the record in AWS", function () {
     await program.succeed(...up, "--expect-no-changes");
   });
 
-  it("shows no changes beside what is really there", () => expectNoDrift());
+  it("shows no changes against what really exists", () => expectNoDrift());
 
-  it("replaces the instance for another generation, and takes the image of that time", async () => {
+  it("replaces the instance for another generation, with the parameter's image of that time", async () => {
     await change({ generation: 2 });
     await expectReplaced(images[1]);
     assert.match(await account.userData(instanceId), /GENERATION=2\n/);
@@ -296,7 +296,7 @@ describe("the machine and the record in AWS", function () {
     assert.equal(Ipv6Addresses.length, 1);
   });
 
-  it("shows no changes beside what all that has led to", () => expectNoDrift());
+  it("shows no changes against the result of all that", () => expectNoDrift());
 
   it("takes its address back", async () => {
     const { AssociationId } = only(await account.addresses());
@@ -309,7 +309,7 @@ describe("the machine and the record in AWS", function () {
     assert.equal((await expectSame()).PublicIpAddress, address.PublicIp);
   });
 
-  it("refuses another subnet, in whose zone the data disk isn't", async () => {
+  it("refuses a subnet in another zone than the data disk", async () => {
     const { SubnetId } = await expectSame();
     const subnet = (await account.subnets()).find((each) => each.SubnetId !== SubnetId)?.SubnetId;
     program.write(source({ ...args, subnet }));
@@ -333,7 +333,7 @@ describe("the machine and the record in AWS", function () {
     await expectReplaced(images[0]);
   });
 
-  it("leaves nothing when the disk isn't protected any more", async () => {
+  it("leaves nothing once the disk is no longer protected", async () => {
     await program.succeed("state", "unprotect", "--all", "--yes");
     await program.succeed(...destroy);
     assert.deepEqual(await account.volumes(), []);

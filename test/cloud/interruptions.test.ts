@@ -110,7 +110,7 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
       await cloud.dispose();
     });
 
-    it("while anything is made, goes on when it is run again, and tells what may be there twice", async () => {
+    it("while anything is created, continues when it is run again, and names possible duplicates", async () => {
       let lost: readonly string[] = [];
       for (const calls of made) {
         assertTold(await checkout.killedDuring("up", calls), lost);
@@ -140,7 +140,7 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
         for (const { id } of kind.all) if (!state.includes(`"${id}"`)) await kind.delete(id);
     }
 
-    it("while anything is changed, has it changed when it is run again", async () => {
+    it("while anything is changed, completes the change when it is run again", async () => {
       checkout.set({ host: { ...host, registryFrom: ["0.0.0.0/0"], size: sizes[target] }, dns: { ...dns, ttl: 60 } });
       for (const calls of changed) await checkout.killedDuring("up", calls);
       await checkout.up();
@@ -224,7 +224,7 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
 
     for (const kills of isWhole ? alone.map((kill) => [kill]) : [together]) {
       const where = kills.map(({ at }) => at).join("; ");
-      it(`while the machine is replaced (${where}), has another one with the same data when it is run again`, async () => {
+      it(`while the machine is replaced (${where}), completes that with the same data when it is run again`, async () => {
         [old] = cloud.machines;
         generation++;
         checkout.set({ host: { ...host, generation, dataSize: generation } });
@@ -238,7 +238,7 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
       });
     }
 
-    it("while anything is taken down, has it gone when it is run again, and the data kept", async () => {
+    it("while anything is deleted, completes that when it is run again, and keeps the data", async () => {
       for (const calls of takenDown) await checkout.killedDuring("destroy", calls);
       assert.match(await checkout.makes("destroy"), /Kept: volume/);
       assert.deepEqual(cloud.machines, []);
@@ -247,7 +247,7 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
       assert.equal(await checkout.pulls(outputs, "app", digest), true);
     });
 
-    it("while the data is deleted, has it gone when it is run again", async () => {
+    it("while the data is deleted, completes that when it is run again", async () => {
       const { volumes } = target === "digitalocean" ? cloud.digitalOcean : cloud.aws;
       assert.equal(volumes.all.length, 1);
       await checkout.killedDuring("purge", purged);

@@ -52,7 +52,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       if (isWhole || target === "digitalocean") it(title, test);
     }
 
-    once("shows its whole tree by a preview, with nothing made yet", async () => {
+    once("shows its whole tree in a preview before anything is created", async () => {
       const { code, output } = await checkout.make("preview");
       assert.equal(code, 0, output);
       for (const type of ["Machine", "Prepared", "RemoteImage", "Container", "Registry", "ReverseProxy"])
@@ -60,17 +60,17 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.deepEqual(cloud.machines, []);
     });
 
-    it("is up from nothing in one run", async () => {
+    it("comes up from nothing in one run", async () => {
       outputs = await checkout.up();
       assert.equal(outputs.endpoint, `${stacks[target].hostname}:${new URL(outputs.url).port}`);
     });
 
-    it("has its name lead to the machine", async () => {
+    it("has its name point to the machine", async () => {
       assert.deepEqual(await cloud.resolve(stacks[target].hostname, "A"), [outputs.address]);
       assert.equal(outputs.records[0], `${stacks[target].hostname} A ${outputs.address}`);
     });
 
-    it("takes a push and gives a pull to a client that knows it by its name only", async () => {
+    it("accepts a push and a pull from a client that knows only its name", async () => {
       digest = await checkout.push(outputs, "app", "the first layer");
       await checkout.copies(outputs, "app", digest, "copied");
     });
@@ -81,7 +81,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.equal(refreshed.code, 0, refreshed.output);
     });
 
-    it("proves itself by a host key that is in no user data", async () => {
+    it("has a host key that is in no user data", async () => {
       const shown = await succeed("ssh-keyscan", ["-t", "ed25519", outputs.address]);
       const { hostKey = "" } = outputs.login ?? {};
       assert.equal(shown.trim(), `${outputs.address} ${hostKey}`);
@@ -93,7 +93,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.notEqual(installed, userData.ssh_keys.ed25519_private);
     });
 
-    it("lets in the deploy user by key, and nobody else and by nothing else", async () => {
+    it("lets in only the deploy user, and only by key", async () => {
       const attempt = (user: string) => {
         const options = [
           "-F",
@@ -108,7 +108,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.match((await attempt("root")).output, /Permission denied \(publickey\)/);
     });
 
-    once("has another host key when that is asked for, and nothing but the key is another", async () => {
+    once("gets another host key on request, and nothing else changes", async () => {
       const before = machine();
       const { stdout } = await checkout.pulumi("stack", "export");
       const [urn = ""] = /urn:[^"]*-keys-host-[0-9a-f]{8}/.exec(stdout) ?? [];
@@ -131,7 +131,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.doesNotMatch(shown.output, /PRIVATE KEY/);
     });
 
-    it("has user data that cloud-init's own schema takes", async () => {
+    it("has user data that cloud-init's own schema accepts", async () => {
       const checked = await machine().run("cloud-init schema --config-file /var/lib/cloud/instance/user-data.txt");
       assert.equal(checked.code, 0, checked.output);
     });
@@ -177,7 +177,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
 
     // At digitalocean one that runs is replaced in interruptions.test.ts, too.
     if (isWhole || target === "aws") {
-      it("lives on another machine after a replacement: the same address, images and containers", async () => {
+      it("is on another machine after a replacement: the same address, images and containers", async () => {
         const before = { machine: machine(), containers: await containers() };
         checkout.set({ host: { ...(await closed()), generation: 2 } });
         const { address } = await checkout.up();
@@ -212,7 +212,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.deepEqual(await reaches("22", new URL(outputs.url).port), [false, true]);
     });
 
-    once("comes up by itself after the power was away", async () => {
+    once("comes up by itself after a power failure", async () => {
       await machine().kill();
       await machine().powerOn();
       for (let tries = 60; tries > 0 && !(await checkout.pulls(outputs, "app", digest).catch(() => false)); tries--)
@@ -220,7 +220,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.equal(await checkout.pulls(outputs, "app", digest), true);
     });
 
-    once("is made anew after somebody deleted the machine in the cloud", async () => {
+    once("is created again after somebody deleted the machine in the cloud", async () => {
       const before = machine();
       const kind = target === "digitalocean" ? cloud.digitalOcean.droplets : cloud.aws.instances;
       for (const { id } of kind.all) await kind.delete(id);
@@ -237,7 +237,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.deepEqual(await cloud.resolve(stacks[target].hostname, "A"), []);
     });
 
-    once("finds all that was pushed when it is up again", async () => {
+    once("has all pushed images when it is up again", async () => {
       outputs = await checkout.up();
       assert.equal(await checkout.pulls(outputs, "app", digest), true);
       assert.equal(inventory()["volumes"], 1);
@@ -259,7 +259,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
     /** The data disk that somebody deleted. */
     let lost = "";
 
-    once("tells that the data disk that was kept is not there any more, which may have another reason", async () => {
+    once("reports that the kept data disk is gone, or that the credentials are another account's", async () => {
       const { volumes } = target === "digitalocean" ? cloud.digitalOcean : cloud.aws;
       lost = volumes.all[0]?.id ?? "";
       await volumes.delete(lost);
@@ -270,7 +270,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       }
     });
 
-    itInTestLong("is up again with an empty disk where that is meant to be forgotten", async () => {
+    itInTestLong("comes up with an empty disk once the old one is named as lost", async () => {
       outputs = await checkout.up({ env: { FORGET: lost } });
       assert.equal(inventory()["volumes"], 1);
       assert.equal(await checkout.pulls(outputs, "app", digest), false);

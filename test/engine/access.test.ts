@@ -123,7 +123,7 @@ describe("roles and rules", function () {
 
   for (const { name: user } of users) {
     for (const repository of repositories) {
-      it(`let ${JSON.stringify(user)} do in ${repository} what they may, and refuse the rest as DENIED`, async () => {
+      it(`let ${JSON.stringify(user)} do in ${repository} what is allowed, and refuse the rest as DENIED`, async () => {
         for (const action of ["pull", "push", "delete"] as const) {
           for (const { status, body } of await attempts(user, action, repository)) {
             if (mayDo(user, action, repository))
@@ -137,14 +137,14 @@ describe("roles and rules", function () {
     }
   }
 
-  it("show the catalog to an admin only, and tell everybody that they are signed in", async () => {
+  it("show the catalog only to an admin, and confirm the sign-in of every user", async () => {
     for (const { name: as, role } of users) {
       assert.equal((await client.ask("GET", "/v2/_catalog", { as })).status, role === "admin" ? 200 : 403);
       assert.equal((await client.ask("GET", "/v2/", { as })).status, 200);
     }
   });
 
-  it("say what may not be done, as a sentence", async () => {
+  it("say in a sentence what is not allowed", async () => {
     const digest = `sha256:${"0".repeat(64)}`;
     const rule = ", by the rule for closed";
     for (const [as, method, target, words] of [
@@ -178,7 +178,7 @@ describe("roles and rules", function () {
     }
   });
 
-  it("mount a blob from a repository that the user may pull, in the spellings of clients", async () => {
+  it("mount a blob from a repository that the user may pull, in the spellings that clients use", async () => {
     const mount = async (as: User, query: string) => {
       const { status } = await client.ask("POST", `/v2/app/blobs/uploads/?${query}`, { as });
       return status;
@@ -200,7 +200,7 @@ describe("roles and rules", function () {
     }
   });
 
-  it("never mount what the user may not pull, however it is asked for", async () => {
+  it("never mount what the user may not pull, in any spelling", async () => {
     const digest = digestOf(secret);
     const from = "closed/secret";
     for (const query of [
@@ -255,7 +255,7 @@ describe("roles and rules", function () {
     assert.equal(status, 201);
   });
 
-  it("answer canonical paths only, to whomever", async () => {
+  it("answer only canonical paths, for every user", async () => {
     const foreign = `
       / /v2 /v1/ /V2/ //v2/ /v2// /v2/. /v2/.. /%762/ /v2/%5fcatalog /v2/_catalog/ /v2/../data/docker
       /v2/App/tags/list /v2/APP/tags/list /v2//app/tags/list /v2/app//tags/list /v2/app/tags//list /v2/app/tags/list/
@@ -279,7 +279,7 @@ describe("roles and rules", function () {
     }
   });
 
-  it("refuse each method that a path doesn't have, and say which it has", async () => {
+  it("refuse methods that a path doesn't have, and list those that it has", async () => {
     const has: Record<string, readonly string[]> = {
       "/v2/": ["GET", "HEAD"],
       "/v2/_catalog": ["GET"],
@@ -298,7 +298,7 @@ describe("roles and rules", function () {
     }
   });
 
-  it("let anybody pull what is public, at its own endpoint, and nothing else", async () => {
+  it("let anybody pull public repositories at their own endpoint, and do nothing else", async () => {
     for (const target of ["/v2/", "/v2/public/app/manifests/1", `/v2/public/app/blobs/${blob}`]) {
       assert.equal((await anonymous.ask("GET", target)).status, 200, target);
       assert.equal((await client.ask("GET", target)).status, 401, target);
@@ -320,7 +320,7 @@ describe("roles and rules", function () {
     }
   });
 
-  it("serve a blob from the volume as the registry would, and no more once it is deleted", async () => {
+  it("serve a blob from the volume as the registry would, until it is deleted", async () => {
     const target = `/v2/app/blobs/${blob}`;
     const whole = await client.ask("GET", target, { as: "reader" });
     assert.ok(whole.body.equals(layer));
@@ -399,7 +399,7 @@ describe("roles and rules", function () {
     [{ Range: "bytes=5-9", "If-Range": "x" }, 200, 200, 200],
   ];
 
-  it("answer each precondition as HTTP has it, with a body of the length that is told", async () => {
+  it("answer preconditions as HTTP requires, with a body as long as its header says", async () => {
     for (const [headers, ...statuses] of preconditions) {
       const [ofBlob, ofManifest, ofTags] = statuses;
       for (const [path, expected] of [
@@ -428,7 +428,7 @@ describe("roles and rules", function () {
     }
   });
 
-  it("give nobody what a symbolic link leads to, wherever in a blob's way it is", async () => {
+  it("never follow a symbolic link, at any place in a blob's path", async () => {
     const odd = randomBytes(2000);
     const digest = digestOf(odd);
     const hex = digest.slice("sha256:".length);
@@ -463,7 +463,7 @@ describe("roles and rules", function () {
     }
   });
 
-  describe("by the clients that people use", () => {
+  describe("with common clients", () => {
     let folder: string;
     const image = () => `${checkout.name}-image`;
     const clients = ["docker", "podman", "skopeo"] as const;
@@ -532,7 +532,7 @@ describe("roles and rules", function () {
     }
 
     for (const by of clients) {
-      it(`let who may push and pull with ${by}, and say clearly what somebody else may not`, async () => {
+      it(`let an allowed user push and pull with ${by}, and say clearly what another may not do`, async () => {
         const reference = (repository: string) => `${outputs.endpoint}/${repository}:${by}`;
         for (const verb of ["push", "pull"] as const) {
           const { code, output } = await doBy(by, "writer", verb, reference("app"));
@@ -551,7 +551,7 @@ describe("roles and rules", function () {
       });
     }
 
-    it("pull what is public without signing in", async () => {
+    it("pull public images without signing in", async () => {
       const pushed = await doBy("docker", "writer", "push", `${outputs.endpoint}/public/app:docker`);
       assert.equal(pushed.code, 0, pushed.output);
       const reference = `${outputs.anonymousEndpoint}/public/app:docker`;

@@ -33,7 +33,7 @@ describe("a registry with a provided certificate and a folder for its data", fun
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it("serves that certificate under that name, and keeps the images in that folder", async () => {
+  it("serves the certificate under its name, and keeps the images in the folder", async () => {
     const up = await checkout.pulumi("up", "--yes", "--skip-preview");
     assert.equal(up.code, 0, up.output);
     const { url, endpoint, passwords, caCertificate } = await checkout.outputs();

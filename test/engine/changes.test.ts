@@ -154,7 +154,7 @@ describe("a change of a running stack", function () {
     await download("pushed", "1G");
   });
 
-  it("is refused, and says so, when nginx would take the new configuration only after a restart", async () => {
+  it("is refused, with a reason, if nginx would accept the new configuration only after a restart", async () => {
     const template = join(checkout.folder, "components/proxy/nginx/signIn.ts");
     const good = readFileSync(template, "utf8");
     const bad = good.replace("limit_req_zone $guesser ", "limit_req_zone $guess ");
@@ -180,7 +180,7 @@ describe("a change of a running stack", function () {
     });
   });
 
-  it("takes a role away and removes a user at once, and leaves the others signed in", async () => {
+  it("removes a role and a user at once, and leaves the others signed in", async () => {
     const layer = Buffer.from("layer");
     await asking({ ...passwords, bob: "another password" }, async (client) => {
       assert.equal((await client.pushBlob("bob", "app", layer)).status, 201);

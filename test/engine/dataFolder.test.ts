@@ -57,7 +57,7 @@ describe("a folder for the data", function () {
     return folders.map((id) => join(path, id)).filter((upload) => readdirSync(upload).includes("data"));
   };
 
-  it("is refused while it holds files of somebody else, and nothing in it changes", async () => {
+  it("is refused while it has other files, which stay unchanged", async () => {
     const files = ["notes", "docker/compose.yml", ".hidden"].map((file) => join(folder, file));
     for (const file of files) {
       mkdirSync(join(file, ".."), { recursive: true });
@@ -76,7 +76,7 @@ describe("a folder for the data", function () {
     for (const file of readdirSync(folder)) rmSync(join(folder, file), { recursive: true });
   });
 
-  it("is taken when it is empty, or has what a file system puts there", async () => {
+  it("is accepted if it is empty, or has only what a file system puts there", async () => {
     mkdirSync(join(folder, "lost+found"));
     // After a run that failed, what it refused is tried once more by `make up` only.
     await checkout.makes("up");
@@ -84,7 +84,7 @@ describe("a folder for the data", function () {
     assert.equal(await push(4), 201);
   });
 
-  it("is freed by `make up` of what filled it, and pushes go on with the same registry, not restarted", async () => {
+  it("is freed by `make up` when it is full, and pushes work again without a restart of the registry", async () => {
     const registry = `${checkout.name}-registry`;
     const started = () => docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", registry);
     const before = await started();

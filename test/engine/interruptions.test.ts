@@ -37,7 +37,7 @@ const moments: readonly Moment[] = [
   { at: "the last proofs", printed: /✓ push/, signal: "SIGKILL" },
 ];
 
-describe("`make up`, stopped again and again, one moment later each time", function () {
+describe("`make up`, stopped again and again, each time one moment later", function () {
   this.timeout(3 * 60_000);
 
   let checkout: Checkout;
@@ -90,7 +90,7 @@ describe("`make up`, stopped again and again, one moment later each time", funct
     });
   }
 
-  it("is followed by one that succeeds, with every proof, and leaves nothing to change", async () => {
+  it("is followed by a run that succeeds, with every proof, and leaves nothing to change", async () => {
     const output = await checkout.makes("up");
     assertCured(output);
     assert.equal(output.match(/✓/g)?.length, 6, output);
@@ -99,7 +99,7 @@ describe("`make up`, stopped again and again, one moment later each time", funct
     assert.equal(again.code, 0, again.output);
   });
 
-  it("leaves an image's build that goes on without it to end before the next run begins one", async () => {
+  it("is followed by a run that waits for the image build of a killed one before it begins its own", async () => {
     const log = join(checkout.folder, "builds");
     const hold = join(checkout.folder, "hold");
     writeFileSync(hold, "");

@@ -145,7 +145,7 @@ describe("manifests", function () {
     return { status, headers: names.map((name) => [name, ...header(name)]), body: body.toString() };
   }
 
-  it("are pulled by their digest without the registry, once it has been asked", async () => {
+  it("are pulled by digest without asking the registry again", async () => {
     const manifest = named("kept");
     const target = await push("kept/app", "1", manifest);
     const first = told(await pull(target, "reader"));
@@ -180,7 +180,7 @@ describe("manifests", function () {
     }
   });
 
-  it("are kept for those who may pull them, and nobody else", async () => {
+  it("are served from the cache only to users who may pull them", async () => {
     const manifest = named("closed");
     const target = await push("closed/app", "1", manifest);
     const open = await push("public/app", "1", manifest);
@@ -195,7 +195,7 @@ describe("manifests", function () {
     assert.equal(await pulls(open), 401);
   });
 
-  it("are of the repositories that they were pushed to, though others have the same bytes", async () => {
+  it("belong to the repositories that they were pushed to, even if others have the same bytes", async () => {
     const manifest = named("shared");
     const digest = digestOf(manifest);
     await keep(await push("shared/one", "1", manifest), await push("shared/two", "1", named("two")));
@@ -204,7 +204,7 @@ describe("manifests", function () {
     }
   });
 
-  it("are gone at the next request when they are deleted, and there again when they are pushed again", async () => {
+  it("are gone at the next request when they are deleted, and back when they are pushed again", async () => {
     const manifest = named("deleted");
     for (let times = 0; times < 3; times++) {
       const target = await push("deleted/app", "1", manifest);
@@ -244,7 +244,7 @@ describe("manifests", function () {
     }
   });
 
-  it("are what a tag was last given to, at once", async () => {
+  it("follow a moved tag at once", async () => {
     const manifests = [named("tagged one"), named("tagged two")];
     for (const manifest of manifests) await keep(await push("tagged/app", "1", manifest));
     for (let times = 0; times < 20; times++) {
@@ -258,7 +258,7 @@ describe("manifests", function () {
     }
   });
 
-  it("come as the registry itself would send them, whatever a client says that it takes", async () => {
+  it("come as the registry itself would send them, for every Accept header", async () => {
     const repository = "typed/app";
     const asDocker = { mediaType: types.dockerManifest };
     const platform = { architecture: "amd64", os: "linux" };
@@ -305,7 +305,7 @@ describe("manifests", function () {
     }
   });
 
-  it("are kept through a reload, while what it changes holds at once", async () => {
+  it("stay cached through a reload, whose changes apply at once", async () => {
     const target = await push("later/app", "1", named("later"));
     await keep(target);
     assert.equal(await pulls(target, "other"), 200);

@@ -37,7 +37,7 @@ describe("a mistake in the settings", function () {
     return output;
   }
 
-  it("is told with all others at once, by setting and cure, and nothing is made", async () => {
+  it("is reported together with all others, by setting and cure, before anything is created", async () => {
     checkout.set({
       hostnam: "registry.example",
       port: 70000,
@@ -67,7 +67,7 @@ describe("a mistake in the settings", function () {
     assert.doesNotMatch(output, /p{73}/);
   });
 
-  it("is a port that is taken", async () => {
+  it("is reported: a port that is taken", async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
     checkout.set({ port: (other.address() as AddressInfo).port });
@@ -79,7 +79,7 @@ describe("a mistake in the settings", function () {
     );
   });
 
-  it("is an engine that doesn't answer, which a preview does without", async () => {
+  it("is reported: an engine that doesn't answer, which a preview doesn't need", async () => {
     checkout.set({ dockerHost: "unix:///nowhere/docker.sock" });
     const { code, output } = await checkout.pulumi("preview");
     assert.equal(code, 0, output);
@@ -89,7 +89,7 @@ describe("a mistake in the settings", function () {
     assert.match((await checkout.make("up")).output, /No Docker engine answers at unix:\/\/\/nowhere\/docker\.sock/);
   });
 
-  it("is a docker-machine that doesn't exist", async () => {
+  it("is reported: a docker-machine that doesn't exist", async () => {
     checkout.set({ dockerMachine: "dev7" });
     assert.match(
       await refused(),

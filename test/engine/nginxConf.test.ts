@@ -121,7 +121,7 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
     return output.split(/^case /m).slice(1);
   }
 
-  it("gives a configuration that nginx takes without a warning", async () => {
+  it("gives a configuration that nginx accepts without a warning", async () => {
     const said = await inImage(`
       for i in $(seq 0 ${String(configurations - 1)}); do
         echo "case $i"
@@ -130,7 +130,7 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
     for (const [i, { raw }] of cases.entries()) assert.equal(said[i], `${String(i)}\n`, shown(raw));
   });
 
-  it("gives the directives that it should and no others, as another parser reads them", async () => {
+  it("gives exactly the expected directives, as another parser reads them", async () => {
     const files = [plain, ...cases].map(({ folder }) => join(folder, configFiles.conf));
     const [of = [], ...trees] = await readConfigurations(files);
     for (const [i, { raw, conf }] of cases.entries()) {
@@ -140,7 +140,7 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
     }
   });
 
-  it("gives every request of every user the answer that roles and rules say, as nginx serves it", async () => {
+  it("gives every request of every user the answer that roles and rules require, as nginx serves it", async () => {
     const running = cases.slice(0, served).map((each, i) => {
       const requests = fc.sample(anyRequest(each.settings), { numRuns: requestsEach, seed: seed + i });
       writeFileSync(join(each.folder, "requests"), asSent(requests, each.settings.users[0]?.name ?? ""));
@@ -164,7 +164,7 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
     }
   });
 
-  it("has a name that nobody has cost what a user's does, as it is nginx that says what it checked", async () => {
+  it("makes an unknown name cost as much as a user's, by what nginx says that it checked", async () => {
     const running = cases.slice(0, guessed).map((each, i) => {
       const names = each.settings.users.map(({ name }) => name);
       const near = (name: string) => [

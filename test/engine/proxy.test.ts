@@ -164,7 +164,7 @@ describe("the proxy", function () {
     ["a header of 9 KiB", 431, () => request("GET /v2/ HTTP/1.1", `X-Long: ${"a".repeat(9000)}`)],
     ["40 KiB of headers", 431, () => request("GET /v2/ HTTP/1.1", ...Array<string>(40).fill(`X: ${"a".repeat(1000)}`))],
   ] as const) {
-    it(`refuses ${what}, once and for all`, async () => {
+    it(`refuses ${what}, and closes the connection`, async () => {
       const answer = await exchange(bytes());
       assert.match(answer, new RegExp(`^HTTP/1\\.1 ${String(status)} `));
       assert.match(answer, /\{"errors":\[\{"code":"UNSUPPORTED"/);
@@ -174,7 +174,7 @@ describe("the proxy", function () {
     });
   }
 
-  it("refuses whatever it refuses in the words of the API, and has nothing fail", async () => {
+  it("refuses odd requests with errors of the API, and never fails itself", async () => {
     const requests = fc.sample(anyOddRequest(authorization), { numRuns: 1500, seed: 12 });
     const refusal = /^HTTP\/1\.1 (4\d\d|501|505) [^]*?\r\ncontent-type: application\/json\b/i;
     for (let i = 0; i < requests.length; i += 10) {
@@ -191,12 +191,12 @@ describe("the proxy", function () {
     assert.doesNotMatch((await run("docker", ["logs", proxy()])).output, /pcre2?_\w+\(\) failed/);
   });
 
-  it("answers HTTP/1.0 without a host, as there it need not be told", async () => {
+  it("answers HTTP/1.0 without a Host header, which is optional there", async () => {
     const asked = ["GET /v2/ HTTP/1.0", `Authorization: ${authorization}`, "", ""].join("\r\n");
     assert.match(await exchange(asked), /^HTTP\/1\.1 200 [^]*\{\}$/);
   });
 
-  it("drops a client that doesn't finish asking", async () => {
+  it("drops a client that doesn't finish its request", async () => {
     const began = Date.now();
     assert.equal(await exchange("GET /v2/ HTTP/1.1\r\nHost: lo", 30 * second), "");
     assert.ok(Date.now() - began < 25 * second);
@@ -236,7 +236,7 @@ describe("the proxy", function () {
     assert.equal((await client.ask("GET", target, { as: "admin" })).status, 404);
   });
 
-  it("refuses a larger body than it is set to take, however it is sent", async () => {
+  it("refuses a body above its limit, however it is sent", async () => {
     const blob = Buffer.alloc(16 * 1024 * 1024 + 1);
     for (const chunked of [false, true]) {
       const begun = await client.ask("POST", "/v2/app/blobs/uploads/", { as: "admin" });
@@ -261,7 +261,7 @@ describe("the proxy", function () {
     return answer;
   }
 
-  it("throttles guessing by address, with 429 and a time to try again, and nobody who is signed in", async () => {
+  it("throttles guessing by address, with 429 and a time to try again, but no signed-in user", async () => {
     const guess = (...before: string[]) => {
       const program = [process.execPath, "test/support/guesser.ts"];
       const [command = "", ...args] = [...before, ...program];
@@ -309,14 +309,14 @@ describe("the proxy", function () {
     assert.deepEqual(poll.failures, []);
   });
 
-  it("asks nobody to wait who comes without a password, as every client does first", async () => {
+  it("never throttles requests without a password, which every client sends first", async () => {
     for (let i = 0; i < 100; i++) {
       const { status, header } = await client.ask("GET", "/v2/");
       assert.deepEqual([status, header("www-authenticate")], [401, ['Basic realm="private registry"']]);
     }
   });
 
-  it("has no body of a request get into the way of another's sign-in", async () => {
+  it("lets no request's body block another sign-in", async () => {
     const body = Buffer.alloc(200, "x");
     const began = Date.now();
     const first = await client.ask("PUT", "/v2/app/manifests/1", { as: "dave", body });
@@ -377,7 +377,7 @@ describe("the proxy", function () {
     assert.match(await docker("exec", proxy(), "ls", "-ln", "/tmp/passwords"), /-rw------- +1 101 /);
   });
 
-  it("bears with a client that stalls in an upload, and holds nothing back meanwhile", async () => {
+  it("waits for a client that stalls in an upload, and holds nothing back meanwhile", async () => {
     const { half, answer } = await stalled;
     // What has come is with the registry already: nothing waits in the proxy for the rest.
     assert.match(half, /\/stalled\/_uploads\//);

@@ -149,7 +149,7 @@ describe("the policy", () => {
     });
   }
 
-  it("is satisfied by every resource of the program, and judges resources of each type that it is about", async () => {
+  it("is satisfied by every resource of the program, and checks resources of each type that it names", async () => {
     const { resources } = await record(() => deploy(settings), computed);
     for (const { name, types } of rules) {
       assert.ok(

@@ -36,10 +36,10 @@ function isPrepared(lines: readonly string[], line: number): boolean {
   return lines.slice(0, line + 1).some((each) => preparation.test(each));
 }
 
-describe("commands that people are told to run", () => {
+describe("commands that people should run", () => {
   const documents = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "airgap/README.md", ...filesUnder("docs", /\.md$/)];
 
-  it("come in documents after what makes `pulumi` work in a new shell, block by block, and name their stack", () => {
+  it("come in documents after the line that makes `pulumi` work in a new shell, block by block, and name their stack", () => {
     let seen = 0;
     for (const document of documents)
       for (const [, block = ""] of read(document).matchAll(/^```sh\n(.*?)^```/gms)) {
@@ -90,7 +90,7 @@ describe("commands that people are told to run", () => {
     for (const line of printing) assert.match(line, preparation);
   });
 
-  it("name the stack that they are about, where a script tells them for `make`", () => {
+  it("name their stack if a script prints them for `make`", () => {
     const aboutAStack = /\bmake (-s )?(up|preview|destroy|purge|login|passwords|ca|smoke|ssh|logs|images)\b(?! STACK=)/;
     // What `make doctor` finds missing is brought by any stack's.
     for (const file of [...filesUnder("cli", /\.ts$/), ...filesUnder("bootstrap", /\/(?!doctor$)[\w-]+$/)])
@@ -100,7 +100,7 @@ describe("commands that people are told to run", () => {
       }
   });
 
-  it("end the list of problems in the settings with the same, where a cure needs it", () => {
+  it("end the list of problems in the settings with the same, if a cure needs it", () => {
     const message = (cure: string) =>
       new SettingsError("test", [{ setting: "port", wrong: "is none", cure }]).message.trimEnd().split("\n").at(-1) ??
       "";
@@ -111,7 +111,7 @@ describe("commands that people are told to run", () => {
 });
 
 describe("the scripts of package.json", () => {
-  it("begin by getting the packages that they need, from whatever state the folder is in", () => {
+  it("first get the packages that they need, whatever state the folder is in", () => {
     const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
     const own = Object.keys(scripts).filter((name) => !name.startsWith("pre"));
     assert.ok(own.length > 1);
@@ -128,14 +128,14 @@ describe("the authority in a file", () => {
 
   const stackWith = (outputs: object) => ({ name: "test", outputs: () => Promise.resolve(outputs as Outputs) });
 
-  it("is written whole, in the place of an older one, and told with its fingerprint", async () => {
+  it("is written whole, in place of an older one, and shown with its fingerprint", async () => {
     writeFileSync(file, "an older and longer one\n");
     const told = await writeAuthority(stackWith(authority), file);
     assert.equal(told, `${file}\nSHA-256 AB:CD`);
     assert.equal(read(file), "the authority\n");
   });
 
-  it("is not made, nor another one touched, where there is none to trust", async () => {
+  it("is not written, nor another one touched, if there is none to trust", async () => {
     for (const older of [undefined, "an older one\n"]) {
       if (older !== undefined) writeFileSync(file, older);
       const none = { ...authority, caCertificate: "", caFingerprint: "" };
@@ -146,7 +146,7 @@ describe("the authority in a file", () => {
     }
   });
 
-  it("leaves nothing where it can't be written, and replaces nothing but a file", async () => {
+  it("leaves nothing behind if it can't be written, and replaces only a file", async () => {
     mkdirSync(file);
     symlinkSync("nowhere", join(folder, "link"));
     for (const path of [file, join(folder, "link"), join(folder, "no-such-folder", "ca.crt")]) {

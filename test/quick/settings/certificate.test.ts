@@ -18,7 +18,7 @@ describe("a certificate that is provided", function () {
   this.timeout(60_000);
 
   for (const [what, { chain, wrong }] of Object.entries(cases)) {
-    it(`${wrong ? "is refused" : "is taken"} with ${what}`, () => {
+    it(`${wrong ? "is refused" : "is accepted"} with ${what}`, () => {
       const made = chain();
       const problems = validateBundle(bundleOf(made), made[0]?.key ?? "", hostname, new Date());
       if (wrong === undefined) {
@@ -30,7 +30,7 @@ describe("a certificate that is provided", function () {
     });
   }
 
-  it("is refused with an RSA key that Go finds too long", () => {
+  it("is refused with an RSA key that is too long for Go", () => {
     const modulus = Buffer.concat([Buffer.from([0xff]), randomBytes(1024)]);
     modulus[1024] = 0xff;
     const jwk = { kty: "RSA", n: modulus.toString("base64url"), e: "AQAB" };
@@ -100,7 +100,7 @@ describe("a certificate that is provided", function () {
     return parseSettings(raw, { env: {}, home, now: new Date() });
   }
 
-  it("is refused where the key is in the bundle as well, which is no secret", () => {
+  it("is refused if the key is also in the bundle, which is no secret", () => {
     const made = cases["a usual chain"]?.chain() ?? [];
     const key = made[0]?.key ?? "";
     const { problems } = parseWith({ bundle: bundleOf(made) + key, key });
@@ -110,7 +110,7 @@ describe("a certificate that is provided", function () {
     );
   });
 
-  it("is warned of where it is valid for longer than macOS takes", () => {
+  it("gets a warning if it is valid for longer than macOS accepts", () => {
     for (const [days, expected] of [
       [400, []],
       [500, ["is valid for more than 825 days, which macOS refuses"]],
@@ -121,7 +121,7 @@ describe("a certificate that is provided", function () {
     }
   });
 
-  it("is warned of where browsers alone refuse its key", () => {
+  it("gets a warning if only browsers refuse its key", () => {
     for (const [what, warned] of Object.entries({
       "a usual chain": false,
       "a P-521 key": true,
@@ -133,7 +133,7 @@ describe("a certificate that is provided", function () {
     }
   });
 
-  it("is read from the user's own folder, as shells write it", () => {
+  it("is read from the user's home folder, written as in shells", () => {
     const home = mkdtempSync(join(tmpdir(), "home-"));
     try {
       mkdirSync(join(home, "$& ssl"));
@@ -153,7 +153,7 @@ describe("a certificate that is provided", function () {
     }
   });
 
-  it("has its key quoted in no problem, in whichever place it is", () => {
+  it("has its key quoted in no problem, wherever the key is", () => {
     const key = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
     const secret = key.split("\n")[1] ?? "";
     for (const places of [
@@ -168,7 +168,7 @@ describe("a certificate that is provided", function () {
     }
   });
 
-  it("costs a run that has none of its own no library", () => {
+  it("loads no library in a run that has none", () => {
     const program = `
       import { readFileSync } from "node:fs";
       import { createRequire } from "node:module";
