@@ -17,7 +17,7 @@ function component(path: string): string {
   return `require(${JSON.stringify(join(process.cwd(), "clouds/aws", `${path}.ts`))})`;
 }
 
-/** What a program says that asks whether machines with these settings can be had. */
+/** A program that asks whether machines with these settings are available. */
 function question(settings: readonly object[]): string {
   return `
     const { askAws } = ${component("ask")};
@@ -26,7 +26,7 @@ function question(settings: readonly object[]): string {
   `;
 }
 
-/** What a program says that wants this machine, and a record of its address. */
+/** A program that creates this machine, and a record of its address. */
 function source(args: AwsDockerHostArgs): string {
   return `
     const { createMachine } = ${component("host")};
@@ -38,7 +38,7 @@ function source(args: AwsDockerHostArgs): string {
   `;
 }
 
-/** A rule of a security group, as AWS tells it. */
+/** A rule of a security group, as AWS shows it. */
 function rule(port: number, ipv4: readonly string[], ipv6: readonly string[]) {
   return {
     IpProtocol: "tcp",
@@ -52,10 +52,10 @@ function rule(port: number, ipv4: readonly string[], ipv6: readonly string[]) {
 }
 
 /**
- * What this project asks AWS for, by the real engine and the real provider, of an AWS that only remembers: nothing
- * boots. A property under a wrong name is dropped without a word, so what counts is what AWS was told.
+ * What this project asks AWS for, with the real engine and provider, against an AWS that only remembers: nothing
+ * boots. The provider silently drops a property with a wrong name, so the tests look at what AWS received.
  *
- * The steps follow one another: each begins with what the one before it has left.
+ * The steps depend on each other: each begins with the result of the one before.
  */
 describe("the machine and the record in AWS", function () {
   this.timeout(5 * 60_000);
@@ -63,7 +63,7 @@ describe("the machine and the record in AWS", function () {
   let moto: Moto;
   let account: Account;
   let program: Program;
-  /** What is wanted of the machine. Steps change it. */
+  /** The settings of the machine. Steps change them. */
   let args: AwsDockerHostArgs = {
     size: "t3.small",
     image: parameter,
@@ -74,7 +74,7 @@ describe("the machine and the record in AWS", function () {
     ports: [5043, 5044],
     generation: 1,
   };
-  /** What the parameter held, by generation. */
+  /** The parameter's value, by generation. */
   let images: readonly [string, string];
   /** What outlives every instance. */
   let volumeId: string;
@@ -105,7 +105,7 @@ describe("the machine and the record in AWS", function () {
     await program.succeed(...up);
   }
 
-  /** Gives the only instance. The disk and the address of the beginning are at it, and nothing else is there. */
+  /** Returns the only instance, which has the first disk and address; nothing else exists. */
   async function expectJoined(): Promise<Instance> {
     const instance = only(await account.instances());
     const { InstanceId, RootDeviceName } = instance;

@@ -37,7 +37,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       return only;
     }
 
-    /** What is in the cloud but machines, by kind. */
+    /** The cloud's resources except machines, by kind. */
     function inventory(): Record<string, number> {
       const { digitalOcean: ocean, aws } = cloud;
       const kinds: Record<string, { readonly all: readonly unknown[] }> =
@@ -47,7 +47,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       return Object.fromEntries(Object.entries(kinds).map(([kind, { all }]) => [kind, all.length]));
     }
 
-    /** What one cloud is enough for: little of it is the cloud's own. */
+    /** A test that one cloud is enough for. */
     function once(title: string, test: () => Promise<void>): void {
       if (isWhole || target === "digitalocean") it(title, test);
     }
@@ -145,7 +145,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
 
     it("admits nothing but SSH and the registry's port", async () => {
       assert.deepEqual(await reaches("22", new URL(outputs.url).port), [true, true]);
-      // Something listens there, so that it is the firewall that keeps clients out.
+      // Something listens there, so it is the firewall that keeps clients out.
       await machine().succeed("systemd-run --unit probe /usr/bin/python3 -m http.server 2375");
       await machine().succeed("until curl -s -o /dev/null http://127.0.0.1:2375/; do sleep 0.2; done");
       assert.deepEqual(await reaches("2375"), [false]);
@@ -163,19 +163,19 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.match((await machine().run(inside)).output, /refused|unreachable|timed out/i);
     });
 
-    /** The settings of the machine, with no network that may sign in but this host's own, as it is seen from there. */
+    /** The machine's settings, with SSH only from this host's own network, as the machine sees it. */
     async function closed(): Promise<object> {
       const [, own = ""] = / src (\S+)/.exec(await succeed("ip", ["-4", "route", "get", outputs.address])) ?? [];
       return { ...stacks[target].host, sshFrom: [own] };
     }
 
-    /** Names and images of what runs on the machine. */
+    /** Names and images of the machine's containers. */
     async function containers(): Promise<string[]> {
       const listed = await machine().succeed("docker ps --no-trunc --format '{{.Names}} {{.Image}}'");
       return listed.trim().split("\n").sort();
     }
 
-    // At digitalocean one that runs is replaced in interruptions.test.ts, too.
+    // At digitalocean, interruptions.test.ts also replaces a running one.
     if (isWhole || target === "aws") {
       it("is on another machine after a replacement: the same address, images and containers", async () => {
         const before = { machine: machine(), containers: await containers() };
@@ -198,7 +198,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
         const host = await closed();
         checkout.set({ host: { ...host, generation: 3 } });
         assert.match(await checkout.upFails(), /the data disk is full: \d+ MiB are left\. A larger host\.dataSize/);
-        // On another machine, as the kernel of these lets nobody grow what is mounted.
+        // On another machine, as the test kernel doesn't grow a mounted file system.
         checkout.set({ host: { ...host, generation: 4, dataSize: 2 } });
         const { address } = await checkout.up();
         assert.equal(address, outputs.address);

@@ -5,7 +5,7 @@ import { RemoteCheckout, stacks, zones } from "../support/remote.ts";
 import { succeed } from "../support/run.ts";
 import { TestCloud } from "../testCloud/testCloud.ts";
 
-/** What a cloud was asked to make. */
+/** The cloud's calls that create something. */
 function made({ faults }: TestCloud): string[] {
   return faults.calls.filter((call) => call.startsWith("create "));
 }
@@ -75,7 +75,7 @@ describe("a mistake of the stack remote", function () {
     assert.match(foreign, /the machine did not boot well: the data disk \S+ holds something that is not ours/);
     assert.match(foreign, /LABEL=somebody-elses/);
     assert.match(await succeed("blkid", ["-p", disk]), /LABEL="somebody-elses"/);
-    // It is looked at there, although it is not ready.
+    // `make ssh` works, although the machine is not ready.
     const shell = await checkout.make("ssh", {
       input: "echo signed in as $(id -un)\n. /etc/registry-data && sudo blkdiscard --zeroout $DISK\n",
     });

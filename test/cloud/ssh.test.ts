@@ -42,7 +42,7 @@ describe("the stack remote on a machine of the user's own", function () {
       userData: `#cloud-config\n${stringify(config)}`,
     });
     await machine.untilBooted();
-    // As a machine is that nobody has put Docker on, with a mirror that has it.
+    // A machine without Docker, with a mirror that has it.
     await machine.succeed(
       "apt-get purge -y docker.io && echo 'deb [trusted=yes] file:/packages ./' >/etc/apt/sources.list",
     );

@@ -23,13 +23,13 @@ describe("the cloud for tests", function () {
 
   let cloud: TestCloud;
   let folder: string;
-  /** A host key, and the key of who signs in. */
+  /** A host key, and a client's key. */
   let hostKey: { readonly key: string; readonly publicKey: string };
   let clientKey: string;
   const programs: Program[] = [];
 
   before(async function () {
-    if (process.getuid?.() !== 0) return this.skip(); // Machines, disks and filters of one's own take root.
+    if (process.getuid?.() !== 0) return this.skip(); // Machines, disks and filters need root.
     folder = mkdtempSync(join(tmpdir(), "cloud-"));
     hostKey = await makeKey("host");
     clientKey = (await makeKey("client")).publicKey;
@@ -158,7 +158,7 @@ describe("the cloud for tests", function () {
       assert.match((await other.pulumi([...up])).output, /429 \(request "[^"]+"\) Too many requests/);
       assert.equal(cloud.digitalOcean.reservedIps.all.length, 0);
       assert.notEqual((await other.pulumi([...up])).code, 0);
-      // The first one is there, though nobody was told.
+      // The first one exists, although its answer was lost.
       await other.succeed(...up);
       assert.equal(cloud.digitalOcean.reservedIps.all.length, 2);
       for (const { id } of cloud.digitalOcean.reservedIps.all) await cloud.digitalOcean.reservedIps.delete(id);
@@ -426,7 +426,7 @@ describe("the cloud for tests", function () {
   });
 });
 
-/** A zombie has no command any more. */
+/** A zombie no longer has a command. */
 function isAlive(pid: string): boolean {
   return existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`, "utf8") !== "";
 }

@@ -9,7 +9,7 @@ import type { Outputs } from "../../components/outputs.ts";
 import { Checkout, freePort } from "../support/checkout.ts";
 import { docker, run, type Result, succeed } from "../support/run.ts";
 
-/** Who is who. The names that differ in case only are two people. */
+/** The users. Names that differ only in case are two people. */
 const users = [
   { name: "admin", role: "admin" },
   { name: "writer", role: "writer" },
@@ -51,11 +51,11 @@ describe("roles and rules", function () {
   let outputs: Outputs;
   let client: RegistryClient;
   let anonymous: RegistryClient;
-  /** What every repository holds. */
+  /** In every repository. */
   const layer = randomBytes(100_000);
   const blob = digestOf(layer);
   const manifest = manifestOf(layer);
-  /** What only the repository `closed/secret` holds. */
+  /** Only in the repository `closed/secret`. */
   const secret = randomBytes(1000);
 
   before(async () => {
@@ -85,7 +85,7 @@ describe("roles and rules", function () {
     return (JSON.parse(body.toString()) as { errors?: { code: string }[] }).errors?.[0]?.code;
   }
 
-  /** Every request of an action. Gives how each was answered. */
+  /** Sends every request of an action; returns the answers. */
   async function attempts(as: User, action: Action, repository: string) {
     const base = `/v2/${repository}`;
     switch (action) {
@@ -193,7 +193,7 @@ describe("roles and rules", function () {
       `from=team%2Fsecret&mount=${encodeURIComponent(digest)}&origin=registry.example%3A5043`,
       `digest-algorithm=sha256&from=team%2Fsecret&mount=${encodeURIComponent(digest)}&ns=a`,
     ]) {
-      // An upload like any other begins where a mount is not to be had: nothing is told by that.
+      // A refused mount becomes an ordinary upload, which reveals nothing.
       assert.equal(await mount("writer", query), 202, query);
       assert.equal(await mount(member, query), 201, query);
       assert.equal((await client.ask("DELETE", `/v2/app/blobs/${digest}`, { as: "admin" })).status, 202);
@@ -239,7 +239,7 @@ describe("roles and rules", function () {
       [" Application/X-WWW-Form-Urlencoded; charset=utf-8", form],
       ["application/x-www-form-urlencoded ;", form],
       ["multipart/form-data; boundary=b", boundary],
-      // Go takes these for the same.
+      // To Go these are the same.
       ["\u00c2\u00a0application/x-www-form-urlencoded", form],
       ["appl\u00c4\u00b0cation/x-www-form-urlencoded", form],
       ["\u00c2\u00a0multipart/form-data; boundary=b", boundary],
@@ -250,7 +250,7 @@ describe("roles and rules", function () {
       }
     }
     assert.equal((await client.ask("GET", `/v2/app/blobs/${digest}`, { as: "writer" })).status, 404);
-    // By somebody who may, it would have been there.
+    // A user who may pull would have found it.
     const { status } = await client.ask("POST", `/v2/app/blobs/uploads/?mount=${digest}&from=${from}`, { as: "admin" });
     assert.equal(status, 201);
   });
@@ -335,7 +335,7 @@ describe("roles and rules", function () {
     ] as const) {
       assert.deepEqual(whole.header(name), [value], name);
     }
-    // The registry's own answers bear no date of a file: this one came from the volume.
+    // The registry's own answers have no date of a file: this one came from the volume.
     assert.equal(whole.header("last-modified").length, 1);
     const part = await client.ask("GET", target, { as: "reader", headers: { Range: "bytes=-10" } });
     assert.equal(part.status, 206);
@@ -359,7 +359,7 @@ describe("roles and rules", function () {
   const longAgo = "Mon, 01 Jan 2001 00:00:00 GMT";
   const farAhead = "Fri, 01 Jan 2100 00:00:00 GMT";
 
-  /** A blob never changes and its tag is its digest. What the registry has no tag or date for, it ignores as it did. */
+  /** A blob never changes and its tag is its digest. Without a tag or date, the registry still ignores a condition. */
   const preconditions: readonly [headers: Record<string, string>, blob: number, manifest: number, tags: number][] = [
     [{ "If-Match": "*" }, 200, 200, 200],
     [{ "If-Match": `"${blob}"` }, 200, 200, 200],
@@ -516,7 +516,7 @@ describe("roles and rules", function () {
       },
     };
 
-    /** Has a client do it, with the image under that name for as long as it takes. */
+    /** Makes a client do it, with the image under that name meanwhile. */
     async function doBy(
       by: (typeof clients)[number],
       user: User,

@@ -7,7 +7,7 @@ import { issue } from "../support/certificates.ts";
 import { Checkout } from "../support/checkout.ts";
 import { docker, succeed } from "../support/run.ts";
 
-/** The registry of the article: a purchased wildcard certificate, a name of one's own, a folder of the host for the data. */
+/** The article's registry: a purchased wildcard certificate, an own name, a folder of the host for the data. */
 describe("a registry with a provided certificate and a folder for its data", function () {
   this.timeout(5 * 60_000);
 

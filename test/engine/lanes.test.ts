@@ -19,7 +19,7 @@ describe("the lanes of `make test`", function () {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  /** Runs tests of one's own in place of the project's, by path. */
+  /** Runs the given tests in place of the project's, by path. */
   function lanes(tests: Record<string, string>, only: string[] = [], options: RunOptions = {}): Promise<Result> {
     for (const [path, code] of Object.entries(tests)) {
       mkdirSync(join(folder, "test", dirname(path)), { recursive: true });

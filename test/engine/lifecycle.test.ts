@@ -31,9 +31,9 @@ describe("a stack from nothing to nothing", function () {
 
   let checkout: Checkout;
   let outputs: Outputs;
-  /** A client's own folder: its signed-in registries, its copy of the authority. */
+  /** A client's folder: its signed-in registries, its copy of the authority. */
   let client: string;
-  /** The commands that the first `make up` told at its end. */
+  /** The commands that the first `make up` printed at its end. */
   let told: string[];
   let pushed: { readonly reference: string; readonly digest: string };
 
@@ -80,7 +80,7 @@ describe("a stack from nothing to nothing", function () {
     }
   }
 
-  /** What asks a registry says in one sentence which command is missing, where there is none. */
+  /** Without a registry, each of these says in one sentence which command to run first. */
   async function nameWhatIsMissing(...targets: string[]): Promise<void> {
     const asked = targets.map((target) => checkout.make(target, { env: { CONFIRM: checkout.stack } }));
     for (const [i, { code, output }] of (await Promise.all(asked)).entries()) {
@@ -275,7 +275,7 @@ describe("a stack from nothing to nothing", function () {
     await docker("network", "create", other);
     try {
       assert.notEqual((await reach(other)).code, 0);
-      // The same request from the same network arrives: it is the network that refuses.
+      // The same request from the same network arrives, so it is the network that refuses.
       assert.equal((await reach(checkout.name)).code, 0);
     } finally {
       await docker("network", "rm", other);
@@ -283,7 +283,7 @@ describe("a stack from nothing to nothing", function () {
   });
 
   it("doesn't answer other machines", async function () {
-    // Another machine, seen from the engine: a network namespace behind a link of its own.
+    // To the engine, another machine: a network namespace behind its own link.
     if ((await run("ip", ["netns", "list"])).code !== 0) return this.skip();
     const [registry] = await inspect(container("registry"));
     const address = registry?.NetworkSettings.Networks[checkout.name]?.IPAddress ?? "";
@@ -305,7 +305,7 @@ describe("a stack from nothing to nothing", function () {
       await once(open, "listening");
       assert.notEqual((await reach(`http://${address}:5000/`)).code, 0);
       assert.notEqual((await reach(`https://198.18.7.1:${port}/v2/`)).code, 0);
-      // What is open to that machine, it reaches.
+      // That machine reaches what is open to it.
       assert.equal((await reach(`http://198.18.7.1:${String((open.address() as AddressInfo).port)}/`)).code, 0);
       open.close();
     } finally {
@@ -321,7 +321,7 @@ describe("a stack from nothing to nothing", function () {
     for (const secret of await secrets()) assert.ok(!(await docker("inspect", ...names)).includes(secret));
   });
 
-  /** What must be found nowhere in clear: password, hash and private keys, whole and by their telling part. */
+  /** Must not appear unencrypted anywhere: password, hash and private keys, whole and by a telling part. */
   async function secrets(): Promise<string[]> {
     const config = container("proxy-config");
     const read = (file: string) =>

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { Checkout } from "../support/checkout.ts";
 
-/** The settings by themselves are tested without an engine; here, what a person sees and what is left behind. */
+/** The settings are tested without an engine; here, what a person sees and what is left behind. */
 describe("a mistake in the settings", function () {
   this.timeout(2 * 60_000);
 

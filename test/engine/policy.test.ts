@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { Checkout } from "../support/checkout.ts";
 
-/** The rules by themselves are tested without an engine; here, that Pulumi runs them. */
+/** The rules are tested without an engine; here, that Pulumi runs them. */
 describe("the policy pack", function () {
   this.timeout(2 * 60_000);
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Checkout } from "../support/checkout.ts";
 import { docker } from "../support/run.ts";
 
-/** What `make up` decides is tested without an engine (test/quick/program/repairs.test.ts); here, that it comes true, and stays so. */
+/** What `make up` decides is tested without an engine (test/quick/program/repairs.test.ts); here, that it really happens. */
 describe("containers that somebody changed by hand", function () {
   this.timeout(5 * 60_000);
 
@@ -38,7 +38,7 @@ describe("containers that somebody changed by hand", function () {
     await makesUp();
   });
 
-  // The first run here is the second one after what was done before it.
+  // The first run here is the second one after the change of the test before.
   it("are unpaused and get their names again, without being replaced", async () => {
     const before = await idsOf(servers());
     for (const name of [...servers(), ...oneShots()]) await docker("rename", name, `${name}-old`);

@@ -6,7 +6,7 @@ import type { Problem } from "../../../settings/problems.ts";
 import { type ProviderOutputs, record } from "../../support/mocks.ts";
 import { hosts } from "../../support/settings.ts";
 
-/** What a plugin says where the cloud refuses. */
+/** A plugin's error if the cloud refuses. */
 function refused(message: string): () => never {
   return () => {
     throw Object.assign(new Error(), {

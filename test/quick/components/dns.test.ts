@@ -19,7 +19,7 @@ import { Faults } from "../../testCloud/faults.ts";
 const zone = "example.com";
 const args = { name: "registry.example.com", zone, ttl: 300, ipv4Address: "192.0.2.1" };
 const ipv6Address = "2001:db8::1";
-/** Names, and how their zone has them. */
+/** Names, and their form in the zone. */
 const names = { "registry.example.com": "registry", "a.b.example.com": "a.b", "example.com": "@" };
 
 describe("the record of a hostname", () => {
@@ -94,7 +94,7 @@ describe("the record of a hostname", () => {
 describe("a record at DNSimple", () => {
   const token = "dnsimple_a_0123456789";
   const faults = new Faults();
-  /** What the zone answers, by who owns the record. */
+  /** The zone's answers, by the record's owner. */
   const served = new Map<unknown, DnsRecord>();
   let folder: string;
   let service: Dnsimple;
@@ -112,7 +112,7 @@ describe("a record at DNSimple", () => {
     };
     service = new Dnsimple(folder, [zone], token, dns as unknown as Dns, faults);
     await service.start();
-    // Their client takes no authority of its own.
+    // Their client can't be given an authority.
     globalAgent.options.ca = readFileSync(service.authority);
     const { resources } = await record(() => new DnsimpleDnsRecord("d", { ...args, account: 1010, token }), computed);
     provider = providerOf<Inputs>(find(resources, "pulumi-nodejs:dynamic/privateregistry:DnsimpleRecord", "d-a"));

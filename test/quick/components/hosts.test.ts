@@ -39,7 +39,7 @@ const certificates = {
 
 type Types = Readonly<Record<string, readonly string[]>>;
 
-/** What is made, by type, with what follows the stack's name. */
+/** The resources, by type, each with the part after the stack's name. */
 const made = {
   registry: {
     "privateregistry:index:PrivateRegistry": [""],
@@ -152,7 +152,7 @@ for (const target of targets) {
       for (const mode of ["selfSigned", "provided"] as const) {
         it(`with ${provider} for its name and a certificate that is ${mode} has exactly these resources`, async () => {
           const { resources } = await stack(target, { dns: dns[provider], certificate: certificates[mode] });
-          // A Droplet has an IPv6 address; an instance by its settings.
+          // A Droplet has an IPv6 address; an instance only with its setting.
           const of = target === "digitalocean" ? ["-dns-a", "-dns-aaaa"] : ["-dns-a"];
           const parts: Types[] = [made.registry, made[mode], made[target], records[provider](of)];
           const expected = [...parts, ...(isCloud ? [made.machine] : [])].flatMap((types) =>
@@ -163,7 +163,7 @@ for (const target of targets) {
             expected.sort(),
           );
 
-          // Neither a key nor a token is where it could be read.
+          // No key and no token is readable anywhere.
           for (const { name: logicalName, inputs, secrets } of resources) {
             const plain = Object.entries(inputs).filter(([key]) => !secrets.includes(key));
             assert.doesNotMatch(JSON.stringify(plain), /PRIVATE KEY|private private-registry|dnsimple_a_/, logicalName);
@@ -487,7 +487,7 @@ describe("a machine at AWS", () => {
     ]);
   });
 
-  /** What was looked up, and what is kept of it. */
+  /** What was looked up, and what is kept. */
   async function lookedUp(more: Partial<AwsDockerHostArgs>) {
     const asked: string[] = [];
     const answers = Object.entries(computed).map(([token, outputs]) => [
@@ -616,7 +616,7 @@ describe("a machine of the user's own", () => {
         if (!type.startsWith("docker:")) continue;
         assert.doesNotMatch(JSON.stringify(inputs), /private-registry\.machine/, logicalName);
         assert.deepEqual([inputs["triggers"], options.deletedWith], [undefined, ""]);
-        // A container goes before the next one gets its name, wherever it is.
+        // A container is deleted before the next one gets its name, on every host.
         assert.equal(options.deleteBeforeReplace, type === "docker:index/container:Container", logicalName);
       }
     });

@@ -20,14 +20,14 @@ const keys = {
   other: sshKeyPair(),
 };
 
-/** What comes of a command: its exit code and what it prints; or the connection breaks, or nothing comes at all. */
+/** The outcome of a command: exit code and output; or the connection breaks, or nothing comes at all. */
 type Answer = { readonly code?: number; readonly output?: string } | "break" | "nothing";
 
-/** A machine with a real SSH server, which answers to commands as it is told. */
+/** A machine with a real SSH server, which answers commands as a test says. */
 class Machine {
   /** How often somebody tried to sign in. */
   attempts = 0;
-  /** What was run, and what it was given to read. */
+  /** The commands, and their inputs. */
   readonly commands: string[] = [];
   readonly inputs: string[] = [];
   private readonly server: Server;
@@ -52,7 +52,7 @@ class Machine {
 
   stop(): void {
     this.server.close();
-    // Also those of a test that failed.
+    // Also those of a failed test.
     for (const client of this.clients) client.end();
   }
 
@@ -96,7 +96,7 @@ function blobOf(publicKey: string): Buffer {
   return Buffer.from(publicKey.split(" ")[1] ?? "", "base64");
 }
 
-/** Does something while time goes by ten times as fast. */
+/** Runs something while time passes ten times as fast. */
 async function hurried<T>(work: () => Promise<T>): Promise<T> {
   const { setTimeout: set } = globalThis;
   const { now } = Date;
@@ -111,7 +111,7 @@ async function hurried<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What is said on the console meanwhile. */
+/** The warnings on the console meanwhile. */
 async function warningsOf(work: () => Promise<void>): Promise<string[]> {
   const { warn } = console;
   const warnings: string[] = [];
@@ -124,7 +124,7 @@ async function warningsOf(work: () => Promise<void>): Promise<string[]> {
   }
 }
 
-/** What answers at port 22, of whatever address; undefined: nothing does. */
+/** What answers at port 22 of every address; undefined: nothing. */
 let reached: { readonly port: number } | undefined;
 const running: Machine[] = [];
 
@@ -313,7 +313,7 @@ describe("over SSH", () => {
     const space = ". /etc/registry-data && df --output=avail -B 1M $FOLDER | tail -n 1";
     const ready = [boot, mount, space, "sudo systemctl start docker.service", "docker version"];
 
-    /** A machine where all is well but for some commands. */
+    /** A machine where all is well except for some commands. */
     const startWith = (answers: Readonly<Record<string, Answer>> = {}) =>
       start(keys.host, (command) => answers[command] ?? (command === space ? { output: "  51200\n" } : {}));
 

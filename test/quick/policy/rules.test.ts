@@ -24,7 +24,7 @@ const image = (name: string) => ({ name });
 const digest = `sha256:${"0".repeat(64)}`;
 const hours = (days: number) => ({ validityPeriodHours: days * 24 });
 
-/** By rule: what satisfies it, and what doesn't with what is said of it. */
+/** By rule: what satisfies it, and what doesn't, with the message. */
 const table: Record<string, { good: object[]; bad: [string, object][] }> = {
   "one-door": {
     good: [server, { ...server, name: "a-proxy", ports: [{ internal: 8443, external: 5043 }] }],
@@ -162,7 +162,7 @@ describe("the policy", () => {
   });
 });
 
-/** What the pack reports of a resource to Pulumi. */
+/** What the pack reports to Pulumi about a resource. */
 function judge(type: string, props: Readonly<Record<string, unknown>>): string[] {
   const reported: string[] = [];
   for (const { validateResource } of policies) {

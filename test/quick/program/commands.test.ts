@@ -20,10 +20,10 @@ import { SettingsError } from "../../../settings/problems.ts";
 
 const read = (path: string): string => readFileSync(path, "utf8");
 
-/** A command for plain `pulumi`, which a new shell doesn't have; no heading of what runs now, no talk of "a `pulumi up`". */
+/** A command for plain `pulumi`, which a new shell doesn't have; not a heading of a run, not the words "a `pulumi up`". */
 const pulumiCommand =
   /(?<!▸ |\ba \\?`)\bpulumi (cancel|config|destroy|import|login|plugin|preview|refresh|stack|state|up)\b/;
-/** What brings it into a shell. */
+/** The line that makes it available in a shell. */
 const preparation = /eval \\?"\\?\$\(make -s env( STACK=\w+)?\)\\?"/;
 
 function filesUnder(folder: string, pattern: RegExp): string[] {
@@ -92,7 +92,7 @@ describe("commands that people should run", () => {
 
   it("name their stack if a script prints them for `make`", () => {
     const aboutAStack = /\bmake (-s )?(up|preview|destroy|purge|login|passwords|ca|smoke|ssh|logs|images)\b(?! STACK=)/;
-    // What `make doctor` finds missing is brought by any stack's.
+    // Any stack's `make up` installs what `make doctor` finds missing.
     for (const file of [...filesUnder("cli", /\.ts$/), ...filesUnder("bootstrap", /\/(?!doctor$)[\w-]+$/)])
       for (const line of read(file).split("\n")) {
         if (/^\s*(#|\/\/|\*|\/\*\*)/.test(line)) continue;
@@ -159,7 +159,7 @@ describe("the authority in a file", () => {
   });
 });
 
-/** The texts of a program that have a command for `pulumi` in them, each with the whole expression that it is part of. */
+/** The texts of a program that contain a command for `pulumi`, each with its whole expression. */
 function commandsIn(file: string): { readonly text: string; readonly isCure: boolean }[] {
   const source = ts.createSourceFile(file, read(file), ts.ScriptTarget.ES2022, true);
   const found: { text: string; isCure: boolean }[] = [];
@@ -179,7 +179,7 @@ function statementOf(node: ts.Node): ts.Node {
   return ts.isStatement(node) || ts.isSourceFile(node.parent) ? node : statementOf(node.parent);
 }
 
-/** A problem's `cure`, or what makes one. */
+/** A problem's `cure`, or the function that makes one. */
 function isCure(node: ts.Node): boolean {
   if (ts.isSourceFile(node)) return false;
   if (ts.isFunctionDeclaration(node)) return node.name?.text === "configCommand";

@@ -226,7 +226,7 @@ describe("the program", () => {
       .trimEnd()
       .split("\n")
       .map((line) => /^(.*):\$2y\$10\$.{53}$/.exec(line)?.[1]);
-    // The last one is nobody's, and is asked about where a name is no user's.
+    // The last one is nobody's, and is checked for unknown names.
     assert.deepEqual(names, ["a", "b", "\u0001"]);
   });
 

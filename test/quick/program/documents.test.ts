@@ -41,7 +41,7 @@ describe("the documents", () => {
   });
 });
 
-/** Without what is only shown as code. */
+/** Without code. */
 function proseOf(text: string): string {
   return text.replace(/^```.*?^```/gms, "").replace(/`[^`\n]*`/g, (code) => code.replace(/[[\]()]/g, ""));
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Display } from "../../../cli/display.ts";
 import { type EngineEvent, Progress } from "../../../cli/progress.ts";
 
-/** An event as `pulumi up --json` printed it, without what is not drawn; `after` is when, in milliseconds. */
+/** An event as `pulumi up --json` printed it, without unused parts; `after` is the time, in milliseconds. */
 type Recorded = EngineEvent & { readonly after: number };
 
 function recorded(name: string): string {
@@ -24,7 +24,7 @@ function drawn(name: string): string[] {
   return eventsOf(name).flatMap((event) => progress.take(event, event.after));
 }
 
-/** What a display writes of events that come in pieces, as through a pipe. */
+/** What a display writes for events that come in pieces, as through a pipe. */
 function written(text: string, isTTY: boolean, size = 100): string {
   let all = "";
   const write = (piece: Uint8Array | string) => ((all += piece.toString()), true);

@@ -16,7 +16,7 @@ const roles = Object.keys(parents) as Role[];
 const urnOf = (role: Role) =>
   `urn:pulumi:dev1::private-registry::privateregistry:index:PrivateRegistry$${parents[role]}$${containerType}::${role}`;
 
-/** A container as `pulumi stack export` has it. A server's exit code stays there from when it ended last. */
+/** A container as in `pulumi stack export`, which keeps a server's last exit code. */
 function exported(role: Role, outputs: object = {}, more: Partial<Resource> = {}): Resource {
   const name = `stack-${role}`;
   const ended = role === "setup" || role === "loader" ? { exitCode: 0 } : {};
@@ -57,7 +57,7 @@ describe("what `make up` repairs before Pulumi looks", () => {
     ] as const)
       it(`is not ${role} itself, ${how}, neither while it is down nor afterwards`, () => {
         expect({ containers: withFound(role, { status: "exited", exitCode }) }, {});
-        // A refresh has stored the code, then the server was started, and nothing clears it.
+        // A refresh stored the code, then the server was started: nothing clears it.
         expect({ resources: withOutputs(role, { exitCode, mustRun: false }) }, {});
         expect({ resources: withOutputs(role, { exitCode, mustRun: true }) }, {});
       });
@@ -100,7 +100,7 @@ describe("what `make up` repairs before Pulumi looks", () => {
     it(`is ${role}, renamed, by the name that the program gave it`, () => {
       const rename = [{ id: role, name: `stack-${role}` }];
       expect({ containers: withFound(role, { name: "old" }) }, { rename });
-      // Also where a refresh has stored the other name.
+      // Also if a refresh has stored the other name.
       expect(
         { resources: withOutputs(role, { name: "old" }), containers: withFound(role, { name: "old" }) },
         { rename },

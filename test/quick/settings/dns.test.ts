@@ -12,7 +12,7 @@ const hostname = "registry.example.com";
 const token = "dnsimple_a_0123456789";
 const dnsimple = { provider: "dnsimple", zone, account: 1010, token };
 
-/** A host whose address is known beforehand. */
+/** A host with a known address. */
 const own = { target: "ssh", host: '{"address":"203.0.113.10","hostKey":"ssh-ed25519 AAAA"}' };
 
 function parseWith(dns: object, more: Record<string, string> = own, home = "/nowhere") {

@@ -93,7 +93,7 @@ describe("the chosen engine", () => {
 });
 
 describe("the engine, checked before anything is created", () => {
-  /** What an engine of a kind that can't be had here would answer. */
+  /** The answers of an engine that isn't available here. */
   async function withEngine<T>(answers: Record<string, unknown>, ask: (socket: string) => Promise<T>): Promise<T> {
     const folder = mkdtempSync(join(tmpdir(), "engine-"));
     const server = createHttpServer((request, response) => {

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { parseSettings } from "../../../settings/index.ts";
 import { defaults } from "../../support/settings.ts";
 
-/** What the clouds' own providers ask for. */
+/** The settings that the clouds' own providers need. */
 const credentials = { "digitalocean:token": "dop_v1_0", "aws:region": "eu-central-1" };
 
 /** Settings as a stack file has them, over the defaults of Pulumi.yaml. */
@@ -29,7 +29,7 @@ const from = ["203.0.113.7/32"];
 const everybody = ["0.0.0.0/0", "::/0"];
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEx5QXVF4q0cU6Zk2iI4m8oR7sT9vWbYcZdAfBgChDkE";
 
-/** What each target can't do without. */
+/** The required settings of each target. */
 const needed: Record<string, object> = {
   digitalocean: { sshFrom: from },
   aws: { sshFrom: from },

@@ -19,7 +19,7 @@ function raw(config: Config): Record<string, string> {
   );
 }
 
-/** As Pulumi hands over all that a stack configures, the defaults of Pulumi.yaml among it. */
+/** A stack's whole configuration as Pulumi passes it on, with the defaults of Pulumi.yaml. */
 function configurationOf(own: Config, ofProviders: Record<string, string> = {}): Record<string, string> {
   const values = Object.entries({ ...defaults, ...raw(own) }).map(([key, value]) => [`${project}:${key}`, value]);
   return { ...(Object.fromEntries(values) as Record<string, string>), ...ofProviders };
@@ -111,7 +111,7 @@ describe("one mistake", () => {
     this.timeout(60_000);
     const zone = { provider: "digitalocean", zone: "example.com" };
     const configuration = configurationOf({ ...right, dockerHost: "x", dns: zone }, providers);
-    // Pulumi hides a whole setting where something in it is secret.
+    // Pulumi hides a whole setting if a part of it is secret.
     const hidden = Object.entries(configuration).map(([key, value]) => [
       key,
       /:(users|certificate|dns|token)$/.test(key) ? { secret: true } : { value, secret: false },

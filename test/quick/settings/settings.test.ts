@@ -13,7 +13,7 @@ import { issue } from "../../support/certificates.ts";
 import { resolve } from "../../support/mocks.ts";
 import { declared, defaults } from "../../support/settings.ts";
 
-/** What Pulumi hands over: the defaults of Pulumi.yaml under what the stack sets. */
+/** What Pulumi passes on: the stack's settings over the defaults of Pulumi.yaml. */
 function parseWith(settings: RawSettings, env: NodeJS.ProcessEnv = {}) {
   return parseSettings({ ...defaults, ...settings }, { env, home: "/nowhere", now: new Date() });
 }
@@ -46,7 +46,7 @@ describe("settings", () => {
     assert.deepEqual(settings.images, { registry: defaults["registryImage"], proxy: defaults["proxyImage"] });
   });
 
-  /** A stack file as Pulumi hands it over, secrets in clear. */
+  /** A stack file as Pulumi passes it on, secrets unencrypted. */
   function rawOf(text: string): RawSettings {
     const { config } = parse(text.replaceAll(/^ +secure: .*$/gm, "        secret")) as {
       config: Record<string, unknown>;
@@ -59,7 +59,7 @@ describe("settings", () => {
     );
   }
 
-  /** Brings the examples of a stack file to life. */
+  /** Enables the examples of a stack file. */
   function alive(text: string): string {
     return text.replace(/^ {2}# (private-registry:| {2})/gm, "  $1");
   }
@@ -90,7 +90,7 @@ describe("settings", () => {
   });
 
   it("has no encryption salt in a tracked stack file", () => {
-    // The working copy may have one, which git looks past.
+    // The working copy may have one, which git ignores.
     assert.match(readFileSync(".gitattributes", "utf8"), /^Pulumi\.\*\.yaml filter=encryptionsalt$/m);
   });
 
@@ -467,7 +467,7 @@ describe("a provided certificate", function () {
     );
   });
 
-  it("is refused if it is expired or not yet valid", () => {
+  it("is refused if it is expired", () => {
     assert.match(
       only(provide(chainOf(expired, intermediate, root), expired.key)),
       /^certificate\.bundle: is out of date: old expired/,

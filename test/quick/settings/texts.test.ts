@@ -37,7 +37,7 @@ const user = (more: object) => ({ users: [{ name: "a", role: "admin", ...more }]
 const digitalocean = cloud("digitalocean");
 const aws = cloud("aws");
 
-/** Every setting within a list or an object that holds a text. */
+/** Every setting within a list or an object that is a text. */
 const texts: Readonly<Record<string, (value: unknown) => Json>> = {
   "users[0].name": (name) => user({ name }),
   "rules[0].prefix": (prefix) => ({ rules: [{ prefix, pull: [] }] }),

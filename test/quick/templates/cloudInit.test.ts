@@ -119,7 +119,7 @@ describe("the user data of a machine", () => {
       fileAt("/etc/systemd/system/registry-data.service"),
       /^Before=docker\.service\n\[Service\]\nType=oneshot\nRemainAfterExit=yes\nExecStart=\/usr\/local\/sbin\/mount-data$/m,
     );
-    // An image that brings an engine has started it by then.
+    // An image with an engine has started it by then.
     assert.deepEqual(read()["runcmd"], [
       ["systemctl", "daemon-reload"],
       ["systemctl", "enable", "docker.service"],
@@ -190,7 +190,7 @@ describe("a program of a machine", () => {
     });
   }
 
-  /** Runs one with commands that only note how they were called, and end as the given lines of shell say. */
+  /** Runs one with commands that only record their calls, and end as the given lines of shell say. */
   function run(name: string, commands: Readonly<Record<string, string>>): string[] {
     const folder = mkdtempSync(join(tmpdir(), "machine-"));
     try {

@@ -83,7 +83,7 @@ describe("the proxy's configuration", () => {
     }
     assert.match(location, /proxy_cache_key "\$manifest_key \$shard\$hex";/);
     assert.deepEqual(location.match(/proxy_cache_valid .*;/g), ["proxy_cache_valid 200 12h;"]);
-    // What it remembered about files would be out of date.
+    // Its cached facts about files would be out of date.
     assert.doesNotMatch(location, /open_file_cache/);
   });
 
@@ -101,7 +101,7 @@ describe("a request target", () => {
   const digest = `sha256:${digits}`;
   const filed = { shard: "01", hex: digits.slice(2) };
 
-  /** The resources that a target is of, each with what it names. */
+  /** The resources that match a target, each with the names in it. */
   const read = (target: string) =>
     resources.flatMap(({ name, target: pattern }) => {
       const match = new RegExp(`^(?:${pattern})$`).exec(target);
@@ -201,7 +201,7 @@ describe("the query of a new upload", () => {
     Array.from({ length: fields.length + 1 }, (_, i) => [...fields.slice(0, i), ...more, ...fields.slice(i)]);
 
   const mounts = [["from=b/c", `mount=${digest}`], [`mount=${digest}`, "from=b/c"], ["from=b/c"]];
-  /** What go-containerregistry, regclient, containerd and the specification add, and what nobody does. */
+  /** Parameters that go-containerregistry, regclient, containerd and the specification add, and one that nobody does. */
   const harmless = [
     "origin=a%3A1",
     "digest-algorithm=sha512",
@@ -260,7 +260,7 @@ describe("who may do what, by the proxy's configuration", () => {
   const routeOf = (maps: NginxMaps, user: string | undefined, method: string, target: string) =>
     maps.lookUp("route", { request_method: method, request_uri: target, user: user ?? "" });
 
-  /** Who of all may do something, by rules and anonymous prefixes. */
+  /** The users who may do something, by rules and anonymous prefixes. */
   function allowed(
     what: keyof typeof requests,
     repository: string,
