@@ -168,7 +168,7 @@ describe("a certificate that is provided", function () {
     }
   });
 
-  it("loads no library in a run that has none", () => {
+  it("loads no library in a run without one", () => {
     const program = `
       import { readFileSync } from "node:fs";
       import { createRequire } from "node:module";
