@@ -12,12 +12,12 @@ const provider = "github.com/hashicorp/terraform-provider-aws";
 /** The files of the provider that name all of its services, and those that are left in them. */
 const narrowed: Readonly<Record<string, readonly string[]>> = {
   "internal/provider/sdkv2/service_packages_gen.go": ["ec2", "route53", "ssm", "sts"],
-  // Some of these are used by others.
+  // Some of these are asked by others.
   "internal/conns/awsclient_gen.go": ["account", "ec2", "organizations", "route53", "s3", "ssm", "sts"],
 };
 
 /**
- * Returns the folder of the resource plugin for AWS, with the version of the npm package. It is built once.
+ * Gives the folder of the resource plugin for AWS, with the version of the npm package. It is built once.
  *
  * Only a few of the provider's 260 services are built, each with all of its code: all of them would take seven times as
  * long and 12 GB of memory.
@@ -41,7 +41,7 @@ async function build(version: string, path: string): Promise<void> {
   }
 }
 
-/** The options for a build of those services only. Go replaces files in its module cache only behind a link. */
+/** The options for a build of those services only. Go replaces nothing in its module cache, but what a link leads to. */
 async function replaced(folder: string): Promise<string[]> {
   const { Dir } = JSON.parse(await go("mod", "download", "-json", provider)) as { Dir: string };
   const link = join(folder, "provider");
@@ -61,7 +61,7 @@ async function replaced(folder: string): Promise<string[]> {
   return ["-modfile", modfile, "-overlay", overlay];
 }
 
-/** Removes other services from a Go file: imports, clients and entries of the list. */
+/** Leaves out of a Go file what is about other services: imports, clients and entries of the list. */
 function narrow(text: string, services: readonly string[]): string {
   const others = (whole: string, service: string) => (services.includes(service) ? whole : "");
   return text
