@@ -55,7 +55,7 @@ describe("a mistake in the settings", function () {
     assert.match(output, /8 problems in the settings of stack t[0-9a-f]+; nothing was changed\./);
     assert.match(output, /hostnam: there is no such setting\.\s+did you mean hostname\?/);
     assert.match(output, /port: "70000" is not a whole number from 1 to 65535/);
-    assert.match(output, /dataPath: .*is not an absolute folder/);
+    assert.match(output, /dataPath: .*is not an absolute path/);
     assert.match(output, /users\[0\]\.name: "a:b" has a colon/);
     assert.match(output, /users\[0\]\.password: has 73 bytes/);
     assert.match(

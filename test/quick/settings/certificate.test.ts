@@ -106,7 +106,7 @@ describe("a certificate that is provided", function () {
     const { problems } = parseWith({ bundle: bundleOf(made) + key, key });
     assert.deepEqual(
       problems.map(({ setting, wrong }) => `${setting} ${wrong}`),
-      ["certificate.bundle holds a private key, which belongs into keyFile alone"],
+      ["certificate.bundle holds a private key, which belongs in keyFile only"],
     );
   });
 
