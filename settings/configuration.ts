@@ -1,4 +1,4 @@
-/** The settings of a stack as Pulumi passes them: text by key, without the project's name. Secrets are in clear text. */
+/** The settings of a stack as Pulumi passes them: text by key without the project's name, secrets in clear text. */
 export type RawSettings = Readonly<Record<string, string>>;
 
 /** The whole configuration of a stack, as Pulumi passes it: `PROJECT:KEY`, and the settings of cloud providers. */

@@ -136,7 +136,7 @@ function shapeOf(key: string): Shape {
   return shape;
 }
 
-/** A setting and its parts. A part whose meaning depends on the target, mode or provider is listed once for each meaning. */
+/** A setting and its parts. A part with several meanings, by target, mode or provider, is listed once for each. */
 function partsOf(key: string): Part[] {
   const shape = shapeOf(key);
   const { core } = unwrap(shape);

@@ -43,7 +43,7 @@ export interface AwsSettings extends MachineSettings {
    * up once for each generation. A change replaces the instance.
    */
   readonly image: string;
-  /** `subnet-…`. Default: the first of the default VPC in a zone that has `size`. Its zone can't change while a data disk exists. */
+  /** `subnet-…`. Default: the first of the default VPC in a zone with `size`. Its zone is fixed while a disk exists. */
   readonly subnet?: string | undefined;
   /** Whether the instance gets an IPv6 address; the subnet must support that. A change goes live. */
   readonly ipv6: boolean;

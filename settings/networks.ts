@@ -6,7 +6,7 @@ import { configCommand } from "../components/commands.ts";
 import { quoted } from "./json.ts";
 import type { Check } from "./kinds.ts";
 
-/** The network in a text, as clouds write it, and whether the text is exactly that; undefined if it is not a network. */
+/** The network in a text, as clouds write it, and whether the text is exactly that; undefined if it has none. */
 export function parseNetwork(given: string): { network: string; isWhole: boolean } | undefined {
   const [text = "", length, ...rest] = given.split("/");
   if (isIP(text) === 0 || text.includes("%") || rest.length > 0) return undefined;

@@ -1,6 +1,6 @@
 import { configCommand, shellQuoted } from "../components/commands.ts";
 
-/** The command that sets a text. Without `--type string`, Pulumi reads some texts inside a setting as numbers or booleans. */
+/** The command that sets a text. Without `--type`, Pulumi reads some texts inside a setting as numbers or booleans. */
 export function setText(path: string, text: string): string {
   const verb = /^([-+]?\d+|true|false)$/.test(text) ? "set --type string" : "set";
   return configCommand(verb, path, `${text.startsWith("-") ? "-- " : ""}${shellQuoted(text)}`);

@@ -197,7 +197,10 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
         await machine().kill();
         const host = await closed();
         checkout.set({ host: { ...host, generation: 3 } });
-        assert.match(await checkout.upFails(), /the data disk is full: \d+ MiB are left\. A larger host\.dataSize/);
+        assert.match(
+          await checkout.upFails(),
+          /the data disk is full: \d+ MiB are left\. To grow it, increase host\.dataSize/,
+        );
         // On another machine, as the kernel of these lets nobody grow what is mounted.
         checkout.set({ host: { ...host, generation: 4, dataSize: 2 } });
         const { address } = await checkout.up();

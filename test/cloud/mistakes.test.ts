@@ -72,7 +72,7 @@ describe("a mistake of the stack remote", function () {
 
   it("is a data disk with something else on it, which is left as it was; once somebody emptied it, it is taken", async () => {
     const foreign = await checkout.upFails();
-    assert.match(foreign, /the machine did not boot well: the data disk \S+ holds something that is not ours/);
+    assert.match(foreign, /cloud-init failed: the data disk \S+ holds something that is not ours/);
     assert.match(foreign, /LABEL=somebody-elses/);
     assert.match(await succeed("blkid", ["-p", disk]), /LABEL="somebody-elses"/);
     // It is looked at there, although it is not ready.

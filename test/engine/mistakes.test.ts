@@ -93,7 +93,7 @@ describe("a mistake in the settings", function () {
     checkout.set({ dockerMachine: "dev7" });
     assert.match(
       await refused(),
-      /dockerMachine: there is no docker-machine "dev7" in .*\.\s+docker-machine ls shows those there are/,
+      /dockerMachine: there is no docker-machine "dev7" in .*\.\s+docker-machine ls lists the machines/,
     );
   });
 });

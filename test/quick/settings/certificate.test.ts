@@ -65,7 +65,7 @@ describe("a certificate that is provided", function () {
         wrong:
           "would be refused by clients: server is signed with SHA-1, not with SHA-256, SHA-384, SHA-512 or Ed25519, " +
           "and server is not for servers: its extendedKeyUsage lacks serverAuth, " +
-          "and server may not sign what a server signs: its keyUsage lacks digitalSignature",
+          "and server may not be used by a server: its keyUsage lacks digitalSignature",
       },
     ]);
   });
