@@ -124,7 +124,7 @@ describe("a mistake of the stack remote on aws", function () {
   it("is a type and a subnet that there isn't, told at once before anything is made", async () => {
     checkout.set({ host: { ...host, size: "t3.tiny", subnet: "subnet-0123456789abcdef0" } });
     const output = await checkout.upFails();
-    assert.match(output, /host\.size: "t3\.tiny" is no type of instance in this region/);
+    assert.match(output, /host\.size: "t3\.tiny" is not an instance type in this region/);
     assert.match(output, /host\.subnet: there is no "subnet-0123456789abcdef0" in this region/);
     assert.deepEqual(made(cloud), []);
     checkout.set({ host });

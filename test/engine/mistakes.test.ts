@@ -60,7 +60,7 @@ describe("a mistake in the settings", function () {
     assert.match(output, /users\[0\]\.password: has 73 bytes/);
     assert.match(
       output,
-      /registryImage: the image no-such\.invalid\/registry:9\.9\.9 is not on the engine and can't be had/,
+      /registryImage: the image no-such\.invalid\/registry:9\.9\.9 is not on the engine and can't be pulled/,
     );
     assert.match(output, /certificate\.bundleFile: can't be read: ENOENT/);
     assert.match(output, /certificate\.keyFile: can't be read: ENOENT/);

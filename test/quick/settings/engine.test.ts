@@ -192,7 +192,7 @@ describe("the engine, asked before anything is made", () => {
     const [problem = ""] = await problemsOf(there, { images: { proxyImage: "nginx:9.9.9" } });
     assert.match(
       problem,
-      /^proxyImage: the image nginx:9\.9\.9 is not on the engine and can't be had: no such thing\. .*config set proxyImage/,
+      /^proxyImage: the image nginx:9\.9\.9 is not on the engine and can't be pulled: no such thing\. .*config set proxyImage/,
     );
   });
 });
