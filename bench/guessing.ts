@@ -1,5 +1,5 @@
-// What guessing passwords costs a client that is signed in: `make bench-guessing`, see bench/run.
-// The table goes to standard output and, with what it is true of, to bench/guessing.md.
+// How password guessing slows signed-in clients: `make bench-guessing`, see bench/run.
+// Prints the table, and writes it with its conditions to bench/guessing.md.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ const seconds = 60;
 /** Guesses per second: half from the client's own address, half from another. */
 const rate = 200;
 
-/** Says no to everybody, at no cost worth mentioning. */
+/** A server that refuses everybody at almost no cost. */
 const decoy = `\
 events {
 }
@@ -38,10 +38,10 @@ http {
 
 interface Round {
   readonly quiet: Requests;
-  /** While the same guesses go to another server: what the guessing programs themselves take from the machine. */
+  /** While the same guesses go to another server: shows the cost of the guessing programs themselves. */
   readonly beside: Requests;
   readonly guessed: Requests;
-  /** How the guesses were answered: how many by each status. */
+  /** The number of guesses by status. */
   readonly answers: Record<string, number>;
 }
 
@@ -89,7 +89,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** Guesses at a server of the stack's network, from its own loopback and from where another container is. */
+/** Guesses passwords at a server in the stack's network, from its own loopback and from another container. */
 async function guess(server: string, other: string): Promise<Record<string, number>> {
   const network = server.replace(/[^-]*$/, "proxy");
   const from = async (container: string, host: string) => {
@@ -106,7 +106,7 @@ async function guess(server: string, other: string): Promise<Record<string, numb
   return total;
 }
 
-/** Markdown as prettier writes it. A request of the signed-in client that fails ends the run before there is any. */
+/** The report, formatted like prettier's Markdown. If a request of the signed-in client failed, there is none. */
 function renderReport(measured: readonly Round[], machine: readonly string[]): string {
   const spread = (of: (round: Round) => number) => spreadText(spreadOf(measured.map(of)));
   const row = (title: string, of: (requests: Requests) => number) => [

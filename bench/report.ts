@@ -1,4 +1,4 @@
-/** What is compared, in the order of the tables. */
+/** The compared subjects, in the order of the tables. */
 export const subjects = {
   a: "this stack",
   a0: "without passwords",
@@ -21,7 +21,7 @@ const descriptions: Readonly<Record<SubjectId, string>> = {
   f: "nginx with one file over TLS, `sendfile on`, else its defaults: the limit",
 };
 
-/** What is measured of each, in the order of the tables. */
+/** The metrics, in the order of the tables. */
 export const metrics = {
   requests: { title: "manifest requests per second", better: "more" },
   p99: { title: "p99 of these, ms", better: "less" },
@@ -40,21 +40,21 @@ export type Metric = keyof typeof metrics;
 /** One round of one subject. */
 export type Values = Partial<Record<Metric, number>>;
 
-/** The rounds of each subject, in the order they were taken. */
+/** The rounds of each subject, in order. */
 export type Measured = Record<SubjectId, readonly Values[]>;
 
-/** A median and the spread around it, from the smallest to the largest. */
+/** A median with the smallest and the largest value. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
 }
 
-/** What this stack is to reach. */
+/** The targets of this stack. */
 interface Target {
   readonly what: string;
   readonly metric: Metric;
-  /** The subject that it is divided by; left out: the figure itself. */
+  /** The subject to divide by. Default: none; the value itself counts. */
   readonly by?: SubjectId;
   readonly least?: number;
   readonly most?: number;
@@ -66,14 +66,14 @@ const targets: readonly Target[] = [
   { what: "Push: at least 1.2 × the usual recipe", metric: "push", by: "b", least: 1.2 },
   { what: "Push: no slower than the registry alone", metric: "push", by: "c", least: 1 },
   { what: "Push, CPU: at most 0.8 × the usual recipe", metric: "pushCpu", by: "b", most: 0.8 },
-  // The logs and the little that the registry notes about an upload are written too.
+  // Logs and the registry's metadata of an upload are written too.
   { what: "Push: each byte written once", metric: "written", least: 0.99, most: 1.02 },
   { what: "Pull: at least 1.2 × the registry alone", metric: "pull", by: "c", least: 1.2 },
   { what: "Pull, CPU: at most 0.5 × the registry alone", metric: "pullCpu", by: "c", most: 0.5 },
   { what: "Pull: at least 0.9 × a static file", metric: "pull", by: "f", least: 0.9 },
 ];
 
-/** What the figures are true of. */
+/** The conditions of the figures. */
 export interface Circumstances {
   readonly date: string;
   readonly machine: readonly string[];
@@ -97,7 +97,7 @@ export function figures(measured: Measured, subject: SubjectId, metric: Metric):
   return spreadOf(measured[subject].flatMap((values) => values[metric] ?? []));
 }
 
-/** This stack divided by another, round by round, as the two of a round were measured in the same minutes. */
+/** This stack divided by another, round by round, as the values of a round were measured within minutes. */
 export function ratios(measured: Measured, metric: Metric, by: SubjectId): Spread | undefined {
   return spreadOf(
     measured.a.flatMap((values, round) => {
@@ -207,7 +207,7 @@ export function spreadText(spread: Spread | undefined): string {
   return spread ? `${number(spread.median)} (${number(spread.min)}–${number(spread.max)})` : "";
 }
 
-/** Three digits that count. */
+/** A number with three significant digits. */
 export function number(value: number): string {
   if (value >= 100) return Math.round(value).toLocaleString("en-US");
   return value.toFixed(value >= 10 ? 1 : 2);
