@@ -234,7 +234,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
 
     it("leaves only the data volume when it is destroyed, and says so", async () => {
       const output = await checkout.makes("destroy");
-      assert.match(output, /Kept: volume \S+ with all that was pushed, [12] GiB, about \$0\.\d\d a month/);
+      assert.match(output, /Kept: volume \S+ with all pushed images, [12] GiB, about \$0\.\d\d a month/);
       assert.deepEqual(cloud.machines, []);
       assert.deepEqual(inventory(), { volumes: 1, addresses: 0, firewalls: 0, keys: 0 });
       assert.deepEqual(await cloud.resolve(stacks[target].hostname, "A"), []);
