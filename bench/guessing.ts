@@ -119,7 +119,7 @@ function renderReport(measured: readonly Round[], machine: readonly string[]): s
   ];
   const counts = measured.map(({ answers }) => `${String(answers["401"] ?? 0)} and ${String(answers["429"] ?? 0)}`);
   return `\
-# What guessing costs a client that is signed in
+# How password guessing slows signed-in clients
 
 Written by \`make bench-guessing\`: medians of ${String(measured.length)} rounds, and in brackets the smallest and the largest. In
 each round a client with 16 kept connections asks for a manifest for ${String(seconds)} s: alone; while ${String(rate)} wrong passwords a
@@ -127,7 +127,7 @@ second are tried at another server; while they are tried here, for an existing u
 own address, half from another.
 
 ${machine.map((line) => `- ${line}`).join("\n")}
-- All programs run on the same cores. What the guessing ones take themselves shows where they guess at another server.
+- All programs run on the same cores. The column for another server shows the cost of the guessing programs themselves.
 
 ${table([
   ["", "alone", "guesses elsewhere", "guesses here", "here ÷ elsewhere", "here ÷ alone"],
@@ -135,7 +135,7 @@ ${table([
   row("p99, ms", ({ p99 }) => p99),
 ])}
 
-No request of the client failed. Of the guesses these were checked (401) and refused unchecked (429), round by round:
+No request of the client failed. Guesses that were checked (401) and refused unchecked (429), round by round:
 ${counts.join("; ")}.
 `;
 }

@@ -36,7 +36,7 @@ export function plot(measured: Measured): string {
   });
   return `\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${String(width)} ${String(height)}" role="img">
-  <title>This stack beside the others: medians, with the smallest and the largest figure</title>
+  <title>This stack compared with the others: medians, with the smallest and the largest figure</title>
   <style>${style}
   </style>
   <rect class="page" width="${String(width)}" height="${String(height)}"/>

@@ -39,7 +39,7 @@ export interface Settings {
   readonly dns?: DnsSettings | undefined;
 }
 
-/** The settings of a stack as far as they could be read; complete if there are no problems. */
+/** The settings of a stack that could be read; complete if there are no problems. */
 export interface Reading {
   readonly settings: Parsed;
   readonly problems: Problem[];
