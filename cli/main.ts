@@ -145,7 +145,7 @@ main(process.argv.slice(2)).then(
   (error: unknown) => (process.exitCode = tell(error)),
 );
 
-/** Prints a thrown error. @returns The exit code. */
+/** Prints what was thrown. Returns the exit code. */
 function tell(error: unknown): number {
   if (error instanceof Interrupted) return 130;
   // The command itself has printed why.

@@ -91,22 +91,18 @@ function removeOrphans(
   }
 }
 
-/**
- * Warns that the cloud may have created a resource that is not in the state: it can't be detected, but it costs money.
- */
+/** Warns of a resource that the cloud may have created unrecorded: it can't be detected, but it costs money. */
 function tellLost({ type, urn }: StateResource): void {
   const cloud = cloudOf({ type });
   if (cloud === undefined || cloud.unique.test(type)) return;
   const name = urn.slice(urn.lastIndexOf("::") + 2);
   console.error(
     `▸ A run ended while ${type.slice(0, type.indexOf(":"))} was creating ${type.slice(type.lastIndexOf(":") + 1)} ${name}: ` +
-      `this run creates it again, and there may now be a duplicate that is not in the state. Check the console, and delete it.`,
+      `if it was created, it is not in the state, and stays next to a new one. Check the console, and delete it.`,
   );
 }
 
-/**
- * The state without pending operations. They have been reported; if they stayed, every later run would warn of them.
- */
+/** The state without pending operations: they have been reported, and every later run would warn of them. */
 function settled({ deployment, ...rest }: Exported): Exported {
   const { resources = [], pending_operations: pending = [] } = deployment;
   const settle = (resource: Resource) =>

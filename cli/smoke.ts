@@ -119,7 +119,9 @@ class Proofs {
     const { hostname } = new URL(this.outputs.url);
     const found = await resolve4(hostname).catch((): string[] => []);
     if (found.includes(this.outputs.address)) return `${hostname} resolves to ${this.outputs.address}`;
-    return { remark: `${hostname} does not resolve to it from here yet; records: ${this.outputs.records.join(", ")}` };
+    return {
+      remark: `${hostname} does not resolve to ${this.outputs.address} yet; records: ${this.outputs.records.join(", ")}`,
+    };
   }
 
   private async proveTls(): Promise<string> {

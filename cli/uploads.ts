@@ -26,9 +26,7 @@ export function removeUploads(stack: Stack): void {
   }
 }
 
-/**
- * The uploads that failed in the registry, from its log. Uploads that a client left have another status and may resume.
- */
+/** The uploads that failed in the registry, by its log. One that its client left has another status: it may resume. */
 function failedUploads(registry: string): string[] {
   // A log can be long: only the matching lines are read.
   const search = `docker logs --since 1h "$1" 2>&1 | grep '"http.response.status":5' || true`;

@@ -12,7 +12,7 @@ export const policies = rules.map(({ name, description, types, problem }): Resou
   },
 }));
 
-// Not when a test imports this module. Pulumi keeps standard input open; if Pulumi is killed, the input ends.
+// Not when a test imports this module. A killed Pulumi does not stop this process, but then standard input ends.
 if (process.argv[1] === import.meta.filename) {
   new PolicyPack("private-registry", { policies, enforcementLevel: "mandatory" });
   process.stdin.resume().on("end", () => process.exit());

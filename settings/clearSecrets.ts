@@ -27,7 +27,7 @@ export function clearSecrets(project: string, text: string): Problem[] {
     return secretsIn(shape, typeof value === "string" ? readJson(value) : value, key);
   });
   const values = [...own, ...ofProviders.map((key) => [key, config[key]] as const)];
-  const wrong = "is unencrypted in the stack's file, so everybody who can read the file can read it";
+  const wrong = "is not encrypted in the stack's file: everybody who can read the file sees it";
   return values
     .filter(([, value]) => isClear(value))
     .map(([setting]) => ({ setting, wrong, cure: `change it, and encrypt the new value: ${commandFor(setting)}` }));

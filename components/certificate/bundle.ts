@@ -116,7 +116,7 @@ function covers(leaf: X509Certificate, hostname: string): boolean {
 
 function brokenLink(chain: X509Certificate[]): string | undefined {
   const twice = chain.find((certificate, i) => chain.findIndex(({ raw }) => raw.equals(certificate.raw)) < i);
-  if (twice !== undefined) return `has one certificate too many: ${nameOf(twice)} is in it twice`;
+  if (twice !== undefined) return `has one certificate too many: ${nameOf(twice)} occurs twice`;
   for (const [i, certificate] of chain.entries()) {
     const next = chain[i + 1];
     if (next === undefined) {

@@ -82,9 +82,9 @@ describe("a certificate that is provided", function () {
         [server, intermediate, root, other],
         "Other follows the root Root, which ends the chain",
       ],
-      ["an issuer after the root", [server, intermediate, root, intermediate], "Intermediate is there twice"],
-      ["its root twice", [server, intermediate, root, root], "Root is there twice"],
-      ["itself twice", [server, server, intermediate, root], "server is there twice"],
+      ["an issuer after the root", [server, intermediate, root, intermediate], "Intermediate occurs twice"],
+      ["its root twice", [server, intermediate, root, root], "Root occurs twice"],
+      ["itself twice", [server, server, intermediate, root], "server occurs twice"],
       ["a root after one that issued itself", [itself, root], "Root follows the root itself, which ends the chain"],
     ] as const) {
       it(`is refused: ${what}`, () => {

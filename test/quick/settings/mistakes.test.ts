@@ -196,7 +196,7 @@ describe("a secret in clear in the stack's file", () => {
     it(`is told as ${setting} of ${yaml}`, () => {
       assert.deepEqual(told(`config:\n  ${yaml}\n`), [`${setting}: ${change} ${command}`]);
       const wrong = clearSecrets(project, `config:\n  ${yaml}\n`)[0]?.wrong;
-      assert.equal(wrong, "is unencrypted in the stack's file, so everybody who can read the file can read it");
+      assert.equal(wrong, "is not encrypted in the stack's file: everybody who can read the file sees it");
     });
     it(`is none when ${setting} of ${yaml} is encrypted`, () => {
       const encrypted = yaml.includes("'[")
