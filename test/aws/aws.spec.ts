@@ -152,8 +152,8 @@ describe("the machine and the record in AWS", function () {
     assert.deepEqual(
       problems.map(({ setting, wrong }) => `${setting}: ${wrong}`),
       [
-        'host.size: "t2.small" is of an old generation, whose disks are no NVMe devices',
-        'host.size: "t3.tiny" is no type of instance in this region',
+        'host.size: "t2.small" is of an old generation, whose disks are not NVMe devices',
+        'host.size: "t3.tiny" is not an instance type in this region',
         'host.subnet: there is no "subnet-0123456789abcdef0" in this region',
         'host.image: there is no SSM parameter "/images/windows" in this region',
       ],

@@ -259,7 +259,7 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
 
 function assertTold(output: string, lost: readonly string[]): void {
   for (const call of lost) {
-    const told = `A run ended while \\w+ was making ${call.replace(/.*:/, "")} private-registry-`;
+    const told = `A run ended while \\w+ was creating ${call.replace(/.*:/, "")} private-registry-`;
     assert.equal(new RegExp(told).test(output), !single.test(call), `${call}\n${output}`);
   }
 }

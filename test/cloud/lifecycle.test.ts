@@ -197,7 +197,10 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
         await machine().kill();
         const host = await closed();
         checkout.set({ host: { ...host, generation: 3 } });
-        assert.match(await checkout.upFails(), /the data disk is full: \d+ MiB are left\. A larger host\.dataSize/);
+        assert.match(
+          await checkout.upFails(),
+          /the data disk is full: \d+ MiB are left\. To grow it, increase host\.dataSize/,
+        );
         // On another machine, as the test kernel doesn't grow a mounted file system.
         checkout.set({ host: { ...host, generation: 4, dataSize: 2 } });
         const { address } = await checkout.up();
@@ -231,7 +234,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
 
     it("leaves only the data volume when it is destroyed, and says so", async () => {
       const output = await checkout.makes("destroy");
-      assert.match(output, /Kept: volume \S+ with all that was pushed, [12] GiB, about \$0\.\d\d a month/);
+      assert.match(output, /Kept: volume \S+ with all pushed images, [12] GiB, about \$0\.\d\d a month/);
       assert.deepEqual(cloud.machines, []);
       assert.deepEqual(inventory(), { volumes: 1, addresses: 0, firewalls: 0, keys: 0 });
       assert.deepEqual(await cloud.resolve(stacks[target].hostname, "A"), []);

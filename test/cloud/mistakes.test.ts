@@ -72,7 +72,7 @@ describe("a mistake of the stack remote", function () {
 
   it("is reported: a data disk with other content, which stays as it is until somebody empties it", async () => {
     const foreign = await checkout.upFails();
-    assert.match(foreign, /the machine did not boot well: the data disk \S+ holds something that is not ours/);
+    assert.match(foreign, /cloud-init failed: the data disk \S+ holds something that is not ours/);
     assert.match(foreign, /LABEL=somebody-elses/);
     assert.match(await succeed("blkid", ["-p", disk]), /LABEL="somebody-elses"/);
     // `make ssh` works, although the machine is not ready.
@@ -124,7 +124,7 @@ describe("a mistake of the stack remote on aws", function () {
   it("is reported before anything is created: an unknown type and subnet, together", async () => {
     checkout.set({ host: { ...host, size: "t3.tiny", subnet: "subnet-0123456789abcdef0" } });
     const output = await checkout.upFails();
-    assert.match(output, /host\.size: "t3\.tiny" is no type of instance in this region/);
+    assert.match(output, /host\.size: "t3\.tiny" is not an instance type in this region/);
     assert.match(output, /host\.subnet: there is no "subnet-0123456789abcdef0" in this region/);
     assert.deepEqual(made(cloud), []);
     checkout.set({ host });

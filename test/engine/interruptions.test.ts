@@ -9,7 +9,7 @@ import { docker, type Result, stop } from "../support/run.ts";
 /** What a run prints when it removes what a killed one left: Pulumi's lock, or a container. */
 const cures = {
   lock: /▸ A run was killed while it held the lock of this stack: releasing it/,
-  container: /▸ A run was killed before it could note down a container: removing/,
+  container: /▸ A run was killed before it could record a container: removing/,
 };
 
 interface Moment {
@@ -118,11 +118,11 @@ describe("`make up`, stopped again and again, each time one moment later", funct
     const killed = await up(/▸ building/, (make) => {
       // `make` alone: its children don't notice.
       process.kill(make, "SIGKILL");
-      next = up(/▸ Another run is at work in this folder: waiting for it to end/, () => rmSync(hold));
+      next = up(/▸ Another run is active in this folder: waiting for it to finish/, () => rmSync(hold));
     });
     assert.equal(killed.code, null, killed.output);
     const waited = await next;
-    assert.match(waited?.output ?? "", /waiting for it to end[^]*▸ building/);
+    assert.match(waited?.output ?? "", /waiting for it to finish[^]*▸ building/);
     assert.equal(readFileSync(log, "utf8"), "begin\nend\nbegin\nend\n");
   });
 });

@@ -432,7 +432,7 @@ describe("a stack from nothing to nothing", function () {
       await other.configure();
       const { code, output } = await other.make("up");
       assert.notEqual(code, 0);
-      assert.match(output, /is on this engine already, and not in the state of this checkout/);
+      assert.match(output, /This engine already has a stack \S+ that is not in the state of this checkout/);
     } finally {
       other.forget();
     }

@@ -55,12 +55,12 @@ describe("a mistake in the settings", function () {
     assert.match(output, /8 problems in the settings of stack t[0-9a-f]+; nothing was changed\./);
     assert.match(output, /hostnam: there is no such setting\.\s+did you mean hostname\?/);
     assert.match(output, /port: "70000" is not a whole number from 1 to 65535/);
-    assert.match(output, /dataPath: .*is not an absolute folder/);
+    assert.match(output, /dataPath: .*is not an absolute path/);
     assert.match(output, /users\[0\]\.name: "a:b" has a colon/);
     assert.match(output, /users\[0\]\.password: has 73 bytes/);
     assert.match(
       output,
-      /registryImage: the image no-such\.invalid\/registry:9\.9\.9 is not on the engine and can't be had/,
+      /registryImage: the image no-such\.invalid\/registry:9\.9\.9 is not on the engine and can't be pulled/,
     );
     assert.match(output, /certificate\.bundleFile: can't be read: ENOENT/);
     assert.match(output, /certificate\.keyFile: can't be read: ENOENT/);
@@ -93,7 +93,7 @@ describe("a mistake in the settings", function () {
     checkout.set({ dockerMachine: "dev7" });
     assert.match(
       await refused(),
-      /dockerMachine: there is no docker-machine "dev7" in .*\.\s+docker-machine ls shows those there are/,
+      /dockerMachine: there is no docker-machine "dev7" in .*\.\s+docker-machine ls lists the machines/,
     );
   });
 });

@@ -85,7 +85,7 @@ describe("the check of DigitalOcean before anything is created", () => {
 
   it("reports an error of the cloud with its text", async () => {
     assert.deepEqual(await problemsWith({}, { [region]: refused("GET: 429 API rate limit exceeded.") }), [
-      "target: DigitalOcean refuses, or does not answer: GET: 429 API rate limit exceeded. mend what it says, or try again in a while",
+      "target: DigitalOcean refuses the request or does not answer: GET: 429 API rate limit exceeded. fix what it reports, or try again later",
     ]);
   });
 });
@@ -107,11 +107,11 @@ describe("the check of AWS before anything is created", () => {
   it("reports an unknown instance type, and one whose disks have other names", async () => {
     const unknown = refused("InvalidInstanceType: The following supplied instance types do not exist: [t3.tiny]");
     assert.deepEqual(await problemsWith({ size: "t3.tiny" }, { [type]: unknown }), [
-      "host.size: \"t3.tiny\" is no type of instance in this region. pulumi config set --path 'host.size' t3.small",
+      "host.size: \"t3.tiny\" is not an instance type in this region. pulumi config set --path 'host.size' t3.small",
     ]);
     const old = () => ({ ebsNvmeSupport: "unsupported" });
     assert.deepEqual(await problemsWith({ size: "t2.small" }, { [type]: old }), [
-      "host.size: \"t2.small\" is of an old generation, whose disks are no NVMe devices. pulumi config set --path 'host.size' t3.small",
+      "host.size: \"t2.small\" is of an old generation, whose disks are not NVMe devices. pulumi config set --path 'host.size' t3.small",
     ]);
   });
 
@@ -126,7 +126,7 @@ describe("the check of AWS before anything is created", () => {
       'host.image: there is no SSM parameter "/ubuntu/ami-id" in this region. ' +
       "pulumi config set --path 'host.image' ami-0123456789abcdef0";
     assert.deepEqual(await problemsWith({}, answers), [
-      `host.subnet: is not set, and this region has no default VPC to take one of. ${cure}`,
+      `host.subnet: is not set, and this region has no default VPC to take a subnet from. ${cure}`,
       image,
     ]);
     assert.deepEqual(await problemsWith({ subnet: "subnet-0a1b" }, answers), [
@@ -151,14 +151,14 @@ describe("the check of AWS before anything is created", () => {
   it("reports refused credentials once", async () => {
     const invalid = refused("api error InvalidClientTokenId: The security token is invalid.");
     assert.deepEqual(await problemsWith({}, { [type]: invalid, "aws:ec2/getVpc:getVpc": invalid }), [
-      "aws: the credentials are not accepted. see that `aws sts get-caller-identity` works in this shell",
+      "aws: the credentials are not accepted. check that `aws sts get-caller-identity` works in this shell",
     ]);
   });
 
   it("reports an error of the cloud with its text", async () => {
     const exceeded = refused("api error RequestLimitExceeded: Request limit exceeded.");
     assert.deepEqual(await problemsWith({}, { [type]: exceeded }), [
-      "target: AWS refuses, or does not answer: api error RequestLimitExceeded: Request limit exceeded. mend what it says, or try again in a while",
+      "target: AWS refuses the request or does not answer: api error RequestLimitExceeded: Request limit exceeded. fix what it reports, or try again later",
     ]);
   });
 });

@@ -186,7 +186,7 @@ describe("over SSH", () => {
         const shown = keys.other.public.split(" ").slice(0, 2).join(" ");
         assert.equal(
           error.message,
-          `machine.example answers with another host key than it was given (${shown}); nothing was sent to it`,
+          `machine.example answers with another host key than expected (${shown}); nothing was sent to it`,
         );
         return true;
       });
@@ -268,7 +268,7 @@ describe("over SSH", () => {
 
     it("is never again that of the boot, which others may have read", async () => {
       const machine = await start(keys.boot);
-      await assert.rejects(perform("HostKey", "update", step, step), /another host key than it was given/);
+      await assert.rejects(perform("HostKey", "update", step, step), /another host key than expected/);
       assert.deepEqual([machine.attempts, machine.commands], [0, []]);
     });
 
@@ -280,7 +280,7 @@ describe("over SSH", () => {
 
     it("is refused if it is neither of the two, and nothing is sent", async () => {
       const machine = await start(keys.other);
-      await assert.rejects(perform("HostKey", "create", step), /another host key than it was given/);
+      await assert.rejects(perform("HostKey", "create", step), /another host key than expected/);
       assert.deepEqual([machine.attempts, machine.commands], [0, []]);
     });
 
@@ -297,7 +297,7 @@ describe("over SSH", () => {
       await start(keys.boot);
       await assert.rejects(
         hurried(() => perform("HostKey", "create", step)),
-        { message: "machine.example goes on showing the host key that it had before" },
+        { message: "machine.example still uses its previous host key" },
       );
     });
 
@@ -336,7 +336,9 @@ describe("over SSH", () => {
     it("is used with a warning if its boot had warnings", async () => {
       await startWith({ [boot]: { code: 2, output: "status: done" } });
       const told = await warningsOf(() => perform("Prepared", "create", step));
-      assert.deepEqual(told, ["machine.example is ready, and its boot left remarks: cloud-init status --long"]);
+      assert.deepEqual(told, [
+        "machine.example is ready, but cloud-init finished with warnings. To see them: cloud-init status --long",
+      ]);
     });
 
     it("fails after a failed boot, with the error of its data disk and the end of cloud-init's log", async () => {
@@ -349,7 +351,7 @@ describe("over SSH", () => {
         assert.ok(error instanceof UserError);
         assert.equal(
           error.message,
-          "the machine did not boot well: the data disk /dev/sdf is not attached\n" +
+          "cloud-init failed: the data disk /dev/sdf is not attached\n" +
             "The end of cloud-init's log:\nE: Unable to locate package docker.io",
         );
         assert.equal(error.stack, error.message);
@@ -367,7 +369,7 @@ describe("over SSH", () => {
       [
         "has a full disk",
         { [space]: { output: "   63\n" } },
-        "the data disk is full: 63 MiB are left. A larger host.dataSize makes it grow",
+        "the data disk is full: 63 MiB are left. To grow it, increase host.dataSize",
       ],
       ["has an engine that doesn't answer", { "docker version": { code: 1 } }, "`docker version` ended with 1"],
     ] as const) {
@@ -380,7 +382,7 @@ describe("over SSH", () => {
 
     it("is not prepared while it shows the host key that it booted with", async () => {
       const machine = await start(keys.boot);
-      await assert.rejects(perform("Prepared", "create", step), /another host key than it was given/);
+      await assert.rejects(perform("Prepared", "create", step), /another host key than expected/);
       assert.deepEqual([machine.attempts, machine.commands], [0, []]);
     });
 
@@ -395,18 +397,18 @@ describe("over SSH", () => {
 
       it("blocks nothing if it can't, or if it is another machine", async () => {
         await startWith({ "sudo /usr/local/sbin/release-data": { code: 1, output: "umount: target is busy" } });
-        assert.deepEqual(await takenDown(), ["umount: target is busy; going on without it"]);
+        assert.deepEqual(await takenDown(), ["umount: target is busy; continuing without it"]);
         const other = await start(keys.other);
         assert.match(
           (await takenDown()).join(),
-          /^machine\.example answers with another host key .*; going on without it$/,
+          /^machine\.example answers with another host key .*; continuing without it$/,
         );
         assert.deepEqual([other.attempts, other.commands], [0, []]);
       });
 
       it("blocks nothing if it is dead", async () => {
         assert.deepEqual(await hurried(takenDown), [
-          "machine.example can't be reached over SSH as deploy after 20 s: connect ECONNREFUSED 127.0.0.1:1; going on without it",
+          "machine.example can't be reached over SSH as deploy after 20 s: connect ECONNREFUSED 127.0.0.1:1; continuing without it",
         ]);
       });
 
@@ -416,7 +418,7 @@ describe("over SSH", () => {
         reached = silent.address() as AddressInfo;
         try {
           const [warning = ""] = await hurried(takenDown);
-          assert.match(warning, /Timed out.* \(is your network among those of host\.sshFrom\?\); going on without it$/);
+          assert.match(warning, /Timed out.* \(is your network listed in host\.sshFrom\?\); continuing without it$/);
         } finally {
           silent.close();
         }
@@ -463,7 +465,7 @@ describe("over SSH", () => {
       const machine = await start(keys.boot);
       const step = { bootKey: keys.boot.public, hostKey: keys.host.public, privateHostKey: keys.host.private };
       const known = { ...inputs, ...step, step: "HostKey" };
-      await assert.rejects(provider.update("4711", known, known), /another host key than it was given/);
+      await assert.rejects(provider.update("4711", known, known), /another host key than expected/);
       assert.equal(machine.attempts, 0);
     });
 

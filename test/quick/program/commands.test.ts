@@ -140,7 +140,7 @@ describe("the authority in a file", () => {
       if (older !== undefined) writeFileSync(file, older);
       const none = { ...authority, caCertificate: "", caFingerprint: "" };
       await assert.rejects(writeAuthority(stackWith(none), file), {
-        message: /^Clients trust the certificate of stack test already/,
+        message: /^Clients already trust the certificate of stack test/,
       });
       assert.equal(statSync(file, { throwIfNoEntry: false }) && read(file), older);
     }

@@ -73,7 +73,7 @@ describe("the progress of an update", () => {
       const step = { urn: "urn:pulumi:dev1::p::t::a", type: "t", old: { custom: true } };
       progress.take({ resourcePreEvent: { metadata: { ...step, op: "refresh" } } }, 0);
       progress.take({ resOutputsEvent: { metadata: { ...step, op } } }, 1000);
-      assert.doesNotMatch(progress.status(2000), /looking at/, op);
+      assert.doesNotMatch(progress.status(2000), /checking/, op);
     }
   });
 
@@ -83,7 +83,7 @@ describe("the progress of an update", () => {
       const metadata = { op: "refresh", urn: `urn:pulumi:dev1::p::t::${name}`, type: "t", old: { custom: true } };
       progress.take({ resourcePreEvent: { metadata } }, i * 1000);
     }
-    const three = "looking at a 9 s, looking at b 8 s, looking at c 7 s";
+    const three = "checking a 9 s, checking b 8 s, checking c 7 s";
     assert.equal(progress.status(9000), `  … 9 s, 0 done; ${three}, 2 more`);
   });
 

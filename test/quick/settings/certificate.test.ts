@@ -65,7 +65,7 @@ describe("a certificate that is provided", function () {
         wrong:
           "would be refused by clients: server is signed with SHA-1, not with SHA-256, SHA-384, SHA-512 or Ed25519, " +
           "and server is not for servers: its extendedKeyUsage lacks serverAuth, " +
-          "and server may not sign what a server signs: its keyUsage lacks digitalSignature",
+          "and server may not be used by a server: its keyUsage lacks digitalSignature",
       },
     ]);
   });
@@ -82,9 +82,9 @@ describe("a certificate that is provided", function () {
         [server, intermediate, root, other],
         "Other follows the root Root, which ends the chain",
       ],
-      ["an issuer after the root", [server, intermediate, root, intermediate], "Intermediate is there twice"],
-      ["its root twice", [server, intermediate, root, root], "Root is there twice"],
-      ["itself twice", [server, server, intermediate, root], "server is there twice"],
+      ["an issuer after the root", [server, intermediate, root, intermediate], "Intermediate occurs twice"],
+      ["its root twice", [server, intermediate, root, root], "Root occurs twice"],
+      ["itself twice", [server, server, intermediate, root], "server occurs twice"],
       ["a root after one that issued itself", [itself, root], "Root follows the root itself, which ends the chain"],
     ] as const) {
       it(`is refused: ${what}`, () => {
@@ -106,7 +106,7 @@ describe("a certificate that is provided", function () {
     const { problems } = parseWith({ bundle: bundleOf(made) + key, key });
     assert.deepEqual(
       problems.map(({ setting, wrong }) => `${setting} ${wrong}`),
-      ["certificate.bundle holds a private key, which belongs into keyFile alone"],
+      ["certificate.bundle holds a private key, which belongs in keyFile only"],
     );
   });
 

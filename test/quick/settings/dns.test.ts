@@ -64,7 +64,7 @@ describe("the setting dns", () => {
   ] as const) {
     it(`refuses ${JSON.stringify(given)}, and names the known providers`, () => {
       assert.deepEqual(problemsOf(given), [
-        `dns.provider: ${wrong}; there are: route53, digitalocean, dnsimple. ` +
+        `dns.provider: ${wrong}; choose one of: route53, digitalocean, dnsimple. ` +
           `pulumi config set --path 'dns.provider' ${cure}`,
       ]);
     });
@@ -90,7 +90,7 @@ describe("the setting dns", () => {
   for (const name of ["registry.example.org", "myexample.com", "com", "203.0.113.7"]) {
     it(`refuses the hostname ${name}, which isn't in the zone, in one sentence`, () => {
       assert.deepEqual(problemsOf({ provider: "route53", zone }, { ...own, hostname: name }), [
-        `hostname: "${name}" is not in the zone "example.com", so no record there can be for it. ` +
+        `hostname: "${name}" is not in the zone "example.com", so that zone can't have a record for it. ` +
           "pulumi config set hostname registry.example.com",
       ]);
     });
@@ -98,7 +98,7 @@ describe("the setting dns", () => {
 
   it("needs a hostname", () => {
     assert.deepEqual(problemsOf({ provider: "route53", zone }, { ...own, hostname: "" }), [
-      "hostname: is not set, and a DNS record needs a name. pulumi config set hostname registry.example.com",
+      "hostname: is not set: a DNS record needs a name. pulumi config set hostname registry.example.com",
     ]);
   });
 
@@ -126,7 +126,7 @@ describe("the setting dns", () => {
     assert.match(problemsOf({ ...dnsimple, apiUrl: "http://127.0.0.1:8080" })[0] ?? "", /is not an https URL/);
     assert.deepEqual(problemsOf({ ...dnsimple, token: "" }), [missing]);
     for (const wrong of [{ secure: token }, [token]])
-      assert.deepEqual(problemsOf({ ...dnsimple, token: wrong }), [`dns.token: is not a text. ${cure}`]);
+      assert.deepEqual(problemsOf({ ...dnsimple, token: wrong }), [`dns.token: is not text. ${cure}`]);
   });
 
   it("refuses unknown keys, and those of dnsimple for other providers", () => {
@@ -157,8 +157,8 @@ describe("the setting dns", () => {
     const local = { dockerHost: "unix:///a.sock" };
     for (const [address, more] of Object.entries({ localhost: local, "build.example": named }))
       assert.deepEqual(problemsOf(dnsimple, more), [
-        `dns: makes an A record, and the host's address, ${address}, is not an IPv4 address. ` +
-          "pulumi config rm dns, or name a host that others reach",
+        `dns: creates an A record, but the host's address, ${address}, is not an IPv4 address. ` +
+          "pulumi config rm dns, or name a host that other machines can reach",
       ]);
   });
 });

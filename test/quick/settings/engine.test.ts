@@ -87,7 +87,10 @@ describe("the chosen engine", () => {
 
   it("is refused without TLS on another machine, however it was chosen", () => {
     assert.match(refusal({ dockerHost: "tcp://10.0.0.5:2375" }).message, /without TLS/);
-    assert.match(refusal({}, { DOCKER_HOST: "tcp://10.0.0.5:2375" }).message, /^DOCKER_HOST speaks without TLS/);
+    assert.match(
+      refusal({}, { DOCKER_HOST: "tcp://10.0.0.5:2375" }).message,
+      /^DOCKER_HOST connects to another machine without TLS/,
+    );
     assert.equal(find({ dockerHost: "tcp://127.0.0.1:2375" }).certPath, undefined);
   });
 });
@@ -189,7 +192,7 @@ describe("the engine, checked before anything is created", () => {
     const [problem = ""] = await problemsOf(there, { images: { proxyImage: "nginx:9.9.9" } });
     assert.match(
       problem,
-      /^proxyImage: the image nginx:9\.9\.9 is not on the engine and can't be had: no such thing\. .*config set proxyImage/,
+      /^proxyImage: the image nginx:9\.9\.9 is not on the engine and can't be pulled: no such thing\. .*config set proxyImage/,
     );
   });
 });

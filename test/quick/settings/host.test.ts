@@ -100,8 +100,8 @@ describe("the setting host", () => {
 
   for (const target of ["digitalocean", "aws"]) {
     it(`must have sshFrom for a machine of ${target}, as only its user knows it`, () => {
-      const cure = "name the networks, yours at least: pulumi config set --path 'host.sshFrom[0]' 203.0.113.7/32";
-      const missing = [`host.sshFrom: is not set: who may connect is needed. ${cure}`];
+      const cure = "name the networks, at least your own: pulumi config set --path 'host.sshFrom[0]' 203.0.113.7/32";
+      const missing = [`host.sshFrom: is not set: a list of networks that may connect is needed. ${cure}`];
       assert.deepEqual(problemsOf({ target, host: {} }), missing);
       assert.deepEqual(problemsOf({ target }), missing);
       for (const sshFrom of [[], "0.0.0.0/0", { network: "0.0.0.0/0" }])
@@ -135,7 +135,7 @@ describe("the setting host", () => {
     it(`refuses a machine in a cloud under the name ${hostname}`, () => {
       for (const target of ["digitalocean", "aws"])
         assert.deepEqual(problemsOf({ target, host: needed[target], hostname }), [
-          `hostname: "${hostname}" leads each client to itself, not to a machine in a cloud. ` +
+          `hostname: "${hostname}" points each client at itself, not at a machine in a cloud. ` +
             "pulumi config set hostname registry.example.com",
         ]);
     });
@@ -143,7 +143,7 @@ describe("the setting host", () => {
 
   it("is refused if the target has no machine of its own, or if it is no object", () => {
     assert.deepEqual(problemsOf({ host: { sshFrom: from } }), [
-      "host: is about a machine, and the target local has none of its own. pulumi config rm host, or pulumi config set target digitalocean",
+      "host: describes a machine, and the target local has none. pulumi config rm host, or pulumi config set target digitalocean",
     ]);
     assert.match(problemsOf({ target: "aws", host: "fra1" })[0] ?? "", /^host: is not an object\./);
   });
@@ -199,7 +199,7 @@ describe("the setting host", () => {
     const anonymous = { port: 22, prefixes: ["public"] };
     for (const target of ["digitalocean", "aws"]) {
       const told = (key: string) =>
-        `${key}: port 22 is the machine's own, for SSH. pulumi config set ${key.includes(".") ? `--path '${key}'` : key} 443`;
+        `${key}: port 22 is used by SSH on the machine. pulumi config set ${key.includes(".") ? `--path '${key}'` : key} 443`;
       assert.deepEqual(problemsOf({ target, host: needed[target], port: "22" }), [told("port")]);
       assert.deepEqual(problemsOf({ target, host: needed[target], anonymous }), [told("anonymous.port")]);
     }
@@ -269,7 +269,7 @@ describe("a network that may connect", () => {
   ] as const) {
     it(`is suggested for ${given}, which clouds refuse or change`, () => {
       assert.deepEqual(problemsOf({ target: "aws", host: { sshFrom: [given] } }), [
-        `host.sshFrom[0]: "${given}" is an address in the network ${network}: name that one, or the address alone. ` +
+        `host.sshFrom[0]: "${given}" is an address in the network ${network}: name the network, or the address alone. ` +
           `pulumi config set --path 'host.sshFrom[0]' ${network}`,
       ]);
     });
@@ -356,7 +356,7 @@ describe("a machine of one's own", () => {
 
   it("must have an address that clients can type, or a hostname", () => {
     const named = { target: "ssh", host: { address: "build-.example", hostKey } };
-    assert.match(problemsOf(named).join(), /^hostname: is not set, and "build-\.example", where the engine is/);
+    assert.match(problemsOf(named).join(), /^hostname: is not set, and the engine's address "build-\.example" /);
     assert.deepEqual(problemsOf({ ...named, hostname: "registry.example" }), []);
   });
 });

@@ -160,7 +160,10 @@ describe("a warning", () => {
     ])
       assert.deepEqual(warningsOf({ users }), { problems: [], warnings: ["users"] });
     const [warning] = parseSettings({ ...defaults, users: '[{"name":"admin"}]' }).warnings;
-    assert.match(warning?.wrong ?? "", /^none is an admin, so nobody may list the catalog or delete, and rules bind/);
+    assert.match(
+      warning?.wrong ?? "",
+      /^nobody is an admin, so nobody may list the catalog or delete, and rules apply/,
+    );
     assert.match(warning?.cure ?? "", /pulumi config set --path 'users\[0\]\.role' admin$/);
   });
 
@@ -174,7 +177,7 @@ describe("a warning", () => {
 
 describe("an unencrypted secret in the stack file", () => {
   const told = (text: string) => clearSecrets(project, text).map(({ setting, cure }) => `${setting}: ${cure}`);
-  const change = "change it, and encrypt the new one: pulumi config set --secret";
+  const change = "change it, and encrypt the new value: pulumi config set --secret";
 
   for (const [setting, yaml, command] of [
     ["users[1].password", "private-registry:users: [{name: a}, {name: b, password: x}]", "--path 'users[1].password'"],
@@ -193,7 +196,7 @@ describe("an unencrypted secret in the stack file", () => {
     it(`is reported as ${setting} of ${yaml}`, () => {
       assert.deepEqual(told(`config:\n  ${yaml}\n`), [`${setting}: ${change} ${command}`]);
       const wrong = clearSecrets(project, `config:\n  ${yaml}\n`)[0]?.wrong;
-      assert.equal(wrong, "is in clear in the stack's file, for all who can read it");
+      assert.equal(wrong, "is not encrypted in the stack's file: everybody who can read the file sees it");
     });
     it(`is not reported if ${setting} of ${yaml} is encrypted`, () => {
       const encrypted = yaml.includes("'[")

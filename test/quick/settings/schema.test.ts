@@ -7,7 +7,7 @@ describe("the schema of the settings", () => {
   for (const file of generated) {
     it(`matches ${file}`, async () => {
       const { text, fresh } = await readGenerated(file);
-      assert.equal(text, fresh, "to write it: node settings/generate.ts");
+      assert.equal(text, fresh, "to update it: node settings/generate.ts");
     });
   }
 

@@ -174,7 +174,7 @@ describe("settings", () => {
     ["a\u0007", /control character/],
     ["a\n", /control character/],
     ["#a", /comment/],
-    ["__proto__", /no name that an object can have/],
+    ["__proto__", /can't be used as a user name/],
     ["a\ud800", /well-formed/],
     ["", /missing/],
     ["x".repeat(256), /255 bytes/],
@@ -226,7 +226,7 @@ describe("settings", () => {
     );
     assert.match(
       only(problemsOf({ users: '[{"name":"a","role":"Admin"}]' })),
-      /^users\[0\]\.role: "Admin" is not a role; there are: reader, writer, admin/,
+      /^users\[0\]\.role: "Admin" is not a role; choose one of: reader, writer, admin/,
     );
   });
 
@@ -252,9 +252,9 @@ describe("settings", () => {
     [
       "a prefix twice",
       '[{"prefix":"a","pull":[]},{"prefix":"a","push":[]}]',
-      /^rules\[1\]\.prefix: .*rules\[0\] already/,
+      /^rules\[1\]\.prefix: .*already the prefix of rules\[0\]/,
     ],
-    ["no list of users", '[{"prefix":"a"}]', /^rules\[0\]: says neither/],
+    ["no list of users", '[{"prefix":"a"}]', /^rules\[0\]: names neither/],
     ["an unknown user", '[{"prefix":"a","pull":["admn"]}]', /^rules\[0\]\.pull\[0\]: "admn" .*admin/],
     ["a user in another case", '[{"prefix":"a","pull":["Admin"]}]', /^rules\[0\]\.pull\[0\]: "Admin" is not/],
     ["an unknown key", '[{"prefix":"a","pul":[],"push":[]}]', /^rules\[0\]\.pul: .*rules\[0\]\.pull\?/],
@@ -277,7 +277,7 @@ describe("settings", () => {
     [
       "the port of the other endpoint",
       '{"port":5043,"prefixes":["public"]}',
-      /^anonymous\.port: 5043 is the port of those who sign in/,
+      /^anonymous\.port: 5043 is already the port for users who sign in/,
     ],
     ["an invalid prefix", '{"port":5044,"prefixes":["*"]}', /^anonymous\.prefixes\[0\]: /],
   ] as const) {
@@ -318,7 +318,7 @@ describe("settings", () => {
       const told = only(problemsOf({ dataPath }));
       assert.match(
         told,
-        /^dataPath: .* is not an absolute folder of the engine's machine\. .*set dataPath \/srv\/registry/,
+        /^dataPath: .* is not an absolute path on the engine's machine\. .*set dataPath \/srv\/registry/,
       );
     });
   }
@@ -497,7 +497,7 @@ describe("a provided certificate", function () {
   it("is refused when a part is missing, unreadable or encrypted, each named by its own path", () => {
     const one = (certificate: object) =>
       problemsOf({ certificate: JSON.stringify({ mode: "provided", ...certificate }) });
-    assert.match(one({ bundle: "x" }).join("\n"), /^certificate\.key: give one of key and keyFile/m);
+    assert.match(one({ bundle: "x" }).join("\n"), /^certificate\.key: set exactly one of key and keyFile/m);
     assert.match(one({ bundle: "x", key: "y" }).join("\n"), /^certificate\.bundle: holds no readable PEM certificate/m);
     assert.match(
       one({ bundleFile: "/nowhere/a.pem", key: "y" }).join("\n"),

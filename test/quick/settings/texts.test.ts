@@ -73,7 +73,7 @@ describe("a text that YAML turned into another type", () => {
           (problem) => problem.startsWith("certificate") === path.startsWith("certificate"),
         );
         assert.equal(told.length, 1, told.join("\n"));
-        const wrong = `${path}: ${String(value)} is a ${typeof value}, not a text: without quotes YAML may have changed it. `;
+        const wrong = `${path}: ${String(value)} is a ${typeof value}, not text: without quotes YAML may have changed it. `;
         const cure = `write it in quotes in the stack file, or: pulumi config set --type string --path '${path}' `;
         assert.ok(told[0]?.startsWith(wrong + cure), told[0]);
       }
@@ -86,10 +86,7 @@ describe("a text that YAML turned into another type", () => {
         const [told = "", ...more] = problemsOf(config(value));
         assert.deepEqual(more, []);
         const cure = `write it in quotes in the stack file, or: pulumi config set --secret --path '${path}'`;
-        assert.equal(
-          told,
-          `${path}: is a ${typeof value}, not a text: without quotes YAML may have changed it. ${cure}`,
-        );
+        assert.equal(told, `${path}: is a ${typeof value}, not text: without quotes YAML may have changed it. ${cure}`);
       }
     });
   }
@@ -98,7 +95,7 @@ describe("a text that YAML turned into another type", () => {
     const date = "2024-01-01 00:00:00 +0000 UTC";
     for (const [path, config] of Object.entries({ ...texts, ...secrets })) {
       const [told = ""] = problemsOf(config(date)).filter((problem) => problem.startsWith(path));
-      assert.match(told, /is a date, not a text: without quotes YAML may have changed it\. write it in quotes/);
+      assert.match(told, /is a date, not text: without quotes YAML may have changed it\. write it in quotes/);
       assert.equal(told.includes(date), path in texts, told);
     }
   });
