@@ -81,7 +81,7 @@ function removeOrphans(
     if (orphans.length > 0 && !existsSync(stack.unfinished)) {
       throw new UserError(
         `This engine already has a stack ${stack.name} that is not in the state of this checkout. Choose another name ` +
-          `(make up STACK=…), or, if you ran \`pulumi up\` here and it was killed: touch ${stack.unfinished}`,
+          `(make up STACK=…), or, if a \`pulumi up\` by hand was killed here: touch ${stack.unfinished}`,
       );
     }
     for (const id of orphans) {
