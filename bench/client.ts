@@ -1,5 +1,5 @@
-// Pulls or pushes small images, each as a client of its own that keeps its connection, all at once. Runs in the network
-// namespace of a subject; reads a Job from standard input, prints the Transfer.
+// Pulls or pushes small images concurrently, each with its own client and connection. Runs in the network namespace of
+// a subject, reads a Job from standard input and prints the Transfer.
 import { readFileSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
@@ -14,7 +14,7 @@ export interface Job {
   readonly authorization: string;
   readonly images: number;
   readonly tag: string;
-  /** What the content of the images is made of. */
+  /** The seed of the images' content. */
   readonly seed: string;
 }
 
@@ -37,7 +37,7 @@ interface Answer {
 interface Body {
   readonly type: string;
   readonly content: Buffer;
-  /** Whether its length is told, or it is sent in chunks. */
+  /** Whether it is sent in chunks, without its length. */
   readonly chunked?: boolean;
 }
 
@@ -48,7 +48,7 @@ const job = JSON.parse(readFileSync(0, "utf8")) as Job;
 
 async function transferAll(): Promise<Transfer> {
   const names = Array.from({ length: job.images }, (_, index) => `bench/image-${String(index)}`);
-  // The content is made before the clock starts.
+  // The content is generated before the clock starts.
   const tasks = names.map((name) => (job.action === "push" ? preparePush(name) : pull(name)));
   const start = performance.now();
   const bytes = await Promise.all(

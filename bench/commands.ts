@@ -6,24 +6,24 @@ let group: number | undefined;
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
-    if (!interrupted) say("ending, and cleaning up…");
+    if (!interrupted) say("stopping and cleaning up…");
     interrupted = true;
     try {
       if (group !== undefined) process.kill(-group, "SIGTERM");
     } catch {
-      // It has just ended.
+      // It has just exited.
     }
   });
 }
 
-/** Runs `task`, whose commands are ended by Ctrl-C; after one nothing more is begun, and what was begun is undone. */
+/** Runs `task`. Ctrl-C stops its current command; then no other is started, and its clean-up runs. */
 export async function interruptible<T>(task: (options: RunOptions) => Promise<T>): Promise<T> {
   try {
     refuseWhenInterrupted();
     return await task({ onStart: (started) => (group = started) });
   } finally {
     group = undefined;
-    // Whatever became of a command that was ended is of no interest.
+    // The error of a stopped command doesn't matter.
     refuseWhenInterrupted();
   }
 }
@@ -32,7 +32,7 @@ function refuseWhenInterrupted(): void {
   if (interrupted) throw new Error("interrupted");
 }
 
-/** Runs a command that must succeed; gives what it printed on its standard output. */
+/** Runs a command that must succeed. Returns its standard output. */
 export function command(name: string, args: readonly string[], input = ""): Promise<string> {
   return interruptible((options) => succeed(name, args, { ...options, input }));
 }
@@ -42,12 +42,12 @@ export async function docker(...args: string[]): Promise<string> {
   return (await command("docker", args)).trim();
 }
 
-/** Removes containers, if they are there: also after an interruption. */
+/** Removes containers, if they exist, even after Ctrl-C. */
 export async function removeContainers(names: readonly string[]): Promise<void> {
   if (names.length > 0) await run("docker", ["rm", "--force", "--volumes", ...names]);
 }
 
-/** Runs a program of this folder to its end. */
+/** Runs a benchmark program to its end. */
 export function finish(program: Promise<void>): void {
   void program.then(
     () => process.exit(0),

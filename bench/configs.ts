@@ -2,20 +2,20 @@ import { stringify } from "yaml";
 
 import { admissions } from "../components/proxy/nginx/server.ts";
 
-/** The port inside the container of every subject but this stack. */
+/** The port inside the containers of all subjects but this stack. */
 export const tlsPort = 443;
 
-/** The files of certificate and users, in the folder that every subject finds its configuration in. */
+/** The files with the certificate and the users, in the configuration folder of every subject. */
 export const files = { certificate: "domain.crt", key: "domain.key", htpasswd: "nginx.htpasswd" } as const;
 export const folder = "/etc/nginx/conf.d";
 
-/** Everybody who names a user is that user. */
+/** Accepts any user name without checking the password. */
 export const withoutAuthentication: typeof admissions = {
   ...admissions,
   users: { renderBefore: () => "      set $signed_in yes;\n", renderLocations: () => "" },
 };
 
-/** The recipe of distribution's documentation (docs/content/recipes/nginx.md), with the settings that it names. */
+/** The recipe of distribution's documentation (docs/content/recipes/nginx.md), with its settings. */
 export const recipe = `\
 events {
   worker_connections 1024;
@@ -95,8 +95,8 @@ https://:${String(tlsPort)} {
 }
 
 /**
- * A registry as the official image has it, but for the debug log and the debug port, which would cost it time. Written
- * out here because an image built by airgap/ has no cache of blob descriptors.
+ * The registry's configuration in the official image, without its debug log and debug port, which would cost time. It
+ * is explicit because an image built by airgap/ has no cache of blob descriptors.
  */
 export function registryConfig(http: object = { addr: ":5000" }, auth?: object): string {
   return stringify({

@@ -1,12 +1,12 @@
 import { createCipheriv, createHash } from "node:crypto";
 import { closeSync, openSync, writeSync } from "node:fs";
 
-/** Bytes that nothing compresses or deduplicates: the same for the same seed, and for no other. */
+/** Bytes that can't be compressed or deduplicated. The same seed gives the same bytes. */
 export function bytesOf(seed: string, size: number): Buffer {
   return streamOf(seed).update(Buffer.alloc(size));
 }
 
-/** Writes a file of such bytes; gives its SHA-256, hexadecimal. */
+/** Writes a file of such bytes. Returns its SHA-256, hexadecimal. */
 export function writeBlob(path: string, seed: string, megabytes: number): string {
   const stream = streamOf(seed);
   const hash = createHash("sha256");

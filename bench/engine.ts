@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { request } from "node:http";
 
-/** What containers have used, and what they hold. */
+/** The resources that containers have used and now hold. */
 export interface Usage {
   /** User and system time, seconds. */
   readonly cpu: number;
-  /** Anonymous memory, bytes: what the processes hold themselves, without the kernel's cache of files. */
+  /** Anonymous memory, bytes: that of the processes, without the page cache. */
   readonly memory: number;
-  /** What their processes gave the kernel for the disk, bytes; also of files that were removed soon after. */
+  /** Bytes that the processes wrote, including files that were removed soon after. */
   readonly written: number;
 }
 
@@ -17,7 +17,7 @@ interface Stats {
   readonly memory_stats: { readonly stats: { readonly anon?: number; readonly rss?: number } };
 }
 
-/** Asks the local engine's API. */
+/** Sends a request to the local engine's API. */
 export function askEngine(method: string, path: string, body?: unknown): Promise<unknown> {
   const socketPath = (process.env["DOCKER_HOST"] ?? "").replace(/^unix:\/\//, "");
   return new Promise((resolve, reject) => {
@@ -53,7 +53,7 @@ async function usageOfOne(container: string): Promise<Usage> {
 }
 
 async function writtenBy(pid: string): Promise<number> {
-  // A health check may have ended since.
+  // A health check may have exited since.
   const io = await readFile(`/proc/${pid}/io`, "utf8").catch(() => "");
   return Number(/^write_bytes: (\d+)$/m.exec(io)?.[1] ?? 0);
 }

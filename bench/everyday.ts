@@ -1,5 +1,5 @@
-// What the commands of every day cost where nothing is to change: `make bench-commands`, see bench/run.
-// The table goes to standard output and, with what it is true of, to bench/everyday.md.
+// The cost of the everyday commands without changes: `make bench-commands`, see bench/run.
+// Prints the table, and writes it with its conditions to bench/everyday.md.
 import { writeFileSync } from "node:fs";
 
 import { Checkout } from "../test/support/checkout.ts";
@@ -19,7 +19,7 @@ async function main(): Promise<void> {
     say("starting the stack…");
     await checkout.configure();
     await checkout.makes("up");
-    // Warmed up: what is read and compiled the first time is there.
+    // A first run warms up the caches.
     for (const id of idsOf(commands)) await measure(checkout, commands[id]);
 
     const measured: Everyday = { up: [], preview: [], plain: [] };
@@ -48,7 +48,7 @@ async function versionOf(checkout: Checkout): Promise<string> {
   return `Pulumi ${stdout.trim().replace("v", "")}`;
 }
 
-/** The cost of a command and all that it starts, by bash's `time`; what the Docker engine does for it isn't in it. */
+/** The cost of a command and its children, by bash's `time`. The work of the Docker engine is not included. */
 async function measure(checkout: Checkout, typed: string): Promise<Cost> {
   const script = `TIMEFORMAT="cost %R %U %S"; time ${typed.replace("dev1", checkout.stack)} >/dev/null`;
   const { code, output } = await interruptible((options) => checkout.shell(script, options));

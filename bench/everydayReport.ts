@@ -1,22 +1,22 @@
 import { idsOf, spreadOf, spreadText, table } from "./report.ts";
 
-/** What is measured, as people type it. */
+/** The measured commands, as people type them. */
 export const commands = {
   up: "make up STACK=dev1",
   preview: "make preview STACK=dev1",
   plain: "pulumi preview -s dev1",
 } as const;
 
-/** What one run took. */
+/** The cost of one run. */
 export interface Cost {
   readonly cpuSeconds: number;
   readonly seconds: number;
 }
 
-/** The rounds of each command, in the order they were taken. */
+/** The rounds of each command, in order. */
 export type Everyday = Record<keyof typeof commands, Cost[]>;
 
-/** What the figures are true of. */
+/** The conditions of the figures. */
 interface Circumstances {
   readonly date: string;
   readonly machine: readonly string[];

@@ -1,5 +1,5 @@
-// What guessing passwords costs a client that is signed in: `make bench-guessing`, see bench/run.
-// The table goes to standard output and, with what it is true of, to bench/guessing.md.
+// How password guessing slows signed-in clients: `make bench-guessing`, see bench/run.
+// Prints the table, and writes it with its conditions to bench/guessing.md.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ const seconds = 60;
 /** Guesses per second: half from the client's own address, half from another. */
 const rate = 200;
 
-/** Says no to everybody, at no cost worth mentioning. */
+/** A server that refuses everybody at almost no cost. */
 const decoy = `\
 events {
 }
@@ -38,10 +38,10 @@ http {
 
 interface Round {
   readonly quiet: Requests;
-  /** While the same guesses go to another server: what the guessing programs themselves take from the machine. */
+  /** While the same guesses go to another server: shows the cost of the guessing programs themselves. */
   readonly beside: Requests;
   readonly guessed: Requests;
-  /** How the guesses were answered: how many by each status. */
+  /** The number of guesses by status. */
   readonly answers: Record<string, number>;
 }
 
@@ -89,7 +89,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** Guesses at a server of the stack's network, from its own loopback and from where another container is. */
+/** Guesses passwords at a server in the stack's network, from its own loopback and from another container. */
 async function guess(server: string, other: string): Promise<Record<string, number>> {
   const network = server.replace(/[^-]*$/, "proxy");
   const from = async (container: string, host: string) => {
@@ -106,7 +106,7 @@ async function guess(server: string, other: string): Promise<Record<string, numb
   return total;
 }
 
-/** Markdown as prettier writes it. A request of the signed-in client that fails ends the run before there is any. */
+/** The report, formatted like prettier's Markdown. If a request of the signed-in client failed, there is none. */
 function renderReport(measured: readonly Round[], machine: readonly string[]): string {
   const spread = (of: (round: Round) => number) => spreadText(spreadOf(measured.map(of)));
   const row = (title: string, of: (requests: Requests) => number) => [
@@ -119,7 +119,7 @@ function renderReport(measured: readonly Round[], machine: readonly string[]): s
   ];
   const counts = measured.map(({ answers }) => `${String(answers["401"] ?? 0)} and ${String(answers["429"] ?? 0)}`);
   return `\
-# What guessing costs a client that is signed in
+# How password guessing slows signed-in clients
 
 Written by \`make bench-guessing\`: medians of ${String(measured.length)} rounds, and in brackets the smallest and the largest. In
 each round a client with 16 kept connections asks for a manifest for ${String(seconds)} s: alone; while ${String(rate)} wrong passwords a
@@ -127,7 +127,7 @@ second are tried at another server; while they are tried here, for an existing u
 own address, half from another.
 
 ${machine.map((line) => `- ${line}`).join("\n")}
-- All programs run on the same cores. What the guessing ones take themselves shows where they guess at another server.
+- All programs run on the same cores. The column for another server shows the cost of the guessing programs themselves.
 
 ${table([
   ["", "alone", "guesses elsewhere", "guesses here", "here ÷ elsewhere", "here ÷ alone"],
@@ -135,7 +135,7 @@ ${table([
   row("p99, ms", ({ p99 }) => p99),
 ])}
 
-No request of the client failed. Of the guesses these were checked (401) and refused unchecked (429), round by round:
+No request of the client failed. Guesses that were checked (401) and refused unchecked (429), round by round:
 ${counts.join("; ")}.
 `;
 }

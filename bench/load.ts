@@ -30,25 +30,25 @@ const images = 16;
 const repository = "bench/blob";
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
 
-/** The header that signs the first user of a stack in. */
+/** The Authorization header of a stack's first user. */
 export async function authorizationOf(checkout: Checkout): Promise<string> {
   const { usernames, passwords } = await interruptible(() => checkout.outputs());
   const [user = ""] = usernames;
   return basicAuthorization(user, passwords[user] ?? "");
 }
 
-/** Puts load on subjects, over the loopback of their own front. Passwords are on no command line. */
+/** Puts load on subjects, over the loopback of their front container. No password is on a command line. */
 export class Load {
   private readonly authorization: string;
   private readonly folder: string;
 
-  /** @param folder For files that nobody else may read. */
+  /** @param folder For files that only this user may read. */
   constructor(authorization: string, folder: string) {
     this.authorization = authorization;
     this.folder = folder;
   }
 
-  /** Manifest requests over kept connections. */
+  /** Requests manifests over kept connections. */
   async request(subject: Subject, seconds: number): Promise<Requests> {
     const script = join(this.folder, "wrk.lua");
     writeFileSync(script, luaScript(this.authorization), { mode: 0o600 });
@@ -64,7 +64,7 @@ export class Load {
     return { perSecond: requests / (microseconds / 1e6), p99: p99 / 1000 };
   }
 
-  /** Pulls a large blob to nowhere, several times: once is over too soon for its CPU time to be told from a health check's. */
+  /** Pulls a large blob several times: for a single pull, the CPU time of health checks would distort the result. */
   async pullBlob(subject: Subject, hex: string, times: number): Promise<Transfer> {
     const path = subject.id === "f" ? "/blob" : `/v2/${repository}/blobs/sha256:${hex}`;
     const total = { seconds: 0, bytes: 0 };
@@ -76,7 +76,7 @@ export class Load {
     return total;
   }
 
-  /** Pushes it as Docker does: begins an upload, streams it in chunks, ends the upload with its digest. */
+  /** Pushes a blob as Docker does: starts an upload, streams chunks, finishes with the digest. */
   async pushBlob(subject: Subject, file: string, hex: string): Promise<Transfer> {
     const begun = await this.curl(subject, 202, [
       `url = "${subject.url}/v2/${repository}/blobs/uploads/"`,
@@ -97,7 +97,7 @@ export class Load {
     return { seconds: begun.seconds + sent.seconds + ended.seconds, bytes: sent.bytes };
   }
 
-  /** Pulls small images at once; the ones that were pushed with the same tag. */
+  /** Pulls the small images with this tag, all at once. */
   pullImages(subject: Subject, tag: string): Promise<Transfer> {
     return this.transferImages(subject, { action: "pull", tag, seed: "" });
   }
@@ -112,7 +112,7 @@ export class Load {
     return JSON.parse(output) as Transfer;
   }
 
-  /** Whether it answers somebody with a password. */
+  /** Whether a subject answers a request with a password. */
   async answers(subject: Subject): Promise<boolean> {
     const path = subject.id === "f" ? "/blob" : "/v2/";
     return this.curl(subject, 200, ["head", `url = "${subject.url}${path}"`]).then(
@@ -139,7 +139,7 @@ export class Load {
   }
 }
 
-/** Runs a client in the network namespace of the subject's front: no port is published, and no other process forwards. */
+/** Runs a client in the network namespace of the front container: no published port, no forwarding process. */
 async function inside({ containers: [front = ""] }: Subject, client: readonly string[], input = ""): Promise<string> {
   const pid = await docker("inspect", "--format", "{{.State.Pid}}", front);
   return command("nsenter", [`--net=/proc/${pid}/ns/net`, ...client], input);

@@ -3,7 +3,7 @@ import { cpus, release, totalmem } from "node:os";
 import { command, docker } from "./commands.ts";
 import { number } from "./report.ts";
 
-/** What figures are true of, line by line. */
+/** The conditions of the figures, line by line. */
 export async function describeMachine(images: readonly string[]): Promise<string[]> {
   const [cpu] = cpus();
   const engine = await docker("version", "--format", "{{.Server.Version}}");
@@ -13,7 +13,7 @@ export async function describeMachine(images: readonly string[]): Promise<string
   ];
 }
 
-/** What the load comes from, in a line. */
+/** The programs that generate the load, in one line. */
 export async function describeClients(): Promise<string> {
   const curl = (await command("curl", ["--version"])).split(" ").slice(0, 2).join(" ");
   return `clients: wrk, ${curl}, Node.js ${process.versions.node}`;

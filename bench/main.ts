@@ -1,5 +1,5 @@
-// Measures this stack beside what else one would run, on this machine: `make bench`, see bench/run.
-// The table of ratios goes to standard output, the whole report to bench/results.md and bench/results.svg.
+// Compares this stack with others on this machine: `make bench`, see bench/run.
+// Prints the table of ratios, and writes the whole report to bench/results.md and bench/results.svg.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,23 +17,23 @@ import { putStaticFile, readImages, type Subject, Subjects } from "./subjects.ts
 
 const rounds = Number(process.env["ROUNDS"] ?? 5);
 const megabytes = Number(process.env["BLOB_MB"] ?? 500);
-/** How long manifests are asked for: at 15 requests per second, the slowest, 150 times. */
+/** How long manifests are requested: 150 requests at 15 per second, the slowest subject. */
 const seconds = 10;
-/** How often the large blob is pulled in a row. */
+/** How many times in a row the large blob is pulled. */
 const pulls = 3;
 
 finish(main());
 
 async function main(): Promise<void> {
-  if (!(rounds >= 1 && megabytes >= 1)) throw new Error("ROUNDS and BLOB_MB are numbers from 1 on.");
+  if (!(rounds >= 1 && megabytes >= 1)) throw new Error("ROUNDS and BLOB_MB must be numbers of at least 1.");
   const images = readImages();
-  // What clients send is read from memory: their files are to cost the disk nothing.
+  // Clients read what they send from memory, so that it causes no disk access.
   const folder = mkdtempSync("/dev/shm/private-registry-bench-");
   const configs = mkdtempSync(join(tmpdir(), "private-registry-bench-"));
   const checkout = new Checkout();
   const all = new Subjects(checkout, configs);
   try {
-    say("starting what is measured…");
+    say("starting the subjects…");
     const started = await all.start();
     const load = new Load(await authorizationOf(checkout), configs);
     const bench = new Bench(load, join(folder, "blob"));
@@ -69,7 +69,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** What is done to each subject, with one file of memory that is the blob to be sent. */
+/** The measurements of each subject. The blob to push is a file in memory. */
 class Bench {
   private readonly load: Load;
   private readonly blob: string;
@@ -79,10 +79,10 @@ class Bench {
     this.blob = blob;
   }
 
-  /** The blob that all pull. */
+  /** The blob that is pulled from all subjects. */
   private pulled = "";
 
-  /** Puts into it what is pulled later, and warms it up. */
+  /** Pushes what is pulled later, and warms the subject up. */
   async prepare(subject: Subject): Promise<void> {
     say(`warming up: ${subjects[subject.id]}`);
     this.pulled = writeBlob(this.blob, "pull", megabytes);
@@ -107,7 +107,7 @@ class Bench {
     const pushImages = await this.transfer(subject, () => load.pushImages(subject, "pushed", `${subject.id} ${round}`));
     const hex = writeBlob(this.blob, `${subject.id} ${round}`, megabytes);
     const push = await this.transfer(subject, () => load.pushBlob(subject, this.blob, hex));
-    // Nobody asks for it again, and the disk is not to fill.
+    // The blob is not needed again, and the disk must not fill up.
     rmSync(join(subject.data, "docker/registry/v2/blobs/sha256", hex.slice(0, 2), hex), { recursive: true });
     return {
       requests: requests.perSecond,
@@ -125,7 +125,7 @@ class Bench {
 
   /** Megabytes per second; CPU seconds per gigabyte; bytes written per byte; MiB of memory afterwards. */
   private async transfer({ containers }: Subject, transfer: () => Promise<Transfer>) {
-    // What the one before left for the disk is not to be written now.
+    // Flushes what the previous measurement left to write.
     await command("sync", []);
     const before = await interruptible(() => usageOf(containers));
     const { bytes, seconds } = await transfer();

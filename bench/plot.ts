@@ -4,7 +4,7 @@ const panel = { width: 430, height: 212, columns: 2 };
 const margin = 20;
 const bars = { left: 120, top: 34, step: 22, height: 14, longest: 215 };
 
-/** Two themes; it brings its own background, so that it can be read on any page. */
+/** A light and a dark theme, with a background, so that the chart is readable on any page. */
 const style = `
     svg { background: #fff; }
     .page { fill: #ffffff; }
@@ -24,7 +24,7 @@ const style = `
       .spread { stroke: #f0f6fc; }
     }`;
 
-/** The medians as bars, with a line from the smallest to the largest figure: one panel for each thing measured. */
+/** The medians as bars, with a line from the smallest to the largest value; one panel per metric. */
 export function plot(measured: Measured): string {
   const all = idsOf(metrics);
   const width = panel.columns * panel.width + 2 * margin;
@@ -36,7 +36,7 @@ export function plot(measured: Measured): string {
   });
   return `\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${String(width)} ${String(height)}" role="img">
-  <title>This stack beside the others: medians, with the smallest and the largest figure</title>
+  <title>This stack compared with the others: medians, with the smallest and the largest figure</title>
   <style>${style}
   </style>
   <rect class="page" width="${String(width)}" height="${String(height)}"/>

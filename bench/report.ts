@@ -1,4 +1,4 @@
-/** What is compared, in the order of the tables. */
+/** The compared subjects, in the order of the tables. */
 export const subjects = {
   a: "this stack",
   a0: "without passwords",
@@ -16,12 +16,12 @@ const descriptions: Readonly<Record<SubjectId, string>> = {
   a0: "its proxy's image, container options and configuration, `auth_request` taken out, before the same registry",
   b: "nginx as distribution's documentation has it: `auth_basic` on every request, default buffering, one worker process",
   c: "the registry's own TLS and htpasswd",
-  d: "`basic_auth` and `reverse_proxy`, else its defaults; it remembers the passwords that it has checked",
+  d: "`basic_auth` and `reverse_proxy`, else its defaults; it caches checked passwords",
   e: "the registry without TLS and passwords",
   f: "nginx with one file over TLS, `sendfile on`, else its defaults: the limit",
 };
 
-/** What is measured of each, in the order of the tables. */
+/** The metrics, in the order of the tables. */
 export const metrics = {
   requests: { title: "manifest requests per second", better: "more" },
   p99: { title: "p99 of these, ms", better: "less" },
@@ -40,21 +40,21 @@ export type Metric = keyof typeof metrics;
 /** One round of one subject. */
 export type Values = Partial<Record<Metric, number>>;
 
-/** The rounds of each subject, in the order they were taken. */
+/** The rounds of each subject, in order. */
 export type Measured = Record<SubjectId, readonly Values[]>;
 
-/** A median and the spread around it, from the smallest to the largest. */
+/** A median with the smallest and the largest value. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
 }
 
-/** What this stack is to reach. */
+/** The targets of this stack. */
 interface Target {
   readonly what: string;
   readonly metric: Metric;
-  /** The subject that it is divided by; left out: the figure itself. */
+  /** The subject to divide by. Default: none; the value itself counts. */
   readonly by?: SubjectId;
   readonly least?: number;
   readonly most?: number;
@@ -66,14 +66,14 @@ const targets: readonly Target[] = [
   { what: "Push: at least 1.2 × the usual recipe", metric: "push", by: "b", least: 1.2 },
   { what: "Push: no slower than the registry alone", metric: "push", by: "c", least: 1 },
   { what: "Push, CPU: at most 0.8 × the usual recipe", metric: "pushCpu", by: "b", most: 0.8 },
-  // The logs and the little that the registry notes about an upload are written too.
+  // Logs and the registry's metadata of an upload are written too.
   { what: "Push: each byte written once", metric: "written", least: 0.99, most: 1.02 },
   { what: "Pull: at least 1.2 × the registry alone", metric: "pull", by: "c", least: 1.2 },
   { what: "Pull, CPU: at most 0.5 × the registry alone", metric: "pullCpu", by: "c", most: 0.5 },
   { what: "Pull: at least 0.9 × a static file", metric: "pull", by: "f", least: 0.9 },
 ];
 
-/** What the figures are true of. */
+/** The conditions of the figures. */
 export interface Circumstances {
   readonly date: string;
   readonly machine: readonly string[];
@@ -97,7 +97,7 @@ export function figures(measured: Measured, subject: SubjectId, metric: Metric):
   return spreadOf(measured[subject].flatMap((values) => values[metric] ?? []));
 }
 
-/** This stack divided by another, round by round, as the two of a round were measured in the same minutes. */
+/** This stack divided by another, round by round, as the values of a round were measured within minutes. */
 export function ratios(measured: Measured, metric: Metric, by: SubjectId): Spread | undefined {
   return spreadOf(
     measured.a.flatMap((values, round) => {
@@ -144,7 +144,7 @@ export function targetTable(measured: Measured): string {
 export function report(measured: Measured, circumstances: Circumstances): string {
   const { date, machine, rounds, megabytes, seconds, pulls } = circumstances;
   return `\
-# This stack beside the others
+# This stack compared with the others
 
 Written by \`make bench\` on ${date}: medians of ${String(rounds)} rounds, and in brackets the smallest and the largest.
 
@@ -158,7 +158,7 @@ ${targetTable(measured)}
 
 ## This stack divided by each other one
 
-Round by round: the two figures of a ratio were taken within the same minutes.
+Round by round: the two figures of a ratio were measured within minutes of each other.
 
 ${ratioTable(measured)}
 
@@ -171,26 +171,26 @@ ${figureTable(measured)}
 ${table([["Subject", "What it is"], ...idsOf(subjects).map((id) => [subjects[id], descriptions[id]])])}
 
 All have the same certificate (ECDSA P-256), the same user with the same bcrypt hash of cost 10, the same content and the
-same disk. The registries but this stack's have the configuration of the official image, without its debug log and debug
-port, which would cost them time. Every container but this stack's runs as \`docker run\` starts it.
+same disk. The other registries have the configuration of the official image, without its debug log and debug port,
+which would slow them down. All other containers run with the defaults of \`docker run\`.
 
 ## How it was measured
 
-- The clients share the machine's cores with the servers, and enter the network namespace of a subject's front: they talk
-  over its loopback, HTTP/1.1 as Docker does, and no port is published. Subjects were warmed up, then measured in turn,
+- The clients share the machine's cores with the servers, and run in the network namespace of a subject's front: they use
+  its loopback and HTTP/1.1, as Docker does, and no port is published. Subjects were warmed up, then measured in turn,
   round after round.
 - Requests: \`wrk\`, one thread, 16 kept connections, ${String(seconds)} s of \`GET\` of one manifest by its tag, with the password.
-- Large blob: \`curl\`, ${String(megabytes)} MB that nothing compresses; pulled to nowhere from a warm page cache, ${String(pulls)} times in a row;
-  pushed in chunks by POST, PATCH and PUT, never the same twice.
-- 16 images at once: each has 1.7 MB in three layers and its own client, which asks one thing after the other over one
-  connection, three requests a pushed blob.
+- Large blob: \`curl\`, ${String(megabytes)} MB of incompressible data; pulled to /dev/null from a warm page cache, ${String(pulls)} times in a row;
+  pushed in chunks by POST, PATCH and PUT, new data each time.
+- 16 images at once: each has 1.7 MB in three layers and its own client, which sends one request after the other over one
+  connection, three requests per pushed blob.
 - CPU seconds: user and system time of the subject's containers, by their control groups, during the large transfer. The
-  clients' is not in it.
-- Memory: anonymous memory of the subject's containers, without the kernel's cache of files; the largest of what was read
-  after each load.
-- Bytes written: \`write_bytes\` of all processes of the containers during the push of the large blob. It is what they gave
-  the kernel for the disk; a temporary file counts also where it was removed before the disk saw it.
-- Not measured: many cores, a network, many users, cold disks, and whatever a registry does besides pushing and pulling.
+  clients are not included.
+- Memory: anonymous memory of the subject's containers, without the page cache; the largest value after any of the
+  loads.
+- Bytes written: \`write_bytes\` of all processes of the containers during the push of the large blob. It counts
+  what they wrote; a temporary file counts even if it was removed before it reached the disk.
+- Not measured: many cores, a network, many users, cold disks, and everything but pushing and pulling.
 `;
 }
 
@@ -207,7 +207,7 @@ export function spreadText(spread: Spread | undefined): string {
   return spread ? `${number(spread.median)} (${number(spread.min)}–${number(spread.max)})` : "";
 }
 
-/** Three digits that count. */
+/** A number with three significant digits. */
 export function number(value: number): string {
   if (value >= 100) return Math.round(value).toLocaleString("en-US");
   return value.toFixed(value >= 10 ? 1 : 2);

@@ -2,10 +2,10 @@ import { configFiles } from "../components/proxy/nginx/files.ts";
 import type { Checkout } from "../test/support/checkout.ts";
 import { docker, interruptible } from "./commands.ts";
 
-/** What the proxy is given, by what it is for. */
+/** The proxy's configuration files, by purpose. */
 export type ProxyFiles = Readonly<Record<keyof typeof configFiles, string>>;
 
-/** Brings a stack up as `make up` makes it; gives its proxy's files. */
+/** Brings a stack up as `make up` does. Returns the files of its proxy. */
 export async function startStack(checkout: Checkout): Promise<ProxyFiles> {
   await interruptible(() => checkout.configure());
   const { code, output } = await interruptible((options) => checkout.make("up", options));

@@ -22,15 +22,15 @@ import { type ProxyFiles, startStack } from "./stack.ts";
 
 export interface Subject {
   readonly id: SubjectId;
-  /** Where its front answers on its own loopback. */
+  /** The URL of its front on that container's loopback. */
   readonly url: string;
   /** Its containers, the front first. */
   readonly containers: readonly string[];
-  /** The engine machine's folder of the registry's files. */
+  /** The folder of the registry's files on the engine's machine. */
   readonly data: string;
 }
 
-/** The images of every subject: those that this project's settings name by default, and the Caddy that airgap/ builds. */
+/** The images of all subjects: the default images of this project, and the Caddy that airgap/ builds. */
 export function readImages(): { readonly registry: string; readonly proxy: string; readonly caddy: string } {
   return {
     registry: images.registry.reference,
@@ -39,17 +39,17 @@ export function readImages(): { readonly registry: string; readonly proxy: strin
   };
 }
 
-/** Everything that is measured. Its names begin with the checkout's, so that disposing of that one finds the rest. */
+/** All subjects. Their names begin with the checkout's name, so that disposing of the checkout removes them too. */
 export class Subjects {
   private readonly images = readImages();
   private readonly containers: string[] = [];
-  /** The stack's own files, which the others are given too: the same certificate, the same hash of the same password. */
+  /** The stack's files, which the other subjects use too: the same certificate, the same hash of the same password. */
   private stack: ProxyFiles = { conf: "", certificate: "", key: "", htpasswd: "" };
 
   private readonly checkout: Checkout;
   private readonly folder: string;
 
-  /** @param folder For configuration files; nobody else may look into it. */
+  /** @param folder For configuration files; only this user may read it. */
   constructor(checkout: Checkout, folder: string) {
     this.checkout = checkout;
     this.folder = folder;
@@ -76,11 +76,12 @@ export class Subjects {
     await this.checkout.dispose();
   }
 
-  /** (a) This stack as `make up` makes it. */
+  /** (a) This stack as `make up` creates it. */
   private async startStack(): Promise<Subject> {
     const { checkout } = this;
     this.stack = await startStack(checkout);
-    if (!/:\$2[aby]\$10\$/.test(this.stack.htpasswd)) throw new Error("The stack's hashes are not bcrypt of cost 10.");
+    if (!/:\$2[aby]\$10\$/.test(this.stack.htpasswd))
+      throw new Error("The hashes of the stack are not bcrypt with cost 10.");
     return {
       id: "a",
       url: "https://127.0.0.1:8443",
@@ -89,7 +90,7 @@ export class Subjects {
     };
   }
 
-  /** (a0) The same proxy container once more, before the same registry, with another configuration. */
+  /** (a0) A copy of the proxy container for the same registry, with another configuration. */
   private async startWithoutAuthentication(stack: Subject): Promise<Subject> {
     const [proxy = "", registry = ""] = stack.containers;
     const name = this.nameOf("a0", "proxy");
@@ -135,7 +136,7 @@ export class Subjects {
     return { ...stack, id: "a0", containers: [name, registry] };
   }
 
-  /** A proxy before a registry of its own. */
+  /** A proxy with its own registry. */
   private async startBehind(
     id: SubjectId,
     image: string,
@@ -155,7 +156,7 @@ export class Subjects {
     return { id, url: `https://127.0.0.1:${String(tlsPort)}`, containers: [proxy, ...containers], data };
   }
 
-  /** A registry that clients talk to. */
+  /** A registry that clients reach directly. */
   private async startAlone(id: SubjectId, config: string, url: string): Promise<Subject> {
     return { id, url, ...(await this.startRegistry(id, config, [])) };
   }
@@ -193,7 +194,7 @@ export class Subjects {
     };
   }
 
-  /** Starts a container as Docker does it by default, with configuration files and those that all have. */
+  /** Starts a container with Docker's defaults, its configuration files and the common files. */
   private async run(
     id: SubjectId,
     role: string,
@@ -223,7 +224,7 @@ export class Subjects {
   }
 }
 
-/** Puts the blob where the static file's server finds it. */
+/** Puts the blob into the folder of the static file server. */
 export function putStaticFile({ data }: Subject, blob: string): void {
   copyFileSync(blob, join(data, "blob"));
 }
@@ -232,7 +233,7 @@ function folderOf(volume: string): Promise<string> {
   return docker("volume", "inspect", "--format", "{{.Mountpoint}}", volume);
 }
 
-/** Servers that don't run as root read these too; the folder above all of them is closed. */
+/** Servers that don't run as root must read these files too; their parent folder is private. */
 function write(path: string, content: string): void {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, content);

@@ -5,15 +5,15 @@ import { messageOf, UserError } from "../components/userError.ts";
 import type { Stack } from "./stack.ts";
 
 /**
- * Writes the authority that clients of a stack must trust into a file, whole or not at all.
+ * Writes the authority that clients of a stack must trust to a file, completely or not at all.
  *
- * @returns What people are told: the file, and the fingerprint to compare.
+ * @returns The message for the user: the file, and the fingerprint to compare.
  */
 export async function writeAuthority(stack: Pick<Stack, "name" | "outputs">, path: string): Promise<string> {
   const { caCertificate, caFingerprint } = await stack.outputs();
   if (caCertificate === "") {
     throw new UserError(
-      `Clients trust the certificate of stack ${stack.name} already: there is no authority to give them.`,
+      `Clients already trust the certificate of stack ${stack.name}: it has no authority of its own.`,
     );
   }
   const file = resolve(path);
@@ -26,7 +26,7 @@ export async function writeAuthority(stack: Pick<Stack, "name" | "outputs">, pat
 }
 
 function writeWhole(path: string, text: string): void {
-  // In the place of a device or a link it would be a file from now on.
+  // The rename would replace a device or a link by a plain file.
   if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error(`${path} is not a plain file`);
   const staged = `${path}.${String(process.pid)}`;
   try {

@@ -4,24 +4,24 @@ import { TLSSocket } from "node:tls";
 
 export interface Answer {
   readonly status: number;
-  /** Every value of a header, named in lower case. */
+  /** All values of a header, by its name in lower case. */
   readonly header: (name: string) => string[];
   readonly body: Buffer;
-  /** The version of TLS that was spoken. */
+  /** The version of TLS that was used. */
   readonly tls: string;
 }
 
 export interface Question {
-  /** The user who asks. Default: nobody. */
+  /** The user who asks. Default: anonymous. */
   readonly as?: string | undefined;
   readonly body?: Buffer | undefined;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Nothing came back in the time that an answer may take. */
+/** No answer came in time. */
 export class NoAnswer extends Error {}
 
-/** Speaks the registry's API, with one connection kept alive for each question under way. */
+/** A client of the registry's API that keeps its connections alive, one for each concurrent request. */
 export class RegistryClient {
   private readonly agent: https.Agent;
   readonly url: string;
@@ -30,9 +30,9 @@ export class RegistryClient {
 
   /**
    * @param url `https://host:port`
-   * @param ca The authority to check the certificate against, PEM; empty: the public ones.
-   * @param passwords By user.
-   * @param address Where to connect. Default: where the name of the URL leads.
+   * @param ca The trusted authority, PEM; empty: the public authorities.
+   * @param passwords The password of each user, by name.
+   * @param address The address to connect to. Default: that of the name in the URL.
    */
   constructor(url: string, ca: string, passwords: Readonly<Record<string, string>>, address?: string) {
     this.url = url;
@@ -41,7 +41,7 @@ export class RegistryClient {
     this.agent = new https.Agent({ keepAlive: true, ...(ca !== "" && { ca }) });
   }
 
-  /** @param path The request target, sent as it is. */
+  /** @param path The request target, sent unchanged. */
   ask(method: string, path: string, { as, body, headers }: Question = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const { host, hostname } = new URL(this.url);
@@ -75,7 +75,7 @@ export class RegistryClient {
     });
   }
 
-  /** Uploads a blob, and gives the answer to that or the one that refused it: 201 when it is there. */
+  /** Uploads a blob. Returns the last answer: 201 on success, else the refusal. */
   async pushBlob(as: string, repository: string, blob: Buffer): Promise<Answer> {
     const begun = await this.ask("POST", `/v2/${repository}/blobs/uploads/`, { as });
     if (begun.status !== 202) return begun;
@@ -86,7 +86,7 @@ export class RegistryClient {
     });
   }
 
-  /** Where an upload that has begun goes on; with a digest, where it ends. */
+  /** The target at which an upload continues, or with a digest, completes. */
   uploadTarget(begun: Answer, digest?: string): string {
     const [location = ""] = begun.header("location");
     const target = new URL(location, this.url);
@@ -95,7 +95,7 @@ export class RegistryClient {
     return target.pathname + target.search;
   }
 
-  /** 201 when it is there. */
+  /** Uploads a manifest: 201 on success. */
   pushManifest(as: string, repository: string, reference: string, manifest: Buffer): Promise<Answer> {
     return this.ask("PUT", `/v2/${repository}/manifests/${reference}`, {
       as,
@@ -104,7 +104,7 @@ export class RegistryClient {
     });
   }
 
-  /** Pushes an artifact of one layer, under its digest; gives the answers to its layer, configuration and manifest. */
+  /** Pushes an artifact of one layer by digest. Returns the answers for its layer, configuration and manifest. */
   async pushArtifact(as: string, repository: string, layer: Buffer): Promise<Answer[]> {
     const manifest = manifestOf(layer);
     return [
@@ -119,12 +119,12 @@ export class RegistryClient {
   }
 }
 
-/** The header by which HTTP's basic authentication tells who asks. */
+/** The Authorization header of HTTP basic authentication. */
 export function basicAuthorization(user: string, password: string): string {
   return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 }
 
-/** The empty configuration that a manifest of no program has. */
+/** The empty configuration of an artifact that is not a container image. */
 export const emptyConfig = Buffer.from("{}");
 
 /** An OCI manifest of one layer, with the empty configuration. */

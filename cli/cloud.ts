@@ -5,21 +5,21 @@ import type { Stack } from "./stack.ts";
 import type { Resource } from "./state.ts";
 
 /**
- * Brings the state up to date with what a stack has in clouds, without a word to its machine: somebody may have deleted
- * something there, and so may a run that was killed. A data volume is never forgotten by it, unless FORGET names its id.
+ * Refreshes the state of a stack's cloud resources without contacting its machine: somebody or a killed run may have
+ * deleted some of them. It never drops a data volume from the state, unless FORGET names its id.
  */
 export async function refreshCloud(stack: Stack): Promise<void> {
   const { resources } = await stack.state();
   if (!resources.some(cloudOf)) return;
   const before = await stack.exported();
-  console.error("▸ Looking at what the cloud has");
+  console.error("▸ Refreshing the state of the cloud resources");
   const targets = Object.values(clouds).flatMap(({ package: name }) => ["--target", `**$${name}:**`]);
   try {
     const options = ["--yes", "--skip-preview", "--suppress-outputs"];
     await stack.change([...stack.about("refresh"), ...options, ...targets], process.stderr);
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
-    console.error("▸ That failed; going on with what the state has");
+    console.error("▸ The refresh failed: continuing with the stored state");
   }
   stack.forgetState();
 
@@ -31,19 +31,19 @@ export async function refreshCloud(stack: Stack): Promise<void> {
     lost
       .map(
         ({ id = "" }) =>
-          `The data volume ${id} is not in this account. Either these are the credentials of another one, or somebody ` +
-          `deleted it, with all that was pushed. If so, begin with an empty one: make … STACK=${stack.name} FORGET=${id}`,
+          `The data volume ${id} is not in this account. Either these are the credentials of another account, or somebody ` +
+          `deleted the volume with all pushed images. In that case, to start with an empty one: make … STACK=${stack.name} FORGET=${id}`,
       )
       .join("\n"),
   );
 }
 
-/** A data volume, unless a purge has begun to delete it. */
+/** Whether a resource is a data volume that no purge has begun to delete. */
 function isKept(resource: Resource): boolean {
   return resource.protect === true && cloudOf(resource)?.dataVolume.type === resource.type;
 }
 
-/** What a cloud goes on keeping, and charging for, after a stack was taken down. */
+/** Reports what stays in the cloud, and what it costs, after a stack was taken down. */
 export async function tellKept(stack: Stack): Promise<void> {
   for (const resource of (await stack.state()).resources) {
     const dataVolume = cloudOf(resource)?.dataVolume;
@@ -52,7 +52,7 @@ export async function tellKept(stack: Stack): Promise<void> {
     const size = Number(outputs["size"]);
     const cost = `about $${(size * dataVolume.price).toFixed(2)} a month`;
     console.log(
-      `Kept: volume ${id} with all that was pushed, ${String(size)} GiB, ${cost}; taken again by: make up STACK=${stack.name}; deleted by: make purge STACK=${stack.name}`,
+      `Kept: volume ${id} with all pushed images, ${String(size)} GiB, ${cost}. To use it again: make up STACK=${stack.name}. To delete it: make purge STACK=${stack.name}`,
     );
   }
 }

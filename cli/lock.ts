@@ -7,20 +7,20 @@ import { UserError } from "../components/userError.ts";
 import { project } from "./environment.ts";
 import type { Stack } from "./stack.ts";
 
-/** What Pulumi writes into a lock. */
+/** The content of a Pulumi lock file. */
 interface Holder {
   readonly pid: number;
   readonly hostname: string;
 }
 
-/** The state folder of this project; undefined with another backend, which keeps locks in ways of its own. */
+/** The state folder of this project; undefined with another backend, which has its own locks. */
 export function stateFolder(): string | undefined {
   return /^file:\/\/([^?]*)/.exec(process.env["PULUMI_BACKEND_URL"] ?? "")?.[1];
 }
 
 /**
- * Waits for a run that goes on although the `make` that began it is gone, and takes the lock from one that was killed. What
- * was known of the state before that counts no more.
+ * Waits for a run that continues although its `make` is gone, and releases the lock of a killed run. The state is then
+ * read again.
  */
 export async function releaseLock(stack: Pick<Stack, "name" | "about" | "pulumi" | "forgetState">): Promise<void> {
   const backend = stateFolder();
@@ -31,9 +31,10 @@ export async function releaseLock(stack: Pick<Stack, "name" | "about" | "pulumi"
 
   if (holders().length === 0) return;
   stack.forgetState();
-  if (isHeld()) console.error("▸ Another `pulumi` is at work on this stack: waiting for it to end");
+  if (isHeld()) console.error("▸ Another `pulumi` is running on this stack: waiting for it to finish");
   for (const end = Date.now() + 15 * 60_000; isHeld() && Date.now() < end;) await sleep(500);
-  if (isHeld()) throw new UserError("It has not ended in 15 minutes: look for it with `ps`, end it, and try again.");
+  if (isHeld())
+    throw new UserError("It has not finished in 15 minutes: look for it with `ps`, stop it, and try again.");
   if (holders().length === 0) return;
   console.error("▸ A run was killed while it held the lock of this stack: releasing it");
   await stack.pulumi([...stack.about("cancel"), "--yes"]);

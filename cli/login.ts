@@ -6,8 +6,8 @@ import { CommandFailed } from "./processes.ts";
 import type { Stack } from "./stack.ts";
 
 /**
- * Signs the docker client in as the first user of a stack. The password goes to docker by its standard input: never into a
- * command line, never onto the screen.
+ * Signs the docker client in as the first user of a stack. docker reads the password from standard input, so it appears
+ * on no command line and no screen.
  */
 export async function login(stack: Stack): Promise<void> {
   const { usernames, passwords, endpoint, caCertificate, url } = await stack.outputs();
@@ -23,7 +23,7 @@ export async function login(stack: Stack): Promise<void> {
   if (caCertificate !== "" && !isLoopback(new URL(url).hostname)) {
     const folder = `/etc/docker/certs.d/${endpoint}`;
     console.error(`
-  Where Docker doesn't know the stack's authority yet, on the machine of the engine that it uses here:
+  If Docker doesn't trust the stack's authority yet, run on the machine of the Docker engine:
     make ca STACK=${stack.name}
     sudo mkdir -p ${folder}
     sudo cp ca.crt ${folder}/ca.crt`);

@@ -15,34 +15,34 @@ import { Stack } from "./stack.ts";
 import { ensureImages, policies, up } from "./up.ts";
 
 interface Options {
-  /** Prints what a script can read. */
+  /** Prints JSON, for scripts. */
   readonly json: boolean;
 }
 
 interface Command {
   readonly what: string;
-  /** Whether it can print JSON. */
+  /** Whether the command can print JSON. */
   readonly hasJson?: boolean;
-  /** Gives false where the registry was looked at and does not work. */
+  /** Resolves to false if the registry was checked and does not work. */
   readonly run: (stack: Stack, options: Options) => Promise<unknown>;
 }
 
 const commands: Readonly<Record<string, Command>> = {
-  init: { what: "create a stack, with nothing in it", run: (stack) => stack.init() },
-  up: { what: "set everything up, then prove that the registry works", run: up },
+  init: { what: "create an empty stack", run: (stack) => stack.init() },
+  up: { what: "set everything up, then check that the registry works", run: up },
   preview: { what: "show what `up` would change", run: preview },
-  destroy: { what: "take the registry down; the pushed images stay", run: destroy },
-  purge: { what: "take the registry down for good, with all that was pushed", run: purge },
+  destroy: { what: "take the registry down; keep the pushed images", run: destroy },
+  purge: { what: "take the registry down and delete all pushed images", run: purge },
   login: { what: "sign the docker client in as the first user", run: login },
   passwords: { what: "print the users' passwords, which are secret", hasJson: true, run: printPasswords },
   ca: {
-    what: "write the authority that clients must trust to ca.crt, or FILE",
+    what: "write the authority that clients must trust to ca.crt or FILE",
     run: async (stack) => console.log(await writeAuthority(stack, process.env["FILE"] ?? "ca.crt")),
   },
-  smoke: { what: "prove that the live registry works", hasJson: true, run: proveLive },
+  smoke: { what: "check that the live registry works", hasJson: true, run: proveLive },
   ssh: { what: "sign in to the stack's machine", run: signIn },
-  logs: { what: "show what the containers say, the last LINES of each (200)", run: showLogs },
-  images: { what: "get or build the images that the stack names", run: getImages },
+  logs: { what: "show the logs of the containers, the last LINES of each (200)", run: showLogs },
+  images: { what: "pull or build the images that the stack needs", run: getImages },
 };
 
 async function preview(stack: Stack): Promise<void> {
@@ -71,12 +71,12 @@ async function signIn(stack: Stack): Promise<void> {
   const { variables, login: address } = await engineOf(stack);
   if (address === undefined) {
     throw new UserError(
-      `Stack ${stack.name} has no machine to sign in to; one in a cloud is made by: make up STACK=${stack.name}`,
+      `Stack ${stack.name} has no machine to sign in to. To create one in a cloud: make up STACK=${stack.name}`,
     );
   }
   setVariables(variables);
   const { status } = spawnSync("ssh", ["-t", address], { stdio: "inherit" });
-  // Any other one is that of what the user did there last.
+  // Any other status is that of the user's last command there.
   if (status === 255) throw new CommandFailed(status);
 }
 
@@ -85,7 +85,7 @@ async function showLogs(stack: Stack): Promise<void> {
   setVariables((await engineOf(stack)).variables);
   const names = outputOf("docker", ["ps", "--all", ...ownedBy(stack), "--format", "{{.Names}}"]);
   if (names === "") {
-    throw new UserError(`No container of stack ${stack.name} is there; what makes them: make up STACK=${stack.name}`);
+    throw new UserError(`Stack ${stack.name} has no containers. To create them: make up STACK=${stack.name}`);
   }
   const script = 'docker logs --tail "$2" "$1" 2>&1 | sed "s/^/$1  /"';
   for (const name of names.trim().split("\n").sort())
@@ -102,12 +102,12 @@ async function getImages(stack: Stack): Promise<void> {
 
 function usage(): string {
   const lines = [...Object.entries(commands), ["env", { what: "print the environment for plain `pulumi …`" }] as const];
-  return `Usage: node cli/main.ts COMMAND [STACK]        STACK is dev1 where none is named
+  return `Usage: node cli/main.ts COMMAND [STACK]        STACK defaults to dev1
 
 ${lines.map(([name, { what }]) => `  ${name.padEnd(10)} ${what}`).join("\n")}
 
-  --json     print what a script can read: passwords, smoke
-  --help     this`;
+  --json     print JSON, for scripts: passwords, smoke
+  --help     print this help`;
 }
 
 function parsed(args: readonly string[]) {
@@ -136,7 +136,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined || rest.length > 0) throw new UserError(usage());
-  if (values.json && !command.hasJson) throw new UserError(`${name} has no --json.`);
+  if (values.json && !command.hasJson) throw new UserError(`${name} has no option --json.`);
   return (await command.run(await Stack.of(stack), values)) === false ? 1 : 0;
 }
 
@@ -145,10 +145,10 @@ main(process.argv.slice(2)).then(
   (error: unknown) => (process.exitCode = tell(error)),
 );
 
-/** @returns The exit code that goes with what was thrown. */
+/** Prints what was thrown. Returns the exit code. */
 function tell(error: unknown): number {
   if (error instanceof Interrupted) return 130;
-  // It has said why itself.
+  // The command itself has printed why.
   if (error instanceof CommandFailed) return error.code;
   console.error(error instanceof UserError ? error.message : error);
   return 1;

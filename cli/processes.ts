@@ -1,8 +1,9 @@
 import { type SpawnSyncReturns, spawnSync, type StdioOptions } from "node:child_process";
 
 /**
- * The descriptor by which this process holds the lock of the folder (see bootstrap/with-lock), if it holds it. Node closes
- * what it inherits when it starts something: what is to go on holding the lock is given it by the same number.
+ * The descriptor with which this process holds the lock of the folder (see bootstrap/with-lock), if it does. Node
+ * closes inherited descriptors in its children, so a child that must hold the lock is passed this one under the same
+ * number.
  */
 const lock = process.env["PRIVATE_REGISTRY_LOCK"];
 
@@ -12,23 +13,23 @@ function holdingLock(first: readonly (number | "pipe" | "ignore" | "inherit")[])
   return [...first, ...Array<"ignore">(descriptor - first.length).fill("ignore"), descriptor];
 }
 
-/** Somebody pressed Ctrl-C: nothing goes on from there. */
+/** The user pressed Ctrl-C: the program stops. */
 export class Interrupted extends Error {}
 
 let interrupted = false;
-// It reaches what runs below as well, which this process waits for.
+// The signal also reaches the children, and this process waits for them.
 process.on("SIGINT", () => (interrupted = true));
 
 export function isInterrupted(): boolean {
   return interrupted;
 }
 
-/** @throws Interrupted where somebody pressed Ctrl-C. */
+/** @throws Interrupted if the user pressed Ctrl-C. */
 export function throwIfInterrupted(): void {
   if (interrupted) throw new Interrupted();
 }
 
-/** A command ended with something else than 0, and has said why itself. */
+/** A command failed and has printed why. */
 export class CommandFailed extends Error {
   readonly code: number;
 
@@ -39,7 +40,7 @@ export class CommandFailed extends Error {
 }
 
 /**
- * What a command prints. What it says on stderr goes on to the terminal.
+ * The standard output of a command. Its standard error goes to the terminal.
  *
  * @throws CommandFailed
  */
@@ -63,7 +64,7 @@ export function run(command: string, args: readonly string[] = []): void {
   checked(spawnSync(command, args, { stdio: holdingLock(["inherit", "inherit", "inherit"]) }));
 }
 
-/** The same; gives whether it ended well. Where nobody needs to know why not, `output` keeps it off the terminal. */
+/** Runs a command and returns whether it succeeded. With `output` "ignore", nothing is shown at the terminal. */
 export function succeeds(
   command: string,
   args: readonly string[] = [],

@@ -1,4 +1,4 @@
-/** What is done to a resource in one step. */
+/** One step of an update on one resource. */
 interface Step {
   readonly op: string;
   readonly urn: string;
@@ -9,7 +9,7 @@ interface Step {
   readonly new?: { readonly custom?: boolean } | null;
 }
 
-/** An event of Pulumi's engine, as far as it is drawn: a line of what `pulumi up --json` prints. */
+/** The used part of an event of Pulumi's engine: a line of `pulumi up --json`. */
 export interface EngineEvent {
   readonly resourcePreEvent?: { readonly metadata: Step };
   readonly resOutputsEvent?: { readonly metadata: Step };
@@ -19,7 +19,7 @@ export interface EngineEvent {
     readonly prefix?: string;
     readonly message: string;
     readonly severity: string;
-    /** A word about what goes on, which another one takes the place of. */
+    /** A status message, which the next one replaces. */
     readonly ephemeral?: boolean;
   };
   readonly policyEvent?: {
@@ -37,7 +37,7 @@ export interface EngineEvent {
   };
 }
 
-/** How a step is drawn: its mark, as it goes on, as it is done. What isn't listed changes nothing, and is only counted. */
+/** A step's mark, its verb while it runs, and its verb when done. Other steps change nothing and are only counted. */
 const verbs: Readonly<Record<string, readonly [string, string, string]>> = {
   create: ["+", "creating", "created"],
   update: ["~", "updating", "updated"],
@@ -59,10 +59,10 @@ const counted: Readonly<Record<string, string>> = {
   same: "unchanged",
 };
 
-/** How many steps that are under way are named. */
+/** How many running steps are named. */
 const named = 3;
 
-/** A step that has begun and not ended. */
+/** A running step. */
 interface Begun {
   readonly name: string;
   readonly verb: string;
@@ -70,20 +70,20 @@ interface Begun {
 }
 
 /**
- * What an update has done, and what is under way. How many steps there will be nobody knows before its end, as there is
- * no preview before it.
+ * The finished and the running steps of an update. The total is unknown until the end, as there is no preview before
+ * the update.
  */
 export class Progress {
   private readonly begun = new Map<string, Begun>();
   private readonly seen = new Set<string>();
   private readonly start: number;
 
-  /** @param now The time, in milliseconds, as all others. */
+  /** @param now The time in milliseconds, as in all methods. */
   constructor(now: number) {
     this.start = now;
   }
 
-  /** The lines that an event is worth; none for most. */
+  /** The lines to print for an event; none for most. */
   take(event: EngineEvent, now: number): string[] {
     const { resourcePreEvent, resOutputsEvent, resOpFailedEvent, diagnosticEvent, policyEvent, stdoutEvent } = event;
     if (resourcePreEvent) return this.begin(resourcePreEvent.metadata, now);
@@ -96,7 +96,7 @@ export class Progress {
     return [];
   }
 
-  /** What is under way, in a line, the longest first: `… 12 s, 14 done; creating dev1-registry-container 7 s`. */
+  /** The running steps in one line, the longest first: `… 12 s, 14 done; creating dev1-registry-container 7 s`. */
   status(now: number): string {
     const steps = [...this.begun.values()].map(({ name, verb, since }) => `${verb} ${name} ${seconds(now - since)}`);
     const more = steps.length > named ? [`${String(steps.length - named)} more`] : [];
@@ -105,9 +105,9 @@ export class Progress {
   }
 
   private begin(step: Step, now: number): string[] {
-    // A component is done when what belongs to it is.
+    // A component is done when its parts are.
     if (!isCustom(step)) return [];
-    const [mark, verb] = verbs[step.op] ?? ["", "looking at"];
+    const [mark, verb] = verbs[step.op] ?? ["", "checking"];
     this.begun.set(step.urn, { name: nameOf(step.urn), verb, since: now });
     return mark === "" ? [] : [`  ${mark} ${titleOf(step.urn)} ${verb}`];
   }
@@ -125,7 +125,7 @@ export class Progress {
   }
 }
 
-/** Whether a line says that something begins, which a terminal has in its status. */
+/** Whether an event is the beginning of a step, which a terminal shows in its status line. */
 export function isBeginning(event: EngineEvent): boolean {
   return event.resourcePreEvent !== undefined;
 }
@@ -143,13 +143,13 @@ function nameOf(urn: string): string {
   return urn.slice(urn.lastIndexOf("::") + 2);
 }
 
-/** `docker:index:Container dev1-registry-container`, as Pulumi's previews have it. */
+/** `docker:index:Container dev1-registry-container`, as in Pulumi's previews. */
 function titleOf(urn: string): string {
   const type = urn.split("::")[2]?.split("$").at(-1) ?? "";
   return `${type.replace(/\/[^:]*:/, ":")} ${nameOf(urn)}`;
 }
 
-/** Errors, warnings, and what the program and the plugins say: whole. What is for those who look for faults in Pulumi isn't. */
+/** Errors, warnings, and messages of the program and the plugins, in full. Pulumi's debug messages are left out. */
 function renderDiagnostic({ urn, prefix = "", message, severity, ephemeral }: DiagnosticEvent): string[] {
   if (severity === "debug" || ephemeral || message.trim() === "") return [];
   const [first = "", ...rest] = linesOf(prefix + message);
@@ -168,7 +168,7 @@ type PolicyEvent = NonNullable<EngineEvent["policyEvent"]>;
 /** `2 replaced, 29 unchanged in 15 s; policies: private-registry 0.1.0` */
 function renderSummary({ durationSeconds, resourceChanges, PolicyPacks, result }: SummaryEvent): string[] {
   const changes = Object.entries(resourceChanges ?? {}).filter(([, count]) => count > 0);
-  // What was changed first, what was not last.
+  // The unchanged ones last.
   changes.sort(([a], [b]) => Number(a === "same") - Number(b === "same"));
   const words = changes.map(([op, count]) => `${String(count)} ${counted[op] ?? op}`).join(", ") || "nothing to do";
   const packs = Object.entries(PolicyPacks ?? {}).map(([name, version]) => `${name.split("|")[0] ?? ""} ${version}`);

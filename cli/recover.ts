@@ -13,38 +13,38 @@ import type { Stack } from "./stack.ts";
 import type { Exported, Resource } from "./state.ts";
 
 /**
- * Clears away what an `up` that was killed or failed left behind, so that the next one can start: a lock whose holder is
- * gone, containers and networks that were made but never written to the state, and in the state itself what was under
- * way. Undoes what somebody did to a container by hand and Pulumi would not see.
+ * Cleans up after an `up` that was killed or failed, so that the next one can start: the lock of a dead process,
+ * containers and networks that are not in the state, and pending operations in the state. Also undoes manual changes to
+ * containers that Pulumi would not notice.
  *
- * @param reached Whether and how the engine can be asked.
- * @returns The options by which `pulumi up` runs again what had run and failed.
+ * @param reached Whether and how the engine can be reached.
+ * @returns The options that make `pulumi up` run failed commands again.
  */
 export async function recover(stack: Stack, reached: StackEngine["reached"]): Promise<string[]> {
   await releaseLock(stack);
   const { resources, pending } = await stack.state();
-  // What is on a machine that is lost goes with it, or is found when it answers again.
+  // The containers of a lost machine are lost with it, or are found when it answers again.
   const containers = reached === "none" ? [] : findContainers(stack);
   if (reached !== "none") removeOrphans(stack, containers, new Set(resources.map(({ id }) => id)));
 
   for (const { type, resource } of pending) if (type === "creating") tellLost(resource);
-  // Elsewhere somebody else may be at work on it.
   const isStale = pending.length > 0 || resources.some((resource) => adopted(resource) !== resource);
+  // With another backend, somebody else may be using the stack.
   if (isStale && stateFolder() !== undefined) await stack.import(settled(await stack.exported()));
 
   const { rerun, unpause, rename } = planRepairs(resources, containers);
   for (const id of unpause) {
-    console.error(`▸ A container is paused: letting ${id.slice(0, 12)} go on`);
+    console.error(`▸ A container is paused: resuming ${id.slice(0, 12)}`);
     outputOf("docker", ["unpause", id]);
   }
   for (const { id, name } of rename) {
-    console.error(`▸ A container was renamed: ${id.slice(0, 12)} is ${name} again`);
+    console.error(`▸ A container was renamed: renaming ${id.slice(0, 12)} back to ${name}`);
     outputOf("docker", ["rename", id, name]);
   }
   return rerun.map((urn) => `--replace=${urn}`);
 }
 
-/** What the engine has of a stack, by its label. */
+/** The filter for everything that belongs to a stack, by its label. */
 export function ownedBy(stack: Stack): readonly string[] {
   return ["--filter", `label=${ownerLabel}=${stack.fullName}`];
 }
@@ -68,7 +68,7 @@ function listed(args: readonly string[]): string[] {
     .filter((line) => line !== "");
 }
 
-/** Only those of a run of this checkout: another one may have a stack of this name up on the same engine. */
+/** Only those of this checkout: another checkout may have a stack of this name on the same engine. */
 function removeOrphans(
   stack: Stack,
   containers: readonly FoundContainer[],
@@ -82,29 +82,29 @@ function removeOrphans(
     const orphans = ids.filter((id) => !known.has(id));
     if (orphans.length > 0 && !existsSync(stack.unfinished)) {
       throw new UserError(
-        `A stack ${stack.name} is on this engine already, and not in the state of this checkout. Choose another name ` +
+        `This engine already has a stack ${stack.name} that is not in the state of this checkout. Choose another name ` +
           `(make up STACK=…), or, if a \`pulumi up\` by hand was killed here: touch ${stack.unfinished}`,
       );
     }
     for (const id of orphans) {
-      console.error(`▸ A run was killed before it could note down a ${kind}: removing ${id.slice(0, 12)}`);
+      console.error(`▸ A run was killed before it could record a ${kind}: removing ${id.slice(0, 12)}`);
       outputOf("docker", [...remove, id]);
     }
   }
 }
 
-/** A cloud may have made what the state knows nothing of: that can't be seen from here, but goes on costing. */
+/** Warns of a resource that the cloud may have created unrecorded: it can't be detected, but it costs money. */
 function tellLost({ type, urn }: StateResource): void {
   const cloud = cloudOf({ type });
   if (cloud === undefined || cloud.unique.test(type)) return;
   const name = urn.slice(urn.lastIndexOf("::") + 2);
   console.error(
-    `▸ A run ended while ${type.slice(0, type.indexOf(":"))} was making ${type.slice(type.lastIndexOf(":") + 1)} ${name}: ` +
-      `if it was made, it is not in the state, and stays beside the one that is made now. Look for it there, and delete it.`,
+    `▸ A run ended while ${type.slice(0, type.indexOf(":"))} was creating ${type.slice(type.lastIndexOf(":") + 1)} ${name}: ` +
+      `if it was created, it is not in the state, and stays next to a new one. Check the console, and delete it.`,
   );
 }
 
-/** The state with nothing under way: that is told, or found out by looking, and Pulumi would go on warning of it. */
+/** The state without pending operations: they have been reported, and every later run would warn of them. */
 function settled({ deployment, ...rest }: Exported): Exported {
   const { resources = [], pending_operations: pending = [] } = deployment;
   const settle = (resource: Resource) =>

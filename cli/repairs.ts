@@ -1,29 +1,29 @@
 import type { Resource } from "./state.ts";
 
-/** A container of a stack as its engine has it. */
+/** A container of a stack, as the engine reports it. */
 export interface FoundContainer {
   readonly id: string;
   readonly name: string;
-  /** Docker's word: `running`, `paused`, `exited`, … */
+  /** In Docker's terms: `running`, `paused`, `exited`, … */
   readonly status: string;
   readonly exitCode: number;
 }
 
-/** What has to be done before `pulumi up`, as Pulumi either does not see it or would make too much of it. */
+/** Repairs before `pulumi up`, of damage that Pulumi would not notice or would repair with too many changes. */
 export interface Repairs {
-  /** One-shots that failed or were never started, by URN: they run again. */
+  /** One-shots that failed or never started, by URN. They run again. */
   readonly rerun: readonly string[];
-  /** Paused containers, by id: Pulumi takes them for running. */
+  /** Paused containers, by id. Pulumi considers them running. */
   readonly unpause: readonly string[];
-  /** Containers that got another name: Pulumi would replace them. */
+  /** Renamed containers. Pulumi would replace them. */
   readonly rename: readonly { readonly id: string; readonly name: string }[];
 }
 
 /**
- * Decides what a stack needs. The exit code of a server means nothing: it is how it ended last, even where it runs again
- * by now. That it has to run, Pulumi sees to.
+ * Determines the repairs that a stack needs. The exit code of a server is ignored: it is that of its last exit, even if
+ * the server runs again. Pulumi makes sure that servers run.
  *
- * @param containers What the engine has of this stack; none where it isn't asked. What the state doesn't know is removed.
+ * @param containers The stack's containers on the engine; none if it isn't asked. Those not in the state are removed.
  */
 export function planRepairs(resources: readonly Resource[], containers: readonly FoundContainer[]): Repairs {
   const ids = new Set(resources.map(({ id }) => id));
@@ -44,7 +44,7 @@ export function planRepairs(resources: readonly Resource[], containers: readonly
 
 const containerType = "docker:index/container:Container";
 
-/** A container that runs one command to its end, by the component that it belongs to. */
+/** Whether a container runs one command to completion, judged by its component. */
 function isOneShot({ urn }: Resource): boolean {
   return urn.includes(`privateregistry:index:OneShot$${containerType}::`);
 }

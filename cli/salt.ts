@@ -3,18 +3,18 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * With a state folder of its own, the salt that Pulumi writes into a stack file is this checkout's alone: git is told to
- * look past it, so that `git status` stays clean and `git pull` goes through.
+ * With the state in .state/, the salt that Pulumi writes into a stack file belongs to this checkout only. Makes git
+ * ignore it, so that `git status` stays clean and `git pull` succeeds.
  */
 export function hideSalt(stack: string): void {
   const file = stackFile(stack);
   if (!existsSync(join(".state", ".pulumi")) || !git("ls-files", "--error-unmatch", file)) return;
   git("config", "filter.encryptionsalt.clean", "sed '/^encryptionsalt:/d'");
-  // Where the salt is all that is new, git still sees another size: it is to look again, and finds nothing to add.
+  // If only the salt is new, git still sees another file size. `git add` makes it look again, and adds nothing.
   if (git("diff", "--quiet", "--", file)) git("add", "--", file);
 }
 
-/** The salt goes with its stack, but not while settings that it encrypts are left. */
+/** Removes the salt of a removed stack, unless the stack file still has settings encrypted with it. */
 export function removeSalt(stack: string): void {
   const file = stackFile(stack);
   const text = existsSync(file) ? readFileSync(file, "utf8") : "secure:";
@@ -27,7 +27,7 @@ function stackFile(stack: string): string {
   return `Pulumi.${stack}.yaml`;
 }
 
-/** Whether a git command ends well. */
+/** Whether a git command succeeds. */
 function git(...args: readonly string[]): boolean {
   return spawnSync("git", args, { stdio: "ignore" }).status === 0;
 }

@@ -9,20 +9,20 @@ import type { Stack } from "./stack.ts";
 const repository = "private-registry/smoke-test";
 const versionHeader = "docker-distribution-api-version";
 
-/** What was found of one proof. */
+/** The result of one check. */
 export interface Finding {
   /** `TLS`, `push` … */
   readonly proof: string;
-  /** Neither where it could not be tried, which says nothing against the registry. */
+  /** `open`: the check could not be made, which is no failure of the registry. */
   readonly result: "proved" | "failed" | "open";
   readonly what: string;
 }
 
 /**
- * Proves that the live registry of a stack works. It pushes one small artifact, the same every time, to
+ * Checks that the live registry of a stack works. Pushes one small artifact, the same every time, to
  * private-registry/smoke-test.
  *
- * @param tell Is given each finding when it is there.
+ * @param tell Called with each result.
  */
 export async function prove(stack: Stack, tell: (finding: Finding) => void): Promise<Finding[]> {
   const outputs = await stack.outputs();
@@ -38,7 +38,7 @@ export async function prove(stack: Stack, tell: (finding: Finding) => void): Pro
     );
     findings.push({ proof, ...found });
     tell({ proof, ...found });
-    // The rest would wait as long.
+    // Every other check would time out as well.
     if (proof === "TLS" && isSilent) break;
   }
   proofs.close();
@@ -47,7 +47,7 @@ export async function prove(stack: Stack, tell: (finding: Finding) => void): Pro
 
 const marks = { proved: "✓", failed: "✗", open: "·" } as const;
 
-/** The proofs as people read them, a line each. */
+/** Prints the checks for people, one line each. */
 export async function smoke(stack: Stack): Promise<boolean> {
   const outputs = await stack.outputs();
   console.log(`\n  ${outputs.url}\n`);
@@ -57,12 +57,12 @@ export async function smoke(stack: Stack): Promise<boolean> {
   const failed = findings.filter(({ result }) => result === "failed");
   const last = findings.at(-1);
   if (last?.proof === "TLS") {
-    const hint = outputs.login ? " Is your network among those of host.registryFrom?" : "";
-    console.log(`\n  Nothing comes back from ${outputs.address}, so the rest is not tried.${hint}`);
+    const hint = outputs.login ? " Is your network listed in host.registryFrom?" : "";
+    console.log(`\n  ${outputs.address} does not answer, so the other checks are skipped.${hint}`);
   }
   console.log(
     failed.length > 0
-      ? `\n  ${String(failed.length)} of these failed; what the containers say: make logs STACK=${stack.name}`
+      ? `\n  Failed checks: ${String(failed.length)}. To see the logs: make logs STACK=${stack.name}`
       : `
   Sign in:   ${outputs.loginCommand}
   Password:  make passwords STACK=${stack.name}     (make login STACK=${stack.name} does both)`,
@@ -70,17 +70,17 @@ export async function smoke(stack: Stack): Promise<boolean> {
   return failed.length === 0;
 }
 
-/** Something that is neither proved nor wrong. */
+/** A result that is neither a success nor a failure. */
 interface Remark {
   readonly remark: string;
 }
 
-/** The proofs of a registry, in the order in which they make sense. */
+/** The checks of a registry, in a useful order. */
 class Proofs {
   private readonly user: string;
   private readonly address: string | undefined;
   private readonly client: RegistryClient;
-  /** Who pushed, and so may pull. */
+  /** The user who pushed, and so may pull. */
   private pusher: string | undefined;
   private readonly outputs: Outputs;
   private readonly registry: string;
@@ -90,7 +90,7 @@ class Proofs {
     this.outputs = outputs;
     this.registry = registry;
     this.user = outputs.usernames[0] ?? "";
-    // A record may be too young for this machine's resolver, or not made yet.
+    // The DNS record may not have reached this machine's resolver, or may not exist yet.
     this.address = outputs.records.length > 0 ? outputs.address : undefined;
     this.client = new RegistryClient(outputs.url, outputs.caCertificate, outputs.passwords, this.address);
   }
@@ -114,12 +114,14 @@ class Proofs {
     this.client.close();
   }
 
-  /** Whether clients find it by its name is up to the zone and to time: it is told, not asked for. */
+  /** Whether the name resolves depends on the zone and on time, so this is a remark and never a failure. */
   private async tellName(): Promise<string | Remark> {
     const { hostname } = new URL(this.outputs.url);
     const found = await resolve4(hostname).catch((): string[] => []);
-    if (found.includes(this.outputs.address)) return `${hostname} leads to ${this.outputs.address}`;
-    return { remark: `from here ${hostname} does not lead to it yet; records: ${this.outputs.records.join(", ")}` };
+    if (found.includes(this.outputs.address)) return `${hostname} resolves to ${this.outputs.address}`;
+    return {
+      remark: `${hostname} does not resolve to ${this.outputs.address} yet; records: ${this.outputs.records.join(", ")}`,
+    };
   }
 
   private async proveTls(): Promise<string> {
@@ -145,7 +147,7 @@ class Proofs {
     return `200 as ${this.user}, Docker-Distribution-Api-Version: registry/2.0`;
   }
 
-  /** By the first user who may: a reader, or somebody whom a rule keeps out, may not. */
+  /** Pushes as the first user who may; roles and rules can forbid it. */
   private async provePush(layer: Buffer, manifest: Buffer): Promise<string | Remark> {
     for (const as of this.outputs.usernames) {
       const answers = await this.client.pushArtifact(as, repository, layer);
@@ -157,7 +159,7 @@ class Proofs {
       this.pusher = as;
       return `${repository}@${digestOf(manifest).slice(0, 19)}… as ${as}`;
     }
-    return { remark: "nobody may, by the roles and rules of this stack" };
+    return { remark: "nobody may push, by the roles and rules of this stack" };
   }
 
   private async provePull(layer: Buffer, manifest: Buffer): Promise<string | Remark> {

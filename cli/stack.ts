@@ -17,8 +17,8 @@ import { hideSalt } from "./salt.ts";
 import { type Exported, type State, stateOf } from "./state.ts";
 
 /**
- * How the automation API runs the CLI: never asking anything at the terminal, and in its own types only for its own use.
- * Its `up` and `destroy` would ask for the outputs and the history after each run, three starts of the CLI more.
+ * The automation API's function to run the CLI without prompts; the API's types don't expose it. The API's own `up` and
+ * `destroy` would read outputs and history after each run, which starts the CLI three more times.
  */
 interface Cli {
   run(
@@ -27,12 +27,12 @@ interface Cli {
     variables: Record<string, string>,
     onOutput?: (text: string) => void,
     onError?: (text: string) => void,
-    /** Aborted, it sends the CLI what Ctrl-C would. */
+    /** On abort, the CLI is sent the signal of Ctrl-C. */
     stopping?: AbortSignal,
   ): Promise<{ readonly stdout: string }>;
 }
 
-/** A stack of this project. What it configures and what Pulumi knows of it are asked for once, and handed on. */
+/** A stack of this project. Its configuration and its state are read once and then reused. */
 export class Stack {
   private configured: Promise<Configuration> | undefined;
   private known: Promise<State> | undefined;
@@ -48,7 +48,7 @@ export class Stack {
     this.folder = folder;
   }
 
-  /** The stack of this folder by its name, whether it exists or not, with the environment of this process set for it. */
+  /** A stack of this folder, whether it exists or not. Sets the environment of this process for it. */
   static async of(name: string): Promise<Stack> {
     const folder = process.cwd();
     setVariables(pulumiEnvironment(folder));
@@ -56,17 +56,17 @@ export class Stack {
     return new Stack(name, cli as Cli, folder);
   }
 
-  /** What the names of its containers, networks and volumes begin with. */
+  /** The prefix of the names of its containers, networks and volumes. */
   get fullName(): string {
     return `${project}-${this.name}`;
   }
 
-  /** Marks an `up` of this folder that has begun and did not end well. */
+  /** The file that marks an `up` of this folder that began and did not succeed. */
   get unfinished(): string {
     return join(".state", `${this.name}.unfinished`);
   }
 
-  /** Makes the stack the first time. */
+  /** Creates the stack if it doesn't exist. */
   async init(): Promise<void> {
     try {
       await this.state();
@@ -79,7 +79,7 @@ export class Stack {
     hideSalt(this.name);
   }
 
-  /** What it configures, as text: what it sets, or the default of Pulumi.yaml. Secrets in clear: for this process only. */
+  /** Its configuration as text, with the defaults of Pulumi.yaml. Secrets are in clear text: for this process only. */
   configuration(): Promise<Configuration> {
     return (this.configured ??= this.pulumi([...this.about("config"), "--json", "--show-secrets"]).then((printed) => {
       const values = Object.entries(JSON.parse(printed) as Record<string, { readonly value?: string }>);
@@ -87,21 +87,21 @@ export class Stack {
     }));
   }
 
-  /** The host that its settings name, whatever else is wrong with them. */
+  /** The host in its settings, even if other settings are wrong. */
   async host(): Promise<HostSettings> {
     const { settings, problems } = parseConfiguration(project, await this.configuration());
     if (settings.host === undefined) throw new SettingsError(this.name, problems);
     return settings.host;
   }
 
-  /** What Pulumi knows of it, secrets in clear: for this process only. */
+  /** Its state, with secrets in clear text: for this process only. */
   state(): Promise<State> {
     return (this.known ??= this.pulumi([...this.about("stack", "export"), "--show-secrets"]).then((printed) =>
       stateOf(JSON.parse(printed) as Exported),
     ));
   }
 
-  /** The state is asked for again by the next one who wants it. */
+  /** Makes the next caller of `state` read it again. */
   forgetState(): void {
     this.known = undefined;
   }
@@ -109,15 +109,15 @@ export class Stack {
   /** Its outputs, if it is up. */
   async outputs(): Promise<Outputs> {
     const { outputs, resources } = await this.state();
-    // Where a data volume is kept the outputs stay, too.
+    // While a data volume is kept, the outputs stay, too.
     const isMachineGone = Boolean(outputs.login) && !resources.some(({ type }) => type.endsWith(":HostKey"));
     if (outputs.endpoint === undefined || isMachineGone) {
-      throw new UserError(`The stack ${this.name} is not up; what brings it up: make up STACK=${this.name}`);
+      throw new UserError(`The stack ${this.name} is not up. To bring it up: make up STACK=${this.name}`);
     }
     return outputs as Outputs;
   }
 
-  /** The state as it is written, with its secrets encrypted. */
+  /** The state as it is stored, with its secrets encrypted. */
   async exported(): Promise<Exported> {
     return JSON.parse(await this.pulumi(this.about("stack", "export"))) as Exported;
   }
@@ -135,9 +135,9 @@ export class Stack {
   }
 
   /**
-   * What `pulumi ARGS` prints.
+   * The output of `pulumi ARGS`.
    *
-   * @throws UserError with what Pulumi says, NoSuchStack
+   * @throws UserError with Pulumi's message, NoSuchStack
    */
   async pulumi(args: readonly string[]): Promise<string> {
     try {
@@ -150,7 +150,7 @@ export class Stack {
   }
 
   /**
-   * Runs `pulumi ARGS`, which takes a while, and shows what it says as it comes.
+   * Runs `pulumi ARGS` and shows its output as it comes.
    *
    * @throws CommandFailed
    */
@@ -164,7 +164,7 @@ export class Stack {
   }
 
   /**
-   * Runs `pulumi ARGS`, which changes something, and shows what is done and what is under way.
+   * Runs `pulumi ARGS`, which changes something, and shows finished and running steps.
    *
    * @throws CommandFailed
    */
@@ -189,7 +189,7 @@ export class Stack {
     await nextTurn();
     throwIfInterrupted();
     const stopping = new AbortController();
-    // A Ctrl-C that came before Pulumi was there did not reach it.
+    // A Ctrl-C that came before Pulumi had started did not reach it.
     void nextTurn().then(() => isInterrupted() && stopping.abort());
     try {
       await this.cli.run([...args], this.folder, {}, onOutput, onError, stopping.signal);
@@ -200,20 +200,20 @@ export class Stack {
     throwIfInterrupted();
   }
 
-  /** The words of a Pulumi command that name this stack. */
+  /** A Pulumi command for this stack. */
   about(...command: readonly string[]): string[] {
     return [...command, "--stack", this.name];
   }
 }
 
-/** Nothing was made by this name yet. */
+/** No stack of this name exists. */
 export class NoSuchStack extends UserError {
   constructor(name: string) {
-    super(`There is no stack ${name}; what makes it: make up STACK=${name}`);
+    super(`There is no stack ${name}. To create it: make up STACK=${name}`);
   }
 }
 
-/** What Pulumi printed of a failure, without what the API puts around it. */
+/** Pulumi's error message, without what the API adds. */
 function saidBy(error: unknown): string {
   const message = messageOf(error);
   const [, said = message] = /Command failed with exit code[^\n]*\n([^]*)/.exec(message) ?? [];

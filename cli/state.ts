@@ -1,12 +1,12 @@
 import type { PendingOperation, StateResource } from "../clouds/cloud.ts";
 import type { Outputs } from "../components/outputs.ts";
 
-/** A resource as the state has it. */
+/** A resource in the state. */
 export interface Resource extends StateResource {
   readonly id?: string;
   readonly outputs?: Readonly<Record<string, unknown>>;
   readonly protect?: boolean;
-  /** Something that is gone, and that another one is still to take the place of. */
+  /** The resource is deleted, and its replacement is still to be created. */
   readonly pendingReplacement?: boolean;
 }
 
@@ -19,11 +19,11 @@ export interface Exported {
   };
 }
 
-/** What Pulumi knows of a stack. */
+/** The state of a stack. */
 export interface State {
   readonly resources: readonly Resource[];
   readonly pending: readonly PendingOperation[];
-  /** Of the last run that ended well; empty before that. Secrets in clear where the state was exported so. */
+  /** Of the last successful run; empty before that. Secrets are in clear text if the state was exported so. */
   readonly outputs: Partial<Outputs>;
 }
 
@@ -33,7 +33,7 @@ export function stateOf({ deployment }: Exported): State {
   return { resources, pending, outputs: inClear(root?.outputs ?? {}) as Partial<Outputs> };
 }
 
-/** A value of the state, its secrets unwrapped. */
+/** A value of the state with its secrets unwrapped. */
 export function inClear(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inClear);
   if (typeof value !== "object" || value === null) return value;
@@ -42,5 +42,5 @@ export function inClear(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, inClear(each)]));
 }
 
-/** The key by which Pulumi marks a wrapped value. */
+/** The key with which Pulumi marks a wrapped value. */
 const secretMark = "4dabf18193072939515e22adb298388d";

@@ -13,13 +13,13 @@ import { smoke } from "./smoke.ts";
 import type { Stack } from "./stack.ts";
 import { removeUploads } from "./uploads.ts";
 
-/** Where the rules are that each stack must satisfy. */
+/** The option for the policies that each stack must satisfy. */
 export const policies = ["--policy-pack", "policy/pack"];
 
 /**
- * Brings a stack up from whatever state it is in, then proves that the registry works.
+ * Brings a stack up from any state, then checks that the registry works.
  *
- * @returns Whether it does.
+ * @returns Whether the registry works.
  */
 export async function up(stack: Stack): Promise<boolean> {
   await stack.init();
@@ -29,10 +29,10 @@ export async function up(stack: Stack): Promise<boolean> {
   try {
     await update(stack, engine, reached);
   } catch (error) {
-    // One that was only booting had something on it that nobody looked at.
+    // The machine may only have been booting: then its containers were not checked.
     if (!(error instanceof CommandFailed) || engine.reached !== "machine" || reached !== "none") throw error;
     if (!(await answersSoon(engine.login)) || (await makeReady(stack, engine)) === "none") throw error;
-    console.error("▸ The machine answers now: looking at what runs there, and trying once more");
+    console.error("▸ The machine answers now: checking its containers, and trying again");
     await update(stack, engine, "machine");
   }
   hideSalt(stack.name);
@@ -41,7 +41,7 @@ export async function up(stack: Stack): Promise<boolean> {
   return smoke(stack);
 }
 
-/** Clears away what an earlier run left, then has Pulumi do the rest. */
+/** Cleans up after an earlier run, then runs `pulumi up`. */
 async function update(stack: Stack, { target }: StackEngine, reached: StackEngine["reached"]): Promise<void> {
   const again = await recover(stack, reached);
   if (reached !== "none") removeUploads(stack);
@@ -58,7 +58,7 @@ async function update(stack: Stack, { target }: StackEngine, reached: StackEngin
   rmSync(stack.unfinished);
 }
 
-/** Has the engine answer, with the images that it will need, as far as that can be done from here. */
+/** Makes sure that the engine answers and, if it is local, that it has its images. */
 async function makeReady(stack: Stack, { target, reached, login }: StackEngine): Promise<StackEngine["reached"]> {
   switch (reached) {
     case "local":
@@ -67,9 +67,9 @@ async function makeReady(stack: Stack, { target, reached, login }: StackEngine):
       return reached;
     case "machine":
       if (!succeeds("bootstrap/ensure-engine")) {
-        // One that a cloud has may be about to be replaced, or be gone altogether; what is wrong with one of the user's own
-        // the program says.
-        console.error("▸ The machine does not answer: what runs there is not looked at");
+        // A machine in a cloud may be about to be replaced, or be gone. For a user's own machine, the program reports
+        // what is wrong.
+        console.error("▸ The machine does not answer: its containers are not checked");
         return "none";
       }
       if (login !== undefined && target !== "ssh" && existsSync(stack.unfinished)) restartDocker(login);
@@ -81,7 +81,7 @@ async function makeReady(stack: Stack, { target, reached, login }: StackEngine):
   }
 }
 
-/** Gives a machine that may be booting half a minute more. */
+/** Waits up to half a minute more for a machine that may be booting. */
 async function answersSoon(login = ""): Promise<boolean> {
   for (const end = Date.now() + 30_000; Date.now() < end;) {
     throwIfInterrupted();
@@ -91,22 +91,22 @@ async function answersSoon(login = ""): Promise<boolean> {
   return false;
 }
 
-/** Gets or builds the images that the stack names, where they are missing. */
+/** Pulls or builds the images of the stack that are missing. */
 export async function ensureImages(stack: Stack): Promise<void> {
   run("bootstrap/ensure-images", imagesOf(ownSettings(project, await stack.configuration())));
 }
 
 /**
- * Where the power went in the middle of a container's start, its port is taken until Docker starts once more. On a machine
- * of ours containers live on meanwhile.
+ * Restarts Docker on the machine: after a power loss in the middle of a container's start, its port stays taken until
+ * then. On our machines the containers keep running meanwhile.
  */
 function restartDocker(login: string): void {
-  // Too many starts within seconds systemd refuses: that count is cleared first.
+  // systemd refuses too many starts within seconds, so the count is cleared first.
   const script = "sudo -n systemctl reset-failed docker.service; sudo -n systemctl restart docker.service";
   try {
     outputOf("ssh", [login, script]);
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
-    console.error("▸ Docker could not be restarted there");
+    console.error("▸ Docker could not be restarted on the machine");
   }
 }

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { CommandFailed, outputOf } from "./processes.ts";
 import type { Stack } from "./stack.ts";
 
-/** Frees the disk of uploads that nobody will end: see bootstrap/remove-uploads.sh. */
+/** Removes uploads that nobody will finish: see bootstrap/remove-uploads.sh. */
 export function removeUploads(stack: Stack): void {
   try {
     const registry = `${stack.fullName}-registry`;
@@ -15,7 +15,7 @@ export function removeUploads(stack: Stack): void {
       "--format",
       "{{.State}}",
     ]).trim();
-    // Before another one takes its place, and its log is gone.
+    // Before the container is replaced and its log is gone.
     if (listed === "exited") outputOf("docker", ["start", registry]);
     else if (listed !== "running") return;
     const script = readFileSync("bootstrap/remove-uploads.sh", "utf8");
@@ -26,9 +26,9 @@ export function removeUploads(stack: Stack): void {
   }
 }
 
-/** The log names each upload that the registry failed at. One that its client left has another status: it may be resumed. */
+/** The uploads that failed in the registry, by its log. One that its client left has another status: it may resume. */
 function failedUploads(registry: string): string[] {
-  // A log can be long: only the lines in question come here.
+  // A log can be long: only the matching lines are read.
   const search = `docker logs --since 1h "$1" 2>&1 | grep '"http.response.status":5' || true`;
   const failed = outputOf("sh", ["-c", search, "-", registry]);
   return [...new Set([...failed.matchAll(/"vars\.uuid":"([0-9a-f-]+)"/g)].map(([, id = ""]) => id))];

@@ -4,22 +4,22 @@ import { configCommand, inNewShell } from "../components/commands.ts";
 import { messageOf } from "../components/userError.ts";
 import type { Problem } from "../settings/problems.ts";
 
-/** What a cloud says where it refuses, and the problem that this is. */
+/** The messages with which a cloud refuses, and the problem that each means. */
 export type Refusals = readonly (readonly [said: RegExp, problem: Problem])[];
 
-/** Who may not ask may be allowed to make it all the same: the cloud will say so itself then. */
+/** A missing read permission is no problem: creating may still be allowed, and if not, the cloud reports it then. */
 const forbidden = /\b403\b|UnauthorizedOperation|AccessDenied|not authorized/i;
 
-/** @param example What would do. */
+/** @param example A valid value. */
 export function hostProblem(key: string, wrong: string, example: string): Problem {
   const setting = `host.${key}`;
   return { setting, wrong, cure: configCommand("set", setting, example) };
 }
 
 /**
- * Takes what a cloud answers to a look-up; what it refuses is added to the problems.
+ * Returns the result of a look-up in a cloud. A refusal is added to the problems.
  *
- * @param cloud As people call it.
+ * @param cloud The name of the cloud, for messages.
  */
 export async function answered<T>(
   cloud: string,
@@ -32,26 +32,26 @@ export async function answered<T>(
   } catch (error) {
     const message = messageOf(error);
     if (forbidden.test(message)) return undefined;
-    // What its plugin says last is what the cloud said.
+    // The last line of the plugin's message is that of the cloud.
     const said = (message.trim().split("\n").at(-1) ?? "").replace(/^\s*\*\s*/, "").replace(/\.$/, "");
     const [, problem] = refusals.find(([pattern]) => pattern.test(message)) ?? [];
-    const wrong = `${cloud} refuses, or does not answer: ${said}`;
-    const told = problem ?? { setting: "target", wrong, cure: "mend what it says, or try again in a while" };
+    const wrong = `${cloud} refuses the request or does not answer: ${said}`;
+    const told = problem ?? { setting: "target", wrong, cure: "fix what it reports, or try again later" };
     if (!problems.some(({ setting }) => setting === told.setting)) problems.push(told);
     return undefined;
   }
 }
 
 /**
- * The problems that are left for a machine that is there already: a cloud may have stopped offering what it is made of,
- * which is no reason to refuse all other changes. They are told as warnings.
+ * Returns the problems that remain if the machine already exists. A cloud may have stopped offering its image or size,
+ * which is no reason to refuse all other changes. Those problems become warnings.
  */
 export async function leftFor(machines: () => Promise<readonly unknown[]>, problems: Problem[]): Promise<Problem[]> {
   const ofHost = problems.filter(({ setting }) => setting.startsWith("host."));
   if (ofHost.length === 0 || (await machines().catch(() => [])).length === 0) return problems;
   for (const { setting, wrong, cure } of ofHost) {
-    const another = `for another one: ${cure}. ${inNewShell(pulumi.getStack())}`;
-    void pulumi.log.warn(`${setting}: ${wrong}. The machine that is there stays; ${another}`);
+    const another = `to change the setting: ${cure}. ${inNewShell(pulumi.getStack())}`;
+    void pulumi.log.warn(`${setting}: ${wrong}. The existing machine stays; ${another}`);
   }
   return problems.filter((problem) => !ofHost.includes(problem));
 }

@@ -8,7 +8,7 @@ import { digitalOcean } from "./digitalOcean/cloud.ts";
 import type { DigitalOceanDockerHostArgs } from "./digitalOcean/host.ts";
 import type { DnsimpleDnsRecordArgs } from "./dnsimple/record.ts";
 
-/** What each cloud needs to know of a host, by the target that names the cloud. */
+/** The args of a host in each cloud, by target. */
 export interface CloudHosts {
   readonly aws: AwsDockerHostArgs;
   readonly digitalocean: DigitalOceanDockerHostArgs;
@@ -16,15 +16,15 @@ export interface CloudHosts {
 
 export type CloudTarget = keyof CloudHosts;
 
-/** All clouds. Their SDKs are loaded, and need be installed, only where one is used. */
+/** All clouds. Their SDKs are loaded, and must be installed, only if one is used. */
 export const clouds: { readonly [T in CloudTarget]: Cloud<CloudHosts[T]> } = { aws, digitalocean: digitalOcean };
 
-/** The cloud that a resource of the state is, or was, in; undefined elsewhere. */
+/** The cloud of a resource in the state; undefined for other resources. */
 export function cloudOf({ type }: { readonly type: string }): Cloud<never> | undefined {
   return Object.values(clouds).find((cloud) => type.startsWith(`${cloud.package}:`));
 }
 
-/** What each provider of DNS needs to know of a record. */
+/** The args of a record at each DNS provider. */
 export interface DnsRecords {
   readonly route53: DnsRecordArgs;
   readonly digitalocean: DnsRecordArgs;
@@ -33,7 +33,7 @@ export interface DnsRecords {
 
 type CreateRecord<Args> = (name: string, args: Args) => Promise<pulumi.ComponentResource>;
 
-/** All that make DNS records, in a zone that is there already. */
+/** All DNS providers. They create records in an existing zone. */
 export const dnsProviders: { readonly [P in keyof DnsRecords]: CreateRecord<DnsRecords[P]> } = {
   route53: async (name, args) => new (await import("./aws/record.ts")).Route53DnsRecord(name, args),
   digitalocean: async (name, args) => new (await import("./digitalOcean/record.ts")).DigitalOceanDnsRecord(name, args),

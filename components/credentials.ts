@@ -4,25 +4,25 @@ import bcrypt from "bcryptjs";
 
 import type { Role } from "./access.ts";
 
-/** Somebody who may use the registry. */
+/** A person or program that may use the registry. */
 export interface User {
-  /** What they type as user name, exactly so: no colon, no control character, no leading `#`. */
+  /** The user name, exactly as typed: no colon, no control character, no leading `#`. */
   readonly name: string;
-  /** What they may do, as far as no rule narrows it down. */
+  /** What the user may do, unless a rule restricts it. */
   readonly role: Role;
   /** Secret, 1 to 72 bytes of UTF-8. Default: a generated one, kept in the state. */
   readonly password?: pulumi.Output<string> | undefined;
 }
 
 export interface CredentialsArgs {
-  /** At least one, no name twice. */
+  /** At least one; all names are different. */
   readonly users: readonly User[];
 }
 
-/** The cost of bcrypt: 2^10 rounds, about 60 ms of a core for each guess. */
+/** The cost of bcrypt: 2^10 rounds, about 60 ms of CPU time for each guess. */
 const cost = 10;
 
-/** The users, their passwords and the hashes that prove them. */
+/** The users, their passwords and the hashes of these. */
 export class Credentials extends pulumi.ComponentResource {
   /** Secret: the password of each user, by name. */
   readonly passwords: pulumi.Output<Record<string, string>>;
@@ -34,7 +34,7 @@ export class Credentials extends pulumi.ComponentResource {
 
     const entries = args.users.map((user) => {
       const password = user.password ?? this.generatePassword(`${name}-${user.name}`);
-      // A password, as the id of RandomBytes is its value in clear. 22 characters of bcrypt's alphabet are 16 bytes.
+      // Not RandomBytes, whose id is its value in clear text. 22 characters of bcrypt's alphabet are 16 bytes.
       const salt = new random.RandomPassword(
         `${name}-${user.name}-salt`,
         { length: 22, special: false },

@@ -1,20 +1,20 @@
 import type * as pulumi from "@pulumi/pulumi";
 
-/** What a name is to point at, in whichever zone and with whichever provider. */
+/** A name and where it points, for any provider. */
 export interface DnsRecordArgs {
-  /** The whole name, without a dot at its end: `registry.example.com`. A change makes other records. */
+  /** The whole name, without a trailing dot: `registry.example.com`. A change replaces the records. */
   readonly name: string;
-  /** The zone that has it: `example.com`. It is there already. A change makes other records. */
+  /** The existing zone that contains the name: `example.com`. A change replaces the records. */
   readonly zone: string;
-  /** For how long resolvers may keep an answer, seconds. */
+  /** How long resolvers may cache an answer, seconds. */
   readonly ttl: number;
   /** An IPv4 address, for the A record. */
   readonly ipv4Address: pulumi.Input<string>;
-  /** For the AAAA record. Default: there is none. */
+  /** For the AAAA record. Default: no such record. */
   readonly ipv6Address?: pulumi.Input<string> | undefined;
 }
 
-/** The records that are to be made: the A record, and the AAAA record where there is an address for it. */
+/** The records to create: an A record, and an AAAA record if there is an IPv6 address. */
 export function recordsOf(
   args: DnsRecordArgs,
 ): { readonly type: "A" | "AAAA"; readonly value: pulumi.Input<string> }[] {
@@ -24,12 +24,12 @@ export function recordsOf(
   ];
 }
 
-/** A name as its zone has it: `registry`, and `@` for the zone itself. */
+/** A name relative to its zone: `registry`, or `@` for the zone itself. */
 export function nameInZone(name: string, zone: string): string {
   return name === zone ? "@" : name.slice(0, -zone.length - 1);
 }
 
-/** Whether a zone can have a name. */
+/** Whether a name belongs to a zone. */
 export function isInZone(name: string, zone: string): boolean {
   return name === zone || name.endsWith(`.${zone}`);
 }

@@ -1,9 +1,9 @@
 import { isIP } from "node:net";
 
-/** Who is let in: `users` sign in; `anybody` may pull what is open to them, and no password is asked for. */
+/** Who may use an endpoint: `users` sign in; `anybody` may pull the open repositories without a password. */
 export type Audience = "users" | "anybody";
 
-/** Where clients reach the registry. All of them have one hostname. */
+/** A port at which clients reach the registry. All endpoints have the same hostname. */
 export interface Endpoint {
   readonly name: "registry" | "anonymous";
   readonly audience: Audience;
@@ -11,12 +11,12 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Whether a hostname means the machine that the client itself runs on. */
+/** Whether a hostname refers to the client's own machine. */
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
-/** The address of the machine that the proxy's ports are published on. */
+/** The address on which the proxy's ports are published. */
 export function publishedOn(hostname: string): string {
   return isLoopback(hostname) ? "127.0.0.1" : "0.0.0.0";
 }
@@ -26,12 +26,12 @@ export function authorityOf(hostname: string, port: number): string {
   return port === 443 ? hostname : `${hostname}:${String(port)}`;
 }
 
-/** All names and addresses of the machine that a client could type for this hostname: those of its certificate. */
+/** All names and addresses that a client could type for this hostname. The certificate is for these. */
 export function namesOf(hostname: string): string[] {
   return isLoopback(hostname) ? [...new Set([hostname, "localhost", "127.0.0.1", "::1"])] : [hostname];
 }
 
-/** The DNS records by which a hostname leads to an address, `NAME A ADDRESS`; none where people type the address itself. */
+/** The DNS records that point a hostname at an address, `NAME A ADDRESS`; none if people type the address itself. */
 export function renderRecords(hostname: string, ipv4Address: string, ipv6Address: string): string[] {
   if (isIP(hostname) !== 0 || isLoopback(hostname) || isIP(ipv4Address) !== 4) return [];
   return [`${hostname} A ${ipv4Address}`, ...(ipv6Address === "" ? [] : [`${hostname} AAAA ${ipv6Address}`])];

@@ -3,13 +3,13 @@ import type * as docker from "@pulumi/docker";
 export interface Limits {
   /** Memory, MiB; swap is off. */
   readonly memory: number;
-  /** Processes and threads. The provider knows no pids limit of the control group; this one counts by user id. */
+  /** Processes and threads. The provider can't set the pids limit of the control group; this limit is per user id. */
   readonly processes: number;
 }
 
 /**
- * What every container of ours has in common: no capability, no way to gain one, bounded memory, processes and logs.
- * What is empty here, and `memorySwap`, is spelled out because a refresh shows the engine's defaults as changes.
+ * The options of every container: no capability, no way to gain one, limits on memory, processes and logs. The empty
+ * options and `memorySwap` are explicit because a refresh would show the engine's defaults as changes.
  */
 export function hardened(limits: Limits) {
   return {

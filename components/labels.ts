@@ -1,9 +1,9 @@
 import type * as pulumi from "@pulumi/pulumi";
 
-/** The Docker label by which `make logs` and the clean-up after a run cut short know what belongs to a stack. */
+/** The Docker label that names the owning stack, for `make logs` and for the clean-up after an interrupted run. */
 export const ownerLabel = "private-registry.stack";
 
-/** Labels what Docker can list by label. A volume isn't: one that outlived its stack would have to match. */
+/** Labels containers and networks. Volumes have no label, so that `up` adopts a volume that it finds. */
 export function labelled(name: string): pulumi.ResourceTransformation {
   const labels = [{ label: ownerLabel, value: name }];
   return ({ type, props, opts }) =>

@@ -15,7 +15,7 @@ export interface NodeArgs extends Omit<ReverseProxyArgs, "image" | "ipv6" | "net
   readonly deletion: boolean;
 }
 
-/** A registry and the proxy before it on one host, with the network between them. */
+/** A registry and its proxy on one host, with the network between them. */
 export class Node extends pulumi.ComponentResource {
   constructor(
     name: string,
@@ -23,10 +23,10 @@ export class Node extends pulumi.ComponentResource {
     opts: pulumi.ComponentResourceOptions & { readonly parent: pulumi.Resource },
   ) {
     super("privateregistry:index:Node", name, {}, opts);
-    // A stack of an earlier version has these without a node between.
+    // In stacks of earlier versions these resources are direct children of the parent.
     const child = { parent: this, aliases: [{ parent: opts.parent }] };
 
-    // Internal: no way out to the world, no way in from it, and not from other containers of the machine either.
+    // Internal: no connection to or from the outside, nor from other containers on the machine.
     const network = new docker.Network(`${name}-network`, { name, internal: true }, child);
 
     const registry = new Registry(

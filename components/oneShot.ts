@@ -6,28 +6,28 @@ import { hardened } from "./hardening.ts";
 import { UserError } from "./userError.ts";
 
 export interface OneShotArgs {
-  /** What it is for, as it reads in an error: "the new proxy configuration was not taken up". */
+  /** The beginning of the error message: "the proxy's new configuration did not go live". */
   readonly failure: string;
   readonly image: pulumi.Input<string>;
   /** Numeric `uid:gid`. */
   readonly user: string;
   readonly command: string[];
-  /** Capabilities that it needs beside none, as the engine writes them: `CAP_CHOWN`. */
+  /** Capabilities that it needs, in the engine's notation: `CAP_CHOWN`. Default: none. */
   readonly capabilities?: string[];
   readonly volumes: docker.ContainerArgs["volumes"];
   readonly uploads?: docker.ContainerArgs["uploads"];
-  /** The container whose processes and network it shares: `container:ID`. Default: none of either. */
+  /** The container whose processes and network it shares: `container:ID`. Default: none. */
   readonly joins?: pulumi.Input<string>;
 }
 
 /**
- * A container that runs one command to its end. A command that fails fails the `up`, with what it printed.
- * It runs again when anything of its args changes; the ended container stays until then, for its log.
+ * A container that runs one command to completion. If the command fails, the `up` fails with its output. The command
+ * runs again when one of its args changes; until then the exited container stays, for its log.
  */
 export class OneShot extends pulumi.ComponentResource {
-  /** The container, for what must be made anew when the command runs again. */
+  /** The container, for resources that must be replaced when the command runs again. */
   readonly container: docker.Container;
-  /** The same, once the command has succeeded: for what must not be made otherwise. */
+  /** The container once the command has succeeded, for resources that must wait for that. */
   readonly succeeded: pulumi.Output<docker.Container>;
 
   constructor(name: string, args: OneShotArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -57,18 +57,18 @@ export class OneShot extends pulumi.ComponentResource {
         // Pulumi does not pass a component's dependsOn to its children.
         ...(opts?.dependsOn && { dependsOn: opts.dependsOn }),
         additionalSecretOutputs: ["uploads"],
-        // Two containers can't have one name, and the provider minds that only where an input changed.
+        // Two containers can't have the same name, and the provider considers that only if an input changed.
         deleteBeforeReplace: true,
       },
     );
 
-    // The provider takes any exit code for success.
+    // The provider treats any exit code as success.
     const { exitCode, containerLogs, urn } = this.container;
     this.succeeded = pulumi.all([exitCode, containerLogs, urn]).apply(([code, logs, id]) => {
       if (code === 0) return this.container;
       throw new UserError(
         `${args.failure}:\n${reasonOf(code, logs)}\n` +
-          `Fix that, then: make up STACK=${pulumi.getStack()}, which also tries the same once more. ` +
+          `Fix it and run: make up STACK=${pulumi.getStack()}, which also retries a command that failed. ` +
           `By hand: pulumi up --replace '${id}'. ${inNewShell(pulumi.getStack())}`,
       );
     });
@@ -77,7 +77,7 @@ export class OneShot extends pulumi.ComponentResource {
   }
 }
 
-/** The provider gives neither where the engine could not start the container: the run that tried said why. */
+/** The provider has neither if the engine could not start the container. The run that tried reported why. */
 function reasonOf(exitCode: number | null, logs: string | null): string {
   const said = logs?.trim() ?? "";
   if (said !== "") return said;

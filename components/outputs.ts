@@ -1,39 +1,36 @@
-/**
- * What a stack gives: the program exports it, and whoever reads a stack gets it back. A secret is in clear only where
- * somebody asked for that.
- */
+/** The outputs of a stack: the program exports them, `cli/` reads them. Secrets are in clear text only on request. */
 export interface Outputs {
   /** What people type after `docker login`: `host` or `host:port`. */
   readonly endpoint: string;
   /** `https://` and the endpoint. */
   readonly url: string;
-  /** Where anybody may pull what `anonymous` names; empty where nobody may. */
+  /** The endpoint for pulling without a password; empty unless `anonymous` is set. */
   readonly anonymousEndpoint: string;
   readonly usernames: string[];
-  /** By user. Secret. */
+  /** Secret: the password of each user, by name. */
   readonly passwords: Record<string, string>;
-  /** PEM; empty where clients trust the certificate without it. */
+  /** PEM; empty if clients trust the certificate without it. */
   readonly caCertificate: string;
-  /** SHA-256 in hexadecimal pairs; empty like `caCertificate`. */
+  /** SHA-256 in hexadecimal pairs; empty if `caCertificate` is. */
   readonly caFingerprint: string;
-  /** Signs Docker in; like `checkCommand`, it asks for the password. */
+  /** The command that signs Docker in. It asks for the password. */
   readonly loginCommand: string;
-  /** Asks the registry whether it is there; prints 200. */
+  /** The command that checks the registry. It asks for the password and prints 200. */
   readonly checkCommand: string;
-  /** IPv4 address or name at which the host is reached. */
+  /** The IPv4 address or name of the host. */
   readonly address: string;
-  /** The DNS records that lead to the host, `NAME A ADDRESS` each; empty where none is needed. */
+  /** The DNS records that point at the host, each `NAME A ADDRESS`; empty if none is needed. */
   readonly records: string[];
-  /** Null where the machine is the user's own; absent before the first `up`. Secret. */
+  /** Secret. Null if the machine belongs to the user; absent before the first `up`. */
   readonly login?: MachineLogin | null;
 }
 
-/** How one signs in to the machine that a stack made. */
+/** How to sign in to the machine of a stack. */
 export interface MachineLogin {
   readonly address: string;
   readonly user: string;
   /** `ssh-ed25519 AAAA…` */
   readonly hostKey: string;
-  /** In OpenSSH's format. */
+  /** In OpenSSH format. */
   readonly privateKey: string;
 }

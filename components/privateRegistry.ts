@@ -14,33 +14,36 @@ import type { ProxyLimits } from "./proxy/nginx/nginxConf.ts";
 export interface PrivateRegistryArgs {
   /** The machine that runs the containers. */
   readonly host: DockerHost;
-  /** The DNS name or IPv4 address that clients type. Default: the host's own address. A change renews the certificate. */
+  /** The DNS name or IPv4 address that clients type. Default: the host's address. A change renews the certificate. */
   readonly hostname?: string | undefined;
-  /** Where clients reach it: one endpoint for users, and more. A change of a port replaces the proxy container. */
+  /**
+   * Where clients reach the registry: an endpoint for users, and optional others. A change of a port replaces the
+   * proxy.
+   */
   readonly endpoints: readonly Endpoint[];
   /** Image references, each with an exact version or a digest. A change replaces the container of that image. */
   readonly images: { readonly registry: string; readonly proxy: string };
   /** Who may use the registry; at least one. A change goes live by a reload. */
   readonly users: readonly User[];
-  /** Who may use which repositories, beyond roles. A change goes live by a reload. */
+  /** Restrictions on who may use which repositories. A change goes live by a reload. */
   readonly rules: readonly Rule[];
-  /** The repositories that anybody may pull, by prefixes as a rule has them. A change goes live by a reload. */
+  /** The prefixes of the repositories that anybody may pull. A change goes live by a reload. */
   readonly openPrefixes: readonly string[];
   /** Whether an admin may delete manifests and blobs. A change replaces the registry container. */
   readonly deletion: boolean;
-  /** How much a client may ask for. A change goes live by a reload. */
+  /** Limits on requests of clients. A change goes live by a reload. */
   readonly limits: ProxyLimits;
-  /** Which certificate the proxy shows. A change goes live by a reload. */
+  /** The source of the proxy's certificate. A change goes live by a reload. */
   readonly certificate: CertificateArgs["source"];
 }
 
 /**
- * A registry that nobody reaches directly, and the proxy before it that does TLS and passwords.
+ * A registry that clients can't reach directly, and a proxy in front of it for TLS and passwords.
  *
- * Nothing here replaces the images that were pushed: they are in the registry's data volume, which outlives all else.
+ * No change here affects the pushed images: they are in the registry's data volume, which outlives everything else.
  */
 export class PrivateRegistry extends pulumi.ComponentResource {
-  /** What the program exports, still to come. */
+  /** The outputs of the stack, as Pulumi outputs. */
   readonly outputs: { readonly [K in keyof Outputs]-?: pulumi.Output<Outputs[K]> };
 
   constructor(name: string, args: PrivateRegistryArgs, opts?: pulumi.ComponentResourceOptions) {

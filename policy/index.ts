@@ -2,7 +2,7 @@ import { PolicyPack, type ResourceValidationPolicy } from "@pulumi/policy";
 
 import { rules } from "./rules.ts";
 
-/** A rule that would read what a preview can't know yet is passed over by Pulumi, which says so; `up` judges it. */
+/** If a rule reads a value that a preview doesn't know yet, Pulumi skips the rule with a note; `up` checks it. */
 export const policies = rules.map(({ name, description, types, problem }): ResourceValidationPolicy => ({
   name,
   description,
@@ -12,7 +12,7 @@ export const policies = rules.map(({ name, description, types, problem }): Resou
   },
 }));
 
-// A test reads the policies and serves none. Pulumi holds this input open while it lives; one that was killed ends nothing.
+// Not when a test imports this module. A killed Pulumi does not stop this process, but then standard input ends.
 if (process.argv[1] === import.meta.filename) {
   new PolicyPack("private-registry", { policies, enforcementLevel: "mandatory" });
   process.stdin.resume().on("end", () => process.exit());

@@ -6,29 +6,29 @@ import { messageOf } from "../components/userError.ts";
 import type { Problem } from "../settings/problems.ts";
 import type { EngineClient } from "./engineClient.ts";
 
-/** What the registry will want of an engine. */
+/** What the registry needs from an engine. */
 export interface Wanted {
   /** The setting that named the engine. */
   readonly engineSetting: string;
   /** The TCP ports to publish, by the path of their setting, and the address to publish them on. */
   readonly ports: Readonly<Record<string, number>>;
   readonly publishedOn: string;
-  /** The container that may have those ports already: our own. */
+  /** Our own proxy container, which may already use those ports. */
   readonly proxyName: string;
-  /** Image references by the name of their setting. */
+  /** Image references, by the name of their setting. */
   readonly images: Readonly<Record<string, string>>;
 }
 
 /** Docker 20.10, the oldest that this project is tested with. */
 const oldest = { api: "1.41", release: "20.10" };
 
-/** The engine that doesn't answer, told apart because a preview can do without it. */
+/** The result of the check. `reachable` is separate because a preview works without an engine. */
 export interface EngineReport {
   readonly reachable: boolean;
   readonly problems: Problem[];
 }
 
-/** Asks the engine, before anything is made, whether what is wanted of it can be had. Changes nothing there. */
+/** Checks, before anything is created, whether the engine meets the needs. Changes nothing there. */
 export async function checkEngine(engine: Engine, client: EngineClient, wanted: Wanted): Promise<EngineReport> {
   const unusable = await versionProblem(engine, client, wanted);
   if (unusable !== undefined) return unusable;
@@ -52,7 +52,7 @@ async function versionProblem(engine: Engine, client: EngineClient, wanted: Want
     const wrong = `no Docker engine answers at ${engine.host} (${engine.foundBy}): ${messageOf(error)}`;
     const cure =
       setting === "host.address"
-        ? `see that it runs Docker, and that \`ssh ${engine.host}\` works and shows the host key of host.hostKey`
+        ? `check that it runs Docker, and that \`ssh ${engine.host}\` works with the host key in host.hostKey`
         : `start it, or name another: pulumi config set dockerHost unix:///path/to/docker.sock (or dockerContext, dockerMachine)`;
     return { reachable: false, problems: [{ setting, wrong, cure }] };
   }
@@ -99,13 +99,13 @@ function isLocal(engine: Engine): boolean {
 function canListen(port: number, address: string): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    // A privileged port is refused to us, not to the engine.
+    // The engine may use a privileged port, even if this process may not.
     server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code !== "EADDRINUSE"));
     server.listen({ port, host: address, exclusive: true }, () => server.close(() => resolve(true)));
   });
 }
 
-/** Present, or to be had from where the reference says: the engine asks there without pulling. */
+/** An image must be on the engine or in the registry that it names: the engine asks there without pulling. */
 async function imageProblem(client: EngineClient, setting: string, image: string): Promise<Problem | undefined> {
   const reference = encodeURI(image);
   if ((await client.get(`/images/${reference}/json`)).status === 200) return undefined;
@@ -116,8 +116,8 @@ async function imageProblem(client: EngineClient, setting: string, image: string
   if (status === 200) return undefined;
   return {
     setting,
-    wrong: `the image ${image} is not on the engine and can't be had: ${messageIn(body)}`,
-    cure: `name one that can: pulumi config set ${setting} NAME:VERSION; \`make images\` gets or builds the default ones`,
+    wrong: `the image ${image} is not on the engine and can't be pulled: ${messageIn(body)}`,
+    cure: `name another image: pulumi config set ${setting} NAME:VERSION; \`make images\` pulls or builds the default ones`,
   };
 }
 

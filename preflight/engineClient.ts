@@ -7,19 +7,19 @@ import { Duplex } from "node:stream";
 
 import type { Engine } from "../components/hosts/engine.ts";
 
-/** The answer of an engine: the status, and the JSON body read. */
+/** The answer of an engine: the status and the parsed JSON body. */
 export interface EngineAnswer {
   readonly status: number;
   readonly body: unknown;
 }
 
-/** Asks an engine, by GET only: what can be read before anything is made. */
+/** A read-only client of an engine, for checks before anything is created. */
 export interface EngineClient {
-  /** @throws Error when the engine can't be reached within the time. */
+  /** @throws Error if the engine doesn't answer in time. */
   get(path: string): Promise<EngineAnswer>;
 }
 
-/** A client of the engine's HTTP interface over its socket, over TLS with the client's certificate, or over SSH. */
+/** A client of the engine's HTTP API: over its socket, over TLS with the client's certificate, or over SSH. */
 export function connectTo(engine: Engine, timeoutMs = 15_000): EngineClient {
   return { get: (path) => get(engine, path, timeoutMs) };
 }
@@ -68,7 +68,7 @@ function open(engine: Engine, path: string): http.ClientRequest {
   }
 }
 
-/** What Docker's own client does: the machine's `docker` hands its input on to the engine. */
+/** As Docker's own client does it: `docker` on the machine passes its input on to the engine. */
 function dialOverSsh({ host, sshOptions = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"] }: Engine): Duplex {
   const ssh = spawn("ssh", [...sshOptions, host, "docker", "system", "dial-stdio"], {
     stdio: ["pipe", "pipe", "pipe"],
@@ -87,9 +87,9 @@ function dialOverSsh({ host, sshOptions = ["-o", "BatchMode=yes", "-o", "Connect
   ssh.stdout.on("data", (chunk: Buffer) => {
     if (!stream.push(chunk)) ssh.stdout.pause();
   });
-  ssh.stdin.on("error", () => undefined); // It has ended, and says why below.
+  ssh.stdin.on("error", () => undefined); // ssh has ended; its exit is handled below.
   ssh.on("error", (error) => stream.destroy(error));
-  // Only then is it known whether the end was one.
+  // Only the exit code shows whether the answer was complete.
   ssh.on("close", (code) => {
     if (code === 0) stream.push(null);
     else stream.destroy(new Error(lastLine(said.join("")) ?? `ssh ended with ${String(code)}`));
@@ -97,7 +97,7 @@ function dialOverSsh({ host, sshOptions = ["-o", "BatchMode=yes", "-o", "Connect
   return stream;
 }
 
-/** What ssh said last; before it may come a banner, or a warning of many lines. */
+/** The last line of ssh's output. A banner or a long warning may come before it. */
 function lastLine(text: string): string | undefined {
   return /\S.*(?=\s*$)/.exec(text)?.[0].trim();
 }

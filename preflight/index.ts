@@ -9,9 +9,9 @@ import { checkEngine } from "./engine.ts";
 import { connectTo } from "./engineClient.ts";
 
 /**
- * Asks engine or cloud whether it can do what the settings want. Changes nothing there.
+ * Asks the engine or the cloud whether it can do what the settings need. Changes nothing there.
  *
- * @throws SettingsError with every problem at once, before any resource exists. A preview does without an engine.
+ * @throws SettingsError with every problem at once, before any resource exists. A preview works without an engine.
  */
 export async function askHost({ settings, problems }: Reading): Promise<Settings> {
   const name = `${pulumi.getProject()}-${pulumi.getStack()}`;
@@ -19,7 +19,7 @@ export async function askHost({ settings, problems }: Reading): Promise<Settings
   const report = await askEngine(settings, `${name}-proxy`);
   if (!report.reachable && pulumi.runtime.isDryRun()) {
     for (const { wrong } of report.problems)
-      void pulumi.log.warn(`${wrong}. A preview does without it, an update won't.`);
+      void pulumi.log.warn(`${wrong}. A preview works without it, an update doesn't.`);
   } else {
     found.push(...report.problems);
   }
@@ -28,7 +28,7 @@ export async function askHost({ settings, problems }: Reading): Promise<Settings
   return settings as Settings;
 }
 
-/** The engine is asked even when other settings are wrong, so that its problems are told with theirs. */
+/** Asks the engine even if other settings are wrong, so that all problems are reported together. */
 async function askEngine({ host, hostname, port, anonymous, images }: Parsed, proxyName: string) {
   const engine = engineOf(host);
   if (engine === undefined) return { reachable: true, problems: [] };
@@ -41,7 +41,7 @@ async function askEngine({ host, hostname, port, anonymous, images }: Parsed, pr
   });
 }
 
-/** Only about settings that are right by themselves. */
+/** Asks the cloud. The settings must be valid. */
 async function askCloud(host: HostSettings | undefined, name: string): Promise<Problem[]> {
   if (host === undefined || "engine" in host) return [];
   return ask(name, host);

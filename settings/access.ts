@@ -9,23 +9,27 @@ import type { settings } from "./schema.ts";
 import type { Some } from "./shape.ts";
 import { setText } from "./text.ts";
 
-/** Pulling without a password, from an endpoint of its own, as clients send a password only where they are asked for one. */
+/** Pulling without a password. It has its own endpoint, because clients send a password only when asked for one. */
 export interface AnonymousPull {
   /** The TCP port that clients type, 1 to 65535. A change replaces the proxy container. */
   readonly port: number;
-  /** The repositories that anybody may pull, by prefixes as a rule has them; at least one. */
+  /** The prefixes of the repositories that anybody may pull, as in a rule; at least one. */
   readonly prefixes: readonly string[];
 }
 
 type Given = Some<z.output<typeof settings>>;
 
-/** Rules about users that exist; no prefix twice. */
+/** Reads rules whose users all exist and whose prefixes are all different. */
 export function readRules(given: NonNullable<Given["rules"]>, users: readonly User[], problems: Problems): Rule[] {
   const rules = given.map((rule, i): Rule => {
     const { prefix = "", pull, push } = rule ?? {};
     const path = `rules[${String(i)}]`;
     if (pull === undefined && push === undefined && !problems.has(path))
-      problems.add(path, "says neither who may pull nor who may push", configCommand("set", `${path}.pull[0]`, "NAME"));
+      problems.add(
+        path,
+        "names neither who may pull nor who may push",
+        configCommand("set", `${path}.pull[0]`, "NAME"),
+      );
     return {
       prefix,
       pull: readNames(pull, `${path}.pull`, users, problems),
@@ -42,7 +46,7 @@ export function readRules(given: NonNullable<Given["rules"]>, users: readonly Us
 
 type Names = readonly (string | undefined)[];
 
-/** @param check What else must be so for a user who is named. */
+/** @param check One more check of each user. */
 function readNames(
   names: Names | undefined,
   path: string,
@@ -54,7 +58,7 @@ function readNames(
   return names?.map((name = "", i) => {
     const place = `${path}[${String(i)}]`;
     const user = users.find((each) => each.name === name);
-    // Who is meant can't be said while the users themselves are wrong.
+    // While the users themselves are wrong, an unknown name may be a consequence.
     if (user === undefined && !problems.has("users"))
       problems.add(place, isNot(name, "the name of a user"), setText(place, nearest(name, known) ?? "NAME"));
     if (user !== undefined) check?.(user, place, problems);
@@ -64,10 +68,14 @@ function readNames(
 
 function mayPush({ name, role }: User, place: string, problems: Problems): void {
   if (role === "reader")
-    problems.add(place, `${JSON.stringify(name)} is a reader, whom no rule lets push`, configCommand("rm", place));
+    problems.add(
+      place,
+      `${JSON.stringify(name)} is a reader, and no rule lets a reader push`,
+      configCommand("rm", place),
+    );
 }
 
-/** Where anybody may pull what; undefined where not all of it could be read. */
+/** The anonymous endpoint; undefined if it is not set or could not be read as a whole. */
 export function readAnonymous(
   given: Given["anonymous"],
   port: number | undefined,
@@ -75,7 +83,7 @@ export function readAnonymous(
 ): AnonymousPull | undefined {
   if (given?.port !== undefined && given.port === port) {
     const cure = configCommand("set", "anonymous.port", String(port === 65535 ? 5044 : port + 1));
-    problems.add("anonymous.port", `${String(port)} is the port of those who sign in`, cure);
+    problems.add("anonymous.port", `${String(port)} is already the port for users who sign in`, cure);
   }
   return given === undefined || problems.has("anonymous.prefixes") || given.prefixes === undefined
     ? undefined

@@ -15,7 +15,7 @@ import type { Some } from "./shape.ts";
 type Given = NonNullable<Some<z.output<typeof settings>>["certificate"]>;
 type Provided = Extract<Given, { readonly mode?: "provided" | undefined }>;
 
-/** @param hostname What clients will type, which a provided certificate must be for; undefined where it is unknown. */
+/** @param hostname The name that a provided certificate must cover; undefined if it is not known yet. */
 export function readCertificate(
   given: Given | undefined,
   hostname: string | undefined,
@@ -29,7 +29,7 @@ export function readCertificate(
   if (bundle?.pem.includes("PRIVATE KEY"))
     return problems.add(
       bundle.path,
-      "holds a private key, which belongs into keyFile alone",
+      "holds a private key, which belongs in keyFile only",
       configCommand("set", "certificate.bundleFile", "CHAIN.pem"),
     );
   if (bundle === undefined || key === undefined) return undefined;
@@ -50,11 +50,11 @@ export function readCertificate(
   }
   const warning = bundleWarning(bundle.pem);
   if (warning !== undefined)
-    problems.warn(bundle.path, warning.wrong, `nothing to do, unless ${warning.whom} are to use it`);
+    problems.warn(bundle.path, warning.wrong, `nothing to do, unless ${warning.whom} will use it`);
   return { mode: "provided", bundle: bundle.pem, key: pulumi.secret(key.pem) };
 }
 
-/** PEM given as a setting of its own or in a file; one of the two. */
+/** Reads PEM from the setting itself or from the file that it names; exactly one must be set. */
 function readPem(
   given: Provided,
   name: "bundle" | "key",
@@ -67,7 +67,7 @@ function readPem(
   if (problems.has(`certificate.${name}`) || problems.has(`certificate.${name}File`)) return undefined;
   const cure = configCommand("set", `certificate.${name}File`, name === "key" ? "SERVER.key" : "CHAIN.pem");
   if ((inline === undefined) === (file === undefined))
-    return problems.add(`certificate.${name}`, `give one of ${name} and ${name}File`, cure);
+    return problems.add(`certificate.${name}`, `set exactly one of ${name} and ${name}File`, cure);
   if (file === undefined) return { path, pem: inline ?? "" };
   try {
     return {

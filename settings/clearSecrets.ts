@@ -6,17 +6,17 @@ import type { Problem } from "./problems.ts";
 import { settings } from "./schema.ts";
 import { secretsIn } from "./shape.ts";
 
-/** The settings of the clouds' own providers that are secret. */
+/** The secret settings of the cloud providers. */
 const ofProviders = [
   ...["digitalocean:token", "digitalocean:spacesSecretKey"],
   ...["aws:secretKey", "aws:token", "dnsimple:token"],
 ];
 
 /**
- * The secrets that stand in a stack's file as they are, to be warned of. Pulumi tells of a whole setting only whether
- * something in it is secret.
+ * Finds the secrets that are unencrypted in a stack's file, for a warning. Pulumi reports only for a whole setting
+ * whether something in it is secret.
  *
- * @param text The file, YAML. One that Pulumi itself can't read holds none.
+ * @param text The file, YAML. A file that Pulumi can't read yields nothing.
  */
 export function clearSecrets(project: string, text: string): Problem[] {
   const file = parseDocument(text, { logLevel: "silent" }).toJS() as unknown;
@@ -27,18 +27,18 @@ export function clearSecrets(project: string, text: string): Problem[] {
     return secretsIn(shape, typeof value === "string" ? readJson(value) : value, key);
   });
   const values = [...own, ...ofProviders.map((key) => [key, config[key]] as const)];
-  const wrong = "is in clear in the stack's file, for all who can read it";
+  const wrong = "is not encrypted in the stack's file: everybody who can read the file sees it";
   return values
     .filter(([, value]) => isClear(value))
-    .map(([setting]) => ({ setting, wrong, cure: `change it, and encrypt the new one: ${commandFor(setting)}` }));
+    .map(([setting]) => ({ setting, wrong, cure: `change it, and encrypt the new value: ${commandFor(setting)}` }));
 }
 
-/** What Pulumi encrypted is an object, `secure: …`. */
+/** A value that Pulumi encrypted is an object, `secure: …`. */
 function isClear(value: unknown): boolean {
   return typeof value === "number" || (typeof value === "string" && value !== "");
 }
 
-/** Pulumi asks for one line. */
+/** Pulumi prompts for a single line, so a key comes from a file. */
 function commandFor(setting: string): string {
   return `${configCommand("set --secret", setting)}${setting === "certificate.key" ? " < SERVER.key" : ""}`;
 }

@@ -1,10 +1,10 @@
-/** The settings of a stack as Pulumi hands them over: text by key, without the project's name. Secrets are in clear. */
+/** The settings of a stack as Pulumi passes them: text by key without the project's name, secrets in clear text. */
 export type RawSettings = Readonly<Record<string, string>>;
 
-/** All that a stack configures, as Pulumi hands it over: `PROJECT:KEY`, and what is for the providers of clouds. */
+/** The whole configuration of a stack, as Pulumi passes it: `PROJECT:KEY`, and the settings of cloud providers. */
 export type Configuration = Readonly<Record<string, string>>;
 
-/** The settings among what a stack configures. */
+/** The settings of this project in a stack's configuration. */
 export function ownSettings(project: string, configuration: Configuration): RawSettings {
   const prefix = `${project}:`;
   const own = Object.entries(configuration).filter(([key]) => key.startsWith(prefix));

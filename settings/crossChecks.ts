@@ -7,7 +7,7 @@ import type { Parsed } from "./index.ts";
 import type { Problems } from "./problems.ts";
 import { isHostname } from "./scalars.ts";
 
-/** What settings that are right by themselves mean for each other. */
+/** Checks settings against each other, after each has been checked alone. */
 export function crossCheck(settings: Parsed, environment: Environment, problems: Problems): void {
   const engine = engineOf(settings.host);
   if (settings.hostname === undefined && engine !== undefined) checkAddress(engine, problems);
@@ -16,35 +16,35 @@ export function crossCheck(settings: Parsed, environment: Environment, problems:
   checkSshPort(settings, problems);
 }
 
-/** What clients type where no hostname is set must be one as well: an SSH alias or an IPv6 address is none. */
+/** Without a hostname clients type the engine's address, so that must be a hostname: no SSH alias, no IPv6 address. */
 function checkAddress({ address, foundBy }: Engine, problems: Problems): void {
   if (isHostname(address)) return;
   problems.add(
     "hostname",
-    `is not set, and ${JSON.stringify(address)}, where the engine is (${foundBy}), is neither a DNS name nor an IPv4 address`,
+    `is not set, and the engine's address ${JSON.stringify(address)} (${foundBy}) is neither a DNS name nor an IPv4 address`,
     configCommand("set", "hostname", "registry.example.com"),
   );
 }
 
-/** A machine in a cloud is reached by others only, and its address is not known before it is made. */
+/** Clients reach a machine in a cloud from other machines only, and its address is unknown until it is created. */
 function checkName({ host, hostname, certificate }: Parsed, problems: Problems): void {
   if (host === undefined || "engine" in host) return;
   const cure = configCommand("set", "hostname", "registry.example.com");
   if (hostname === undefined && certificate?.mode === "provided")
-    problems.add("hostname", "is not set: the name that the certificate is for is needed", cure);
+    problems.add("hostname", "is not set: a provided certificate needs the name that it is for", cure);
   if (hostname !== undefined && isLoopback(hostname))
-    problems.add("hostname", `"${hostname}" leads each client to itself, not to a machine in a cloud`, cure);
+    problems.add("hostname", `"${hostname}" points each client at itself, not at a machine in a cloud`, cure);
 }
 
-/** A machine that is made for a registry is signed in to at port 22. */
+/** On a machine in a cloud, SSH uses port 22. */
 function checkSshPort({ host, port, anonymous }: Parsed, problems: Problems): void {
   if (host === undefined || "engine" in host) return;
   for (const [setting, number] of Object.entries({ port, "anonymous.port": anonymous?.port }))
     if (number === 22)
-      problems.add(setting, "port 22 is the machine's own, for SSH", configCommand("set", setting, "443"));
+      problems.add(setting, "port 22 is used by SSH on the machine", configCommand("set", setting, "443"));
 }
 
-/** What the clouds' own providers would miss only when the first resource is under way. */
+/** Checks for provider credentials and regions whose absence would otherwise fail in the middle of an update. */
 function checkClouds({ host, dns }: Parsed, { env, providers = {} }: Environment, problems: Problems): void {
   const isSet = (key: string, ...variables: string[]) =>
     (providers[key] ?? "") !== "" || variables.some((variable) => (env[variable] ?? "") !== "");

@@ -1,14 +1,14 @@
-/** Folders that are the system's with all that is below them. */
+/** System folders: neither they nor any folder below them can be used. */
 const systems = [
   ...["/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run", "/sbin", "/sys", "/usr"],
   ...["/var/run", "/var/lock", "/lost+found", "/snap", "/nix", "/System", "/Library", "/Applications", "/private/etc"],
   ...["/var/lib/docker", "/var/lib/containerd", "/var/lib/containers", "/var/lib/dpkg", "/var/lib/systemd"],
 ];
 
-/** Below those, where people have disks and software of their own. */
+/** Exceptions below those: a folder in one of these can be used. */
 const ownWithin = ["/run/media", "/usr/local", "/System/Volumes"];
 
-/** Folders that hold those of others; one below them may well be the registry's own. */
+/** Shared folders: a folder below one of these can be used, but not the folder itself. */
 const shared = [
   ...[
     "/",
@@ -27,7 +27,7 @@ const shared = [
   ...["/var", "/var/lib", "/var/cache", "/var/log", "/var/spool", "/var/mail", "/var/opt", "/var/tmp", "/var/backups"],
 ];
 
-/** Whether a text is a folder, written from the root and as it is. */
+/** Whether a text is an absolute, normalized path. */
 export function isPlain(text: string): boolean {
   const path = withoutSlash(text);
   // A colon would end the path in the engine's own notation.
@@ -35,13 +35,13 @@ export function isPlain(text: string): boolean {
   return path === "/" || path.split("/").every((name, i) => i === 0 || !["", ".", ".."].includes(name));
 }
 
-/** Whether a folder is the system's, or one that others use. */
+/** Whether a folder belongs to the system or is used by others. */
 export function isTaken(text: string): boolean {
   const path = withoutSlash(text);
   return (
     shared.includes(path) ||
     (isWithin(path, systems) && (ownWithin.includes(path) || !isWithin(path, ownWithin))) ||
-    // The whole home of somebody.
+    // A whole home folder.
     /^\/(home|Users)\/[^/]+$/.test(path)
   );
 }

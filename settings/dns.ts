@@ -9,7 +9,7 @@ import type { Problems } from "./problems.ts";
 import type { settings } from "./schema.ts";
 import type { Some } from "./shape.ts";
 
-/** Where the record is made that points the hostname at the host, in a zone that is there already. */
+/** Where to create the record that points the hostname at the host, in an existing zone. */
 export type DnsSettings = {
   /** `example.com` */
   readonly zone: string;
@@ -28,8 +28,8 @@ export type DnsSettings = {
 type Given = Some<z.output<typeof settings>>["dns"];
 
 /**
- * @param hostname What the record is for.
- * @param address The host's, where it is known beforehand: a record can hold nothing but an IPv4 address.
+ * @param hostname The name of the record.
+ * @param address The address of the host, if it is already known. A record can hold only an IPv4 address.
  */
 export function readDns(
   given: Given,
@@ -39,8 +39,8 @@ export function readDns(
 ): DnsSettings | undefined {
   if (given?.provider === undefined) return undefined;
   if (address !== undefined && !isIPv4(address)) {
-    const wrong = `makes an A record, and the host's address, ${address}, is not an IPv4 address`;
-    problems.add("dns", wrong, `${configCommand("rm", "dns")}, or name a host that others reach`);
+    const wrong = `creates an A record, but the host's address, ${address}, is not an IPv4 address`;
+    problems.add("dns", wrong, `${configCommand("rm", "dns")}, or name a host that other machines can reach`);
   }
   const zone = given.zone?.toLowerCase().replace(/\.$/, "") ?? "";
   if (!problems.has("dns.zone")) checkName(hostname, zone, problems);
@@ -52,7 +52,11 @@ export function readDns(
 
 function checkName(hostname: string | undefined, zone: string, problems: Problems): void {
   const cure = configCommand("set", "hostname", `registry.${zone}`);
-  if (hostname === undefined) problems.add("hostname", "is not set, and a DNS record needs a name", cure);
+  if (hostname === undefined) problems.add("hostname", "is not set: a DNS record needs a name", cure);
   else if (!isInZone(hostname, zone))
-    problems.add("hostname", `"${hostname}" is not in the zone "${zone}", so no record there can be for it`, cure);
+    problems.add(
+      "hostname",
+      `"${hostname}" is not in the zone "${zone}", so that zone can't have a record for it`,
+      cure,
+    );
 }

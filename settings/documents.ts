@@ -1,4 +1,4 @@
-// What is written from the schema: the `config` of Pulumi.yaml and the tables of docs/settings.md.
+// Renders the files generated from the schema: the `config` of Pulumi.yaml and the tables of docs/settings.md.
 
 import { readFileSync } from "node:fs";
 
@@ -14,10 +14,10 @@ type Shape = z.core.$ZodType;
 
 const renderers = { "Pulumi.yaml": renderProject, "docs/settings.md": renderPage } as const;
 
-/** The files that have a part written from the schema. */
+/** The files with a part that is generated from the schema. */
 export const generated = Object.keys(renderers) as (keyof typeof renderers)[];
 
-/** A file as it is, and as it should be. */
+/** A file as it is and as it should be. */
 export async function readGenerated(file: keyof typeof renderers): Promise<{ text: string; fresh: string }> {
   const text = readFileSync(file, "utf8");
   return { text, fresh: await format(renderers[file](text), { ...(await resolveConfig(file)), filepath: file }) };
@@ -30,11 +30,11 @@ interface Part {
   /** `users[0].name` */
   readonly path: string;
   readonly shape: Shape;
-  /** The targets, modes or providers that have it, where not all do. */
+  /** The targets, modes or providers that have it; empty if all do. */
   readonly only: readonly string[];
 }
 
-/** Pulumi.yaml with the settings that can be declared there; a list, an object or a secret would be required. */
+/** Pulumi.yaml with its scalar settings. A list, object or secret can't be declared there without being required. */
 function renderProject(text: string): string {
   const [head = ""] = text.split(/^config:$/m);
   const scalars = Object.entries(shapes).filter(([, shape]) => isScalar(shape));
@@ -62,7 +62,7 @@ function renderDeclaration(key: string, shape: Shape): string {
 
 const table = /(<!-- settings: (.*) -->\n)[^]*?(<!-- end -->)/g;
 
-/** docs/settings.md with a table behind each `<!-- settings: … -->`, which names the settings in it. */
+/** docs/settings.md with a table after each `<!-- settings: … -->`, which lists the settings of the table. */
 function renderPage(text: string): string {
   return text.replace(
     table,
@@ -70,7 +70,7 @@ function renderPage(text: string): string {
   );
 }
 
-/** The settings that no table of docs/settings.md has. */
+/** The settings that are in no table of docs/settings.md. */
 export function notInPage(text: string): string[] {
   const shown = Array.from(text.matchAll(table), ([, , names = ""]) => names.split(" ")).flat();
   return Object.keys(shapes).filter((key) => !shown.includes(key));
@@ -136,7 +136,7 @@ function shapeOf(key: string): Shape {
   return shape;
 }
 
-/** A setting and all that it may hold, each as often as it means something else. */
+/** A setting and its parts. A part with several meanings, by target, mode or provider, is listed once for each. */
 function partsOf(key: string): Part[] {
   const shape = shapeOf(key);
   const { core } = unwrap(shape);
@@ -160,7 +160,7 @@ function partsOfOptions(path: string, options: Readonly<Record<string, z.core.$Z
   const all = Object.entries(options).flatMap(([option, object]) =>
     Object.entries(object._zod.def.shape).map(([name, shape]) => ({ option, name, shape })),
   );
-  // What tells the options apart is described with the setting itself.
+  // The discriminator is described with the setting itself.
   const parts = all.filter(({ shape }) => shape._zod.def.type !== "literal");
   return [...new Set(parts.map(({ shape }) => shape))].map((shape) => {
     const having = parts.filter((part) => part.shape === shape);
@@ -173,7 +173,7 @@ function partsOfOptions(path: string, options: Readonly<Record<string, z.core.$Z
   });
 }
 
-/** The settings and their parts that no stack file shows, in use or as an example. */
+/** The settings and parts that appear in no stack file, neither set nor as an example. */
 export function notShown(stackFiles: readonly string[]): string[] {
   const paragraphs = stackFiles.flatMap((text) => text.split("\n\n"));
   return Object.keys(shapes)

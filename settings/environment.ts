@@ -1,11 +1,11 @@
 import type { Configuration } from "./configuration.ts";
 
-/** What settings are read in the light of: where engines are named, what clouds ask for, the time that certificates end. */
+/** What validation depends on in addition to the settings: environment variables, provider configuration, time. */
 export interface Environment {
   readonly env: NodeJS.ProcessEnv;
-  /** The settings of the clouds' own providers, `digitalocean:token`. Default: none. */
+  /** The settings of the cloud providers, such as `digitalocean:token`. Default: none. */
   readonly providers?: Configuration;
-  /** Default: the user's. */
+  /** The home folder. Default: the user's. */
   readonly home?: string;
   readonly now: Date;
 }

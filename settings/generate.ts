@@ -1,6 +1,6 @@
-// Writes what the schema of the settings says into Pulumi.yaml and docs/settings.md.
-//   node settings/generate.ts            write it
-//   node settings/generate.ts --check    fail where it is stale, or where a setting is in no table or no stack file
+// Generates parts of Pulumi.yaml and docs/settings.md from settings/schema.ts.
+//   node settings/generate.ts            write the files
+//   node settings/generate.ts --check    fail if a file is out of date, or if a setting is in no table or no stack file
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
@@ -11,7 +11,7 @@ const { check } = parseArgs({ options: { check: { type: "boolean", default: fals
 for (const file of generated) {
   const { text, fresh } = await readGenerated(file);
   if (fresh === text) continue;
-  if (check) fail(`${file} is not what settings/schema.ts says. To write it: node settings/generate.ts`);
+  if (check) fail(`${file} is out of date with settings/schema.ts. To update it: node settings/generate.ts`);
   else writeFileSync(file, fresh);
 }
 

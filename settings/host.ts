@@ -11,52 +11,52 @@ import type { Problems } from "./problems.ts";
 import { hosts } from "./schema.ts";
 import { readShape } from "./shape.ts";
 
-/** Where the registry runs. A change of target starts an empty registry elsewhere; nothing is moved. */
+/** Where the registry runs. A change of target starts an empty registry in the new place; no data is moved. */
 export type HostSettings =
   | {
       readonly target: "local";
       readonly engine: Engine;
-      /** An absolute folder of the engine's machine. Default: a named volume. */
+      /** An absolute path on the engine's machine. Default: a named volume. */
       readonly dataPath?: string | undefined;
     }
   | ({ readonly target: "ssh" } & SshDockerHostArgs)
   | ({ readonly target: "digitalocean" } & DigitalOceanSettings)
   | ({ readonly target: "aws" } & AwsSettings);
 
-/** What a machine in any cloud has; its ports follow from other settings. */
+/** The settings of a machine in any cloud. Its ports follow from other settings. */
 type MachineSettings = Omit<CloudMachineArgs, "ports">;
 
 export interface DigitalOceanSettings extends MachineSettings {
-  /** `fra1`. A change would move disk and address, which can't move: it is refused while there is a data disk. */
+  /** `fra1`. Disk and address can't move between regions, so a change is refused while a data disk exists. */
   readonly region: string;
-  /** `s-1vcpu-2gb`. A change resizes the Droplet, which is switched off for it: transfers are cut. */
+  /** `s-1vcpu-2gb`. A change switches the Droplet off to resize it, which interrupts transfers. */
   readonly size: string;
   /** `ubuntu-24-04-x64`: a Debian or Ubuntu. A change replaces the Droplet. */
   readonly image: string;
 }
 
 export interface AwsSettings extends MachineSettings {
-  /** `t3.small`; of a generation whose disks are NVMe devices. A change stops the instance for it. */
+  /** `t3.small`; the disks of the type must be NVMe devices. A change stops the instance. */
   readonly size: string;
   /**
-   * An AMI, `ami-…`, or the name of an SSM parameter that holds one, of a Debian or Ubuntu. What the parameter holds is
-   * looked up for each generation, and kept until the next. A change replaces the instance.
+   * A Debian or Ubuntu image: an AMI, `ami-…`, or the name of an SSM parameter that holds one. The parameter is looked
+   * up once for each generation. A change replaces the instance.
    */
   readonly image: string;
-  /** `subnet-…`. Default: the first one of the default VPC in a zone that has `size`. It can't change while there is a data disk. */
+  /** `subnet-…`. Default: the first of the default VPC in a zone with `size`. Its zone is fixed while a disk exists. */
   readonly subnet?: string | undefined;
-  /** Whether the instance gets an IPv6 address, which the subnet must have. A change goes live. */
+  /** Whether the instance gets an IPv6 address; the subnet must support that. A change goes live. */
   readonly ipv6: boolean;
 }
 
 export type Target = HostSettings["target"];
 
-/** The engine that exists already; undefined where a machine is only to be made, or where its address is wrong. */
+/** The existing engine; undefined if the machine doesn't exist yet or if the engine's address is wrong. */
 export function engineOf(host: HostSettings | undefined): Engine | undefined {
   return host !== undefined && "engine" in host && host.engine.address !== "" ? host.engine : undefined;
 }
 
-/** @param dataPath Undefined where none is set, or where it is wrong. */
+/** @param dataPath Undefined if it is not set or wrong. */
 export function readHost(
   target: Target,
   raw: RawSettings,
@@ -126,11 +126,11 @@ function readEngine(
   }
 }
 
-/** What a target has no use for. */
+/** Reports settings that have no meaning with the target. */
 export function checkMeaning(target: Target, raw: RawSettings, problems: Problems): void {
   if (target === "local" && raw["host"] !== undefined) {
     const cure = `${configCommand("rm", "host")}, or ${configCommand("set", "target", "digitalocean")}`;
-    problems.add("host", "is about a machine, and the target local has none of its own", cure);
+    problems.add("host", "describes a machine, and the target local has none", cure);
   }
   for (const key of meaningless[target])
     if ((raw[key] ?? "") !== "")

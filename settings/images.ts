@@ -1,11 +1,11 @@
 import type { RawSettings } from "./configuration.ts";
 
 interface Image {
-  /** The setting that names it. */
+  /** The setting that names the image. */
   readonly setting: string;
-  /** The official image in an exact version, which is the default. */
+  /** The default: the official image in an exact version. */
   readonly reference: string;
-  /** The recipe in airgap/ that builds it where it can't be pulled. */
+  /** The recipe in airgap/ that builds the image if it can't be pulled. */
   readonly recipe: string;
 }
 
@@ -15,7 +15,7 @@ export const images = {
   proxy: { setting: "proxyImage", reference: "nginx:1.30.6-alpine", recipe: "nginx" },
 } as const satisfies Record<string, Image>;
 
-/** What a stack that names no other images runs. */
+/** The images that a stack runs by default. */
 export const defaultImages: readonly string[] = Object.values(images).map(({ reference }) => reference);
 
 /** The images that a stack runs. */
@@ -23,7 +23,7 @@ export function imagesOf(settings: RawSettings): string[] {
   return Object.values(images).map(({ setting, reference }) => settings[setting] ?? reference);
 }
 
-/** A digest, or a tag other than `latest`: what runs tomorrow is what ran today. */
+/** Whether a reference has a digest or a tag other than `latest`, so that the same image runs tomorrow. */
 export function isExact(reference: string): boolean {
   return /@sha256:[0-9a-f]{64}$|:(?!latest$)\w[\w.-]*$/.test(reference);
 }

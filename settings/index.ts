@@ -23,7 +23,7 @@ import { readUsers } from "./users.ts";
 
 export { engineOf } from "./host.ts";
 
-/** A registry, described: valid, complete, with secrets wrapped as Outputs. */
+/** The settings of a registry: valid and complete, with secrets wrapped as Outputs. */
 export interface Settings {
   readonly host: HostSettings;
   readonly hostname?: string | undefined;
@@ -35,17 +35,17 @@ export interface Settings {
   readonly deletion: boolean;
   readonly limits: ProxyLimits;
   readonly certificate: CertificateSource;
-  /** Default: no record is made; an output says which one to make. */
+  /** Default: no record is created; an output lists the ones to create. */
   readonly dns?: DnsSettings | undefined;
 }
 
-/** What was read of a stack's settings: complete where there are no problems. */
+/** The settings of a stack that could be read; complete if there are no problems. */
 export interface Reading {
   readonly settings: Parsed;
   readonly problems: Problem[];
 }
 
-/** Reads the settings of the stack that runs. Warns of what is taken, though it is hardly meant. */
+/** Reads the settings of the running stack. Warns about settings that are valid but probably not intended. */
 export function readSettings(): Reading {
   const stack = pulumi.getStack();
   const { settings, problems, warnings } = parseConfiguration(pulumi.getProject(), pulumi.runtime.allConfig());
@@ -57,21 +57,21 @@ export function readSettings(): Reading {
   return { settings, problems };
 }
 
-/** Parses the settings of a stack in the light of all that it configures, secrets in clear, and of where it is run. */
+/** Parses the settings of a stack from its whole configuration, with secrets in clear text, and the environment. */
 export function parseConfiguration(project: string, configuration: Configuration, env = process.env) {
   return parseSettings(ownSettings(project, configuration), { env, providers: configuration, now: new Date() });
 }
 
-/** Of the folder that the program runs in; empty where the stack's configuration is kept elsewhere. */
+/** Reads the stack file in the working folder; empty if the configuration is stored elsewhere. */
 function readStackFile(stack: string): string {
   const file = `Pulumi.${stack}.yaml`;
   return existsSync(file) ? readFileSync(file, "utf8") : "";
 }
 
-/** What could be understood. */
+/** The settings that could be read; undefined for the others. */
 export type Parsed = { readonly [K in keyof Settings]?: Settings[K] | undefined };
 
-/** Checks the settings by themselves, with what files they name. Reports every problem, not the first. */
+/** Checks the settings and the files that they name, without the network. Reports every problem, not only the first. */
 export function parseSettings(
   raw: RawSettings,
   environment: Environment = { env: process.env, now: new Date() },
@@ -79,7 +79,7 @@ export function parseSettings(
   const problems = new Problems();
   const { target: named = "" } = raw;
   const target = schema.targets.find((known) => known === (named === "" ? "local" : named));
-  // First, as what has no meaning need not be right.
+  // First: a setting without meaning need not be valid, and the first problem of a setting is the one reported.
   if (target !== undefined) checkMeaning(target, raw, problems);
   const given = readShape(schema.settings, decoded(raw), "", problems);
   const host = target && readHost(target, raw, given?.dataPath, environment, problems);
@@ -104,7 +104,7 @@ export function parseSettings(
   return { settings, problems: problems.all, warnings: problems.warnings };
 }
 
-/** Lists and objects read from their JSON. */
+/** Parses lists and objects, which Pulumi passes as JSON. */
 function decoded(raw: RawSettings): Record<string, unknown> {
   const shapes: Readonly<Record<string, Parameters<typeof isScalar>[0]>> = schema.settings.shape;
   return Object.fromEntries(

@@ -6,7 +6,7 @@ import { configCommand } from "../components/commands.ts";
 import { quoted } from "./json.ts";
 import type { Check } from "./kinds.ts";
 
-/** The network that a text means, as clouds write it, and whether that is what the text says; undefined where it means none. */
+/** The network in a text, as clouds write it, and whether the text is exactly that; undefined if it has none. */
 export function parseNetwork(given: string): { network: string; isWhole: boolean } | undefined {
   const [text = "", length, ...rest] = given.split("/");
   if (isIP(text) === 0 || text.includes("%") || rest.length > 0) return undefined;
@@ -22,18 +22,18 @@ export function parseNetwork(given: string): { network: string; isWhole: boolean
 
 const networkOf = (text: string) => parseNetwork(text)?.network ?? "";
 
-/** A network in CIDR notation; an address alone is a network of its own. */
+/** A network in CIDR notation. A single address is a network too. */
 export const network: readonly Check[] = [
   { holds: (text) => networkOf(text) !== "" },
   {
     holds: (text) => parseNetwork(text)?.isWhole === true,
     wrong: (text) =>
-      `${quoted(text)} is an address in the network ${networkOf(text)}: name that one, or the address alone`,
+      `${quoted(text)} is an address in the network ${networkOf(text)}: name the network, or the address alone`,
     cure: (path, text) => configCommand("set", path, networkOf(text)),
   },
 ];
 
-/** Networks as a cloud wants them: none twice. */
+/** Networks as clouds accept them, without duplicates. */
 export function networks(texts: readonly (string | undefined)[]): string[] {
   return [...new Set(texts.map((text = "") => networkOf(text)))];
 }

@@ -1,17 +1,17 @@
 import { configCommand, inNewShell } from "../components/commands.ts";
 import { UserError } from "../components/userError.ts";
 
-/** One mistake in the settings, for a person to mend. */
+/** One mistake in the settings. */
 export interface Problem {
   /** The key path of the setting: `port`, `users[1].name`. */
   readonly setting: string;
   /** What is wrong, as a sentence without its full stop. */
   readonly wrong: string;
-  /** What mends it: a command where there is one. */
+  /** How to fix it; a command if possible. */
   readonly cure: string;
 }
 
-/** Every mistake at once. */
+/** Reports every mistake at once. */
 export class SettingsError extends UserError {
   readonly problems: readonly Problem[];
 
@@ -24,15 +24,15 @@ export class SettingsError extends UserError {
   }
 }
 
-/** Whether the cure of a problem is to be shown with `inNewShell`. */
+/** Whether the cure of a problem needs the hint of `inNewShell`. */
 export function needsShell({ cure }: Problem): boolean {
   return cure.includes("pulumi ");
 }
 
-/** Collects what is wrong, with the path of the setting and what mends it. */
+/** Collects problems, each with the path of its setting and a cure. */
 export class Problems {
   readonly all: Problem[] = [];
-  /** What is taken, though it is hardly meant. */
+  /** Settings that are valid but probably not intended. */
   readonly warnings: Problem[] = [];
 
   warn(setting: string, wrong: string, cure: string): void {
@@ -47,7 +47,7 @@ export class Problems {
     );
   }
 
-  /** The first problem of a setting: what follows from it is no other one. */
+  /** Keeps one problem per setting; later ones are consequences. */
   add(setting: string, wrong: string, cure: string): undefined {
     if (!this.all.some((known) => known.setting === setting)) this.all.push({ setting, wrong, cure });
   }
@@ -60,19 +60,19 @@ export class Problems {
     this.add(path, "there is no such setting", cure);
   }
 
-  /** Of the entries of a list, each of which has its own `key`: those that have an earlier one's. */
+  /** Reports each entry of a list whose `key` has the value of an earlier entry. */
   addRepeated(list: string, key: string, values: readonly string[]): void {
     for (const [i, value] of values.entries()) {
       const first = values.indexOf(value);
       if (first === i || value === "") continue;
       const path = `${list}[${String(i)}]`;
-      const wrong = `"${value}" is the ${key} of ${list}[${String(first)}] already`;
+      const wrong = `"${value}" is already the ${key} of ${list}[${String(first)}]`;
       this.add(`${path}.${key}`, wrong, configCommand("rm", path));
     }
   }
 }
 
-/** The candidate with the fewest edits to it; undefined when none is near. */
+/** The candidate with the smallest edit distance; undefined if none is close. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map((candidate) => ({ candidate, edits: editsBetween(word.toLowerCase(), candidate.toLowerCase()) }))
@@ -81,7 +81,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best !== undefined && best.edits <= Math.max(2, best.candidate.length / 2) ? best.candidate : undefined;
 }
 
-/** Levenshtein's distance. */
+/** The Levenshtein distance. */
 function editsBetween(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (const [i, charA] of Array.from(a).entries()) {

@@ -4,7 +4,7 @@ import { isExact, isReference } from "./images.ts";
 import { isNot, quoted } from "./json.ts";
 import type { Check } from "./kinds.ts";
 
-/** A DNS name as RFC 1123 has it, or an IPv4 address. */
+/** Whether a text is a DNS name according to RFC 1123, or an IPv4 address. */
 export function isHostname(text: string): boolean {
   const labels = text.split(".");
   return /^\d+$/.test(labels.at(-1) ?? "")
@@ -17,13 +17,13 @@ export const hostname: Check = {
   wrong: (text) => `${quoted(text)} is neither a DNS name nor an IPv4 address`,
 };
 
-/** An image that is the same tomorrow. */
+/** An image reference with an exact version or a digest. */
 export const image: readonly Check[] = [
   { holds: isReference, wrong: (text) => isNot(text, "an image reference") },
-  { holds: isExact, wrong: (text) => `${quoted(text)} names no exact version, so it would change by itself` },
+  { holds: isExact, wrong: (text) => `${quoted(text)} has no exact version, so the image could change without notice` },
 ];
 
-/** As nginx writes sizes, up to a pebibyte, which it can still count. */
+/** A size in nginx's notation, up to a pebibyte, which nginx can still handle. */
 export const size: Check = {
   holds: (text) => {
     const [, digits = "", unit = ""] = /^([1-9]\d{0,9})([kmg])$/.exec(text) ?? [];
@@ -31,19 +31,19 @@ export const size: Check = {
   },
 };
 
-/** Whatever is in it is given to the registry's user, so that it can't be a folder that others need. */
+/** Everything in the folder gets the registry's user as its owner, so nobody else may need the folder. */
 export const dataPath: readonly Check[] = [
   {
     holds: isPlain,
-    wrong: (text) => `${quoted(text)} is not an absolute folder of the engine's machine`,
+    wrong: (text) => `${quoted(text)} is not an absolute path on the engine's machine`,
     cure: (path) =>
-      `write it from the root, without ~, .., // or a colon: ${configCommand("set", path, "/srv/registry")}`,
+      `write the path from the root, without ~, .., // or a colon: ${configCommand("set", path, "/srv/registry")}`,
   },
   {
     holds: (text) => !isTaken(text),
     wrong: (text) =>
-      `${quoted(text)} is a folder that others need, and all in it would be given to the registry's user`,
+      `${quoted(text)} is a folder that others need, and everything in it would get the registry's user as its owner`,
     cure: (path) =>
-      `name one for the registry alone, and move what it has there already: ${configCommand("set", path, "/srv/registry")}`,
+      `name a folder for the registry alone, and move existing data there: ${configCommand("set", path, "/srv/registry")}`,
   },
 ];

@@ -1,6 +1,6 @@
-// Every setting, once: what it holds, what it is when it is left out, what it means, an example, and what a change does.
-// From here come the check of a stack's settings, the `config` of Pulumi.yaml and docs/settings.md, by
-// `node settings/generate.ts`. What settings mean for each other is in crossChecks.ts.
+// Every setting, once: its type, default, meaning, example, and the effect of a change. The settings of a stack are
+// checked against this file, and `node settings/generate.ts` writes the `config` of Pulumi.yaml and docs/settings.md
+// from it. Checks between settings are in crossChecks.ts.
 
 import * as z from "zod/mini";
 
@@ -26,9 +26,9 @@ import { network } from "./networks.ts";
 import { dataPath, hostname, image, size } from "./scalars.ts";
 import { password, userName } from "./users.ts";
 
-const elsewhere = "starts an empty registry elsewhere; nothing is moved";
+const elsewhere = "starts an empty registry in the new place; no data is moved";
 const otherEngine =
-  "starts an empty registry on the other engine. Run `make destroy` first, or the old one goes on running";
+  "starts an empty registry on the other engine. Run `make destroy` first, or the old registry keeps running";
 const replacesProxy = "replaces the proxy container";
 const replacesRegistry = "replaces the registry container";
 const live = "goes live";
@@ -41,10 +41,10 @@ const where = {
       choice(targets, {
         what: "a target",
         meaning:
-          "Where the registry runs. `local`: on a Docker engine that can be reached already. `ssh`: on a machine of yours. " +
-          "`digitalocean`, `aws`: on a machine that is made for it.",
+          "Where the registry runs. `local`: on an existing Docker engine. `ssh`: on a machine that you own. " +
+          "`digitalocean`, `aws`: on a machine that `make up` creates.",
         example: "digitalocean",
-        change: `${elsewhere}. Take another stack for it, or run \`make purge\` first`,
+        change: `${elsewhere}. Use another stack, or run \`make purge\` first`,
       }),
       "local",
     ),
@@ -54,9 +54,9 @@ const where = {
       text({
         what: "the address of a Docker engine",
         meaning:
-          "The Docker engine, by address: `unix:///…`, `tcp://host:2376` or `ssh://user@host`. One at `tcp://` on another " +
-          "machine needs DOCKER_CERT_PATH, the folder with `ca.pem`, `cert.pem` and `key.pem`.",
-        without: "dockerContext, dockerMachine, DOCKER_HOST or the local socket, whichever is found first",
+          "The address of the Docker engine: `unix:///…`, `tcp://host:2376` or `ssh://user@host`. For `tcp://` to another " +
+          "machine, set DOCKER_CERT_PATH to the folder with `ca.pem`, `cert.pem` and `key.pem`.",
+        without: "the first that is set of dockerContext, dockerMachine and DOCKER_HOST, else the local socket",
         example: "ssh://deploy@build.example.com",
         change: otherEngine,
       }),
@@ -67,8 +67,8 @@ const where = {
       text({
         what: "the name of a Docker context",
         meaning:
-          "The Docker engine, by the name of a Docker context (`docker context ls`). The one that `docker context use` chose " +
-          "does not count by itself.",
+          "The Docker context of the engine (`docker context ls`). The context that `docker context use` selected is not used " +
+          "unless it is named here.",
         without: "none",
         example: "build",
         change: otherEngine,
@@ -80,8 +80,8 @@ const where = {
       text({
         what: "the name of a docker-machine",
         meaning:
-          "The Docker engine, by the name of a docker-machine (`docker-machine ls`). Its address and certificate are read from " +
-          "its folder under MACHINE_STORAGE_PATH or `~/.docker/machine`.",
+          "The docker-machine that runs the engine (`docker-machine ls`). Its address and certificate are read from its folder " +
+          "under MACHINE_STORAGE_PATH or `~/.docker/machine`.",
         without: "none",
         example: "dev1",
         change: otherEngine,
@@ -97,12 +97,12 @@ const endpoint = {
         {
           what: "a DNS name or an IPv4 address",
           meaning:
-            "The name or IPv4 address that clients type. A loopback name is published on loopback only, any other on all " +
-            "addresses of the machine.",
-          without: "localhost on a local engine, else the machine's own address",
+            "The name or IPv4 address that clients type. With a loopback name, the ports are published on loopback only; with " +
+            "any other name, on all addresses of the machine.",
+          without: "localhost on a local engine, else the address of the machine",
           example: "registry.example.com",
           change:
-            "renews the certificate, live. Between a loopback name and another one it also replaces the proxy container",
+            "renews the certificate and goes live. A change from or to a loopback name also replaces the proxy container",
         },
         hostname,
       ),
@@ -119,13 +119,13 @@ const storage = {
     z.optional(
       text(
         {
-          what: "an absolute folder of the engine's machine",
+          what: "an absolute path on the engine's machine",
           meaning:
-            "An absolute folder on the engine's machine for the images that are pushed, none of the system's. It and all in it " +
-            "are given to user id 65532.",
+            "The absolute path of a folder on the engine's machine for the pushed images. System folders are refused. The " +
+            "folder and everything in it are given to user id 65532.",
           without: "a named volume, `private-registry-dev1-data` for the stack dev1",
           example: "/srv/registry",
-          change: `${replacesRegistry}, which goes on with what is in the new folder; nothing is moved`,
+          change: `${replacesRegistry}, which then serves what is in the new folder; no data is moved`,
         },
         ...dataPath,
       ),
@@ -172,8 +172,8 @@ const limits = {
   guessesPerMinute: withDefault(
     number(1, 40, {
       meaning:
-        "How many passwords that are not known to be right one address may try per minute; in all it is 60. Who is signed in " +
-        "is not limited.",
+        "Sign-in attempts per client address and minute, 1 to 40. All addresses together have 60. Users who are signed in are " +
+        "not limited.",
       example: "10",
       change: live,
     }),
@@ -185,9 +185,9 @@ const limits = {
         {
           what: "a size: a number and k, m or g for KiB, MiB or GiB, up to 1048576g",
           meaning:
-            "The largest body of one request: a number and `k`, `m` or `g` for KiB, MiB or GiB. Docker sends a layer in one; a " +
-            "client that sends it in chunks may exceed it.",
-          without: "any size",
+            "The largest request body: a number and `k`, `m` or `g` for KiB, MiB or GiB. Docker sends a layer in one request. A " +
+            "client that uploads in chunks can push a larger layer.",
+          without: "no limit",
           example: "10g",
           change: live,
         },
@@ -205,15 +205,15 @@ const prefix: Check = {
 
 const user = z.strictObject({
   name: text(
-    { what: "a name", meaning: "What the user types to sign in. It counts exactly as it is written.", example: "NAME" },
+    { what: "a name", meaning: "The name that the user signs in with, exactly as written here.", example: "NAME" },
     ...userName,
   ),
   role: z._default(
     choice(roles, {
       what: "a role",
       meaning:
-        "A `reader` pulls, a `writer` also pushes, an `admin` also lists the catalog and, where `deletion` is on, deletes. " +
-        "Rules do not bind an admin.",
+        "A `reader` pulls, a `writer` also pushes, an `admin` also lists the catalog and, if `deletion` is on, deletes. " +
+        "Rules do not apply to an admin.",
       example: "reader",
     }),
     "writer",
@@ -223,7 +223,7 @@ const user = z.strictObject({
       {
         what: "a password",
         meaning: "1 to 72 bytes.",
-        without: "one is generated; `make passwords` prints it",
+        without: "a generated password, which `make passwords` prints",
         leftOut: "to have one generated",
       },
       ...password,
@@ -247,13 +247,13 @@ const rule = z.strictObject({
     {
       what: prefixName,
       meaning:
-        "Whole components of a repository's name: `team/app` is about `team/app` and `team/app/web`, not `team/apple`.",
+        "Whole components of a repository's name: `team/app` matches `team/app` and `team/app/web`, not `team/apple`.",
       example: "team/app",
     },
     prefix,
   ),
-  pull: names("The users who may pull. Those listed to push may pull as well.", "everybody"),
-  push: names("The users who may push, as far as their role allows.", "those who may pull"),
+  pull: names("The users who may pull. Users listed in `push` may pull as well.", "everybody"),
+  push: names("The users who may push, if their role allows it.", "those who may pull"),
 });
 
 const access = {
@@ -270,9 +270,9 @@ const access = {
       .register(abouts, {
         what: "a list of at least one user",
         meaning:
-          "Who may use the registry. The list replaces the default, so it names `admin` too. `make login` signs in as the first.",
-        without: "one user `admin`, an admin with a generated password",
-        change: "goes live at once: old passwords are void; whoever is not concerned stays signed in",
+          "Who may use the registry. The list replaces the default, so include `admin` in it. `make login` signs in as the first.",
+        without: "one user `admin` with the role `admin` and a generated password",
+        change: "goes live at once: old passwords no longer work; other users stay signed in",
         cure: () =>
           `${configCommand("set", "users[0].name", "admin")} && ${configCommand("set", "users[0].role", "admin")}`,
       }),
@@ -290,8 +290,8 @@ const access = {
       .register(abouts, {
         what: "a list",
         meaning:
-          "Who may use the repositories under a prefix, where roles alone would let more people in. Of several rules the one with " +
-          "the longest prefix holds, alone. Roles still hold.",
+          "Restricts who may use the repositories under a prefix. If several rules match, only the one with the longest prefix " +
+          "applies. A rule gives nobody more than their role allows.",
         without: "none",
         change: live,
         cure: (path) => configCommand("set", `${path}[0].prefix`, "team/app"),
@@ -311,7 +311,7 @@ const access = {
           .check(z.minLength(1))
           .register(abouts, {
             what: "a list of at least one prefix",
-            meaning: "The repositories that anybody may pull, by prefixes as a rule has them.",
+            meaning: "The prefixes of the repositories that anybody may pull, as in `rules`.",
             example: "[public]",
             change: live,
             cure: (path) => configCommand("set", `${path}[0]`, "public"),
@@ -320,10 +320,10 @@ const access = {
       .register(abouts, {
         what: "an object",
         meaning:
-          "What anybody may pull without a password, at a port of its own, as clients send a password only where they are asked " +
-          "for one. That port checks none: `docker login` succeeds there with any. A rule about who may pull holds there, too.",
+          "What anybody may pull without a password. It has its own port, because clients send a password only when asked for " +
+          "one. That port checks no password: `docker login` succeeds there with any. Rules about pulling apply there too.",
         without: "nothing",
-        change: "goes live; to add or remove it, or to change its port, replaces the proxy container",
+        change: "goes live. Adding it, removing it or changing its port replaces the proxy container",
         cure: (path) => configCommand("set", `${path}.port`, "5044"),
       }),
   ),
@@ -331,10 +331,10 @@ const access = {
 
 const pathOfFile = "the path of a file";
 
-/** Not quoted: it may be the key. */
+/** The text is not quoted, as it may be the key. */
 const notText: Check = {
   holds: (given) => !given.includes("-----BEGIN"),
-  wrong: () => "is the text itself, not the path of a file",
+  wrong: () => "holds the PEM text, not the path of a file",
 };
 
 const certificates = {
@@ -349,9 +349,9 @@ const certificates = {
               {
                 what: pathOfFile,
                 meaning:
-                  "The file of the certificates, PEM: the server's own first, then each issuer in order, up to one that a public " +
-                  "authority signed or to your own root. `~/` is your home.",
-                without: "`bundle` is given instead",
+                  "The file with the certificates, PEM: the server's own first, then each issuer in order, up to one that a public " +
+                  "authority signed or to your own root. `~/` is your home folder.",
+                without: "`bundle` must be set",
                 example: "CHAIN.pem",
               },
               notText,
@@ -364,7 +364,7 @@ const certificates = {
             text(
               {
                 what: pathOfFile,
-                meaning: "The file of the private key, PEM, without a passphrase.",
+                meaning: "The file with the private key, PEM, without a passphrase.",
                 example: "SERVER.key",
               },
               notText,
@@ -376,11 +376,11 @@ const certificates = {
       .register(abouts, {
         what: "a mode",
         meaning:
-          "`mode: selfSigned`: an authority of the stack's own (10 years), which clients trust once, and its certificate (90 days, " +
-          "renewed by any `up` of the last 30). `mode: provided`: one that you bought, for one name or a wildcard, by `bundleFile` " +
-          "or `bundle`, and `keyFile` or `key`. What Docker, curl, OpenSSL or browsers would refuse is refused before anything is " +
-          "made; a P-521 or Ed25519 key, which browsers refuse, and one that is valid for over 825 days, which macOS refuses, are " +
-          "taken with a warning.",
+          "`mode: selfSigned`: the stack has its own authority (valid for 10 years), which clients trust once, and a certificate from " +
+          "it (90 days; `make up` renews it in the last 30). `mode: provided`: your own certificate, for one name or a wildcard, " +
+          "by `bundleFile` or `bundle`, and `keyFile` or `key`. A certificate that Docker, curl, OpenSSL or browsers would refuse " +
+          "is reported before anything is created. There is only a warning for a P-521 or Ed25519 key, which browsers refuse, and " +
+          "for a validity of over 825 days, which macOS refuses.",
         without: "`mode: selfSigned`",
         example: "selfSigned",
         change: live,
@@ -393,7 +393,7 @@ const record = {
   zone: text(
     {
       what: "the name of a zone",
-      meaning: "The zone, which must exist already and hold `hostname`.",
+      meaning: "The zone that contains `hostname`. It must already exist.",
       example: "example.com",
     },
     pattern(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]\.?$/i),
@@ -401,7 +401,7 @@ const record = {
   ttl: withDefault(
     number(30, 86_400, {
       what: "a whole number of seconds from 30 to 86400",
-      meaning: "How long resolvers keep the record, in seconds.",
+      meaning: "How long resolvers may cache the record, in seconds.",
       example: "60",
     }),
     300,
@@ -427,11 +427,11 @@ const dns = {
             text(
               {
                 what: "an https URL",
-                meaning: "Another address of the API.",
-                without: "that of DNSimple itself",
+                meaning: "The address of the API, to use another one.",
+                without: "the public API of DNSimple",
                 example: "https://api.sandbox.dnsimple.com",
               },
-              // Their library speaks TLS whatever is written.
+              // DNSimple's library always uses TLS.
               { holds: (given) => given.startsWith("https:") && URL.canParse(given) },
             ),
           ),
@@ -440,12 +440,12 @@ const dns = {
       .register(abouts, {
         what: "a DNS provider",
         meaning:
-          "The `provider` that makes the DNS record that points `hostname` at the machine, where that has an IPv4 address. " +
-          "Route 53 takes over a record of that name that exists already; DigitalOcean and DNSimple make one beside it, so remove " +
-          "the old one first.",
-        without: "no record is made; the output `records` says which to make",
+          "The `provider` that creates the DNS record from `hostname` to the machine, which needs an IPv4 address. Route 53 takes " +
+          "over an existing record of that name. DigitalOcean and DNSimple create a second record, so remove the old one " +
+          "first.",
+        without: "no record; the output `records` lists the ones to create",
         example: "route53",
-        change: "makes other records, and removes the old",
+        change: "creates the new records and removes the old ones",
       }),
   ),
 };
@@ -467,29 +467,29 @@ const networkList = (about: { meaning: string; needs?: string; without?: string;
       ...about,
       what: "a list of networks",
       change: live,
-      cure: (path) => `name the networks, yours at least: ${configCommand("set", `${path}[0]`, "203.0.113.7/32")}`,
+      cure: (path) => `name the networks, at least your own: ${configCommand("set", `${path}[0]`, "203.0.113.7/32")}`,
     });
 
 const stopsMachine = "stops the machine for it";
-const replacesMachine = "replaces the machine: the registry is away for minutes, nothing is lost";
+const replacesMachine = "replaces the machine: the registry is down for some minutes, no data is lost";
 
 const machine = {
   sshFrom: networkList({
-    needs: "who may connect",
-    meaning: "The networks that may sign in by SSH. There is no default, as only you know yours.",
+    needs: "a list of networks that may connect",
+    meaning: "The networks that may connect by SSH. It has no default, because only you know yours.",
     example: "[203.0.113.7/32]",
   }),
   registryFrom: withDefault(
     networkList({
       meaning: "The networks that may use the registry.",
-      without: "everybody, by password",
+      without: "all networks; users need a password",
       example: "[10.0.0.0/8]",
     }),
     everywhere,
   ),
   dataSize: withDefault(
     number(1, 16_000, {
-      meaning: "The size of the disk of the images, GiB. It can grow; it never shrinks.",
+      meaning: "The size of the data disk, GiB. It can grow but not shrink.",
       example: "100",
       change: live,
     }),
@@ -498,7 +498,7 @@ const machine = {
   generation: withDefault(
     number(1, 1_000_000, {
       meaning:
-        "Another number makes another machine, from the current image. Disk and address move to it, and with them all that was pushed.",
+        "A different number replaces the machine with one from the current image. The data disk and the address move to it.",
       example: "2",
       change: replacesMachine,
     }),
@@ -506,16 +506,16 @@ const machine = {
   ),
 };
 
-/** What the setting `host` holds, by target. */
+/** The parts of the setting `host`, by target. */
 export const hosts = {
   digitalocean: z.strictObject({
     region: withDefault(
       text(
         {
           what: "a region",
-          meaning: "Where the Droplet is.",
+          meaning: "The region of the Droplet.",
           example: "nyc3",
-          change: "is refused while there is a disk",
+          change: "is refused while a data disk exists",
         },
         word,
       ),
@@ -535,7 +535,7 @@ export const hosts = {
     ),
     image: withDefault(
       text(
-        { what: "an image", meaning: "A Debian or Ubuntu.", example: "debian-12-x64", change: replacesMachine },
+        { what: "an image", meaning: "A Debian or Ubuntu image.", example: "debian-12-x64", change: replacesMachine },
         word,
       ),
       "ubuntu-24-04-x64",
@@ -554,7 +554,7 @@ export const hosts = {
       text(
         {
           what: "an AMI (ami-…) or the name of an SSM parameter",
-          meaning: "A Debian or Ubuntu: an AMI, or the name of an SSM parameter that holds one.",
+          meaning: "A Debian or Ubuntu image: an AMI, or the name of an SSM parameter that holds one.",
           example: "ami-0123456789abcdef0",
           change: replacesMachine,
         },
@@ -566,17 +566,17 @@ export const hosts = {
       text(
         {
           what: "a subnet (subnet-…)",
-          meaning: "Where the instance is.",
+          meaning: "The subnet of the instance.",
           without: "the first subnet of the default VPC in a zone that has `size`",
           example: "subnet-0123456789abcdef0",
-          change: "is refused while there is a disk in another zone",
+          change: "is refused while a data disk exists in another zone",
         },
         pattern(/^subnet-[0-9a-f]+$/),
       ),
     ),
     ipv6: withDefault(
       flag({
-        meaning: "Whether the instance gets an IPv6 address, which the subnet must have. Droplets always do.",
+        meaning: "Whether the instance gets an IPv6 address; the subnet must support that. Droplets always get one.",
         example: "true",
         change: `${live} and ${replacesProxy}`,
       }),
@@ -588,16 +588,16 @@ export const hosts = {
     address: text(
       {
         what: "a DNS name or an IPv4 address",
-        meaning: "The machine.",
+        meaning: "The address of the machine.",
         example: "203.0.113.7",
-        change: "starts an empty registry there",
+        change: "starts an empty registry there; no data is moved",
       },
       pattern(/^[A-Za-z0-9][A-Za-z0-9.-]*$/),
     ),
-    port: withDefault(number(1, 65535, { meaning: "The port of its SSH.", example: "2222", change: live }), 22),
+    port: withDefault(number(1, 65535, { meaning: "Its SSH port.", example: "2222", change: live }), 22),
     user: withDefault(
       text(
-        { what: "the name of a user", meaning: "As whom to sign in.", example: "root", change: live },
+        { what: "the name of a user", meaning: "The user to sign in as.", example: "root", change: live },
         pattern(/^[a-z_][a-z0-9_-]*$/),
       ),
       "deploy",
@@ -606,7 +606,7 @@ export const hosts = {
       {
         what: "the public host key of the machine",
         meaning:
-          "Its public host key: what `cat /etc/ssh/ssh_host_ed25519_key.pub` prints there. No other machine is taken for it.",
+          "Its public host key: what `cat /etc/ssh/ssh_host_ed25519_key.pub` prints there. A machine with another key is refused.",
         example: "'ssh-ed25519 AAAA…'",
         change: live,
       },
@@ -616,8 +616,8 @@ export const hosts = {
       text(
         {
           what: pathOfFile,
-          meaning: "Your private key.",
-          without: "what your ssh takes by itself",
+          meaning: "The file with your private key.",
+          without: "the keys that your ssh uses by default",
           example: "~/.ssh/id_ed25519",
           change: live,
         },
@@ -629,14 +629,14 @@ export const hosts = {
 
 const host = z.unknown().register(abouts, {
   what: "an object",
-  meaning: "The machine, where the target has one of its own.",
-  change: "does what its parts say",
+  meaning: "The machine. Required for every target but `local`.",
+  change: "has the effect described for each part",
   cure: (path) => configCommand("rm", path),
 });
 
 for (const each of Object.values(hosts)) each.register(abouts, abouts.get(host) as About);
 
-/** What a stack's settings hold, by key. The setting `host` depends on the target: see `hosts`. */
+/** All settings of a stack, by key. The parts of `host` depend on the target: see `hosts`. */
 export const settings = z.strictObject({
   ...where,
   host: z.optional(host),

@@ -8,14 +8,14 @@ import { kindMade } from "./text.ts";
 
 type Shape = z.core.$ZodType;
 
-/** What is right of a value, part by part. */
+/** A value of which any part may be missing because it was wrong. */
 export type Some<T> = T extends readonly (infer E)[]
   ? readonly (Some<E> | undefined)[]
   : T extends object
     ? { readonly [K in keyof T]?: Some<T[K]> | undefined }
     : T;
 
-/** Reads what a setting holds. What is wrong in it becomes a problem and is left out; all the rest is read. */
+/** Reads the value of a setting. Wrong parts are reported as problems and left out; the rest is read. */
 export function readShape<S extends Shape>(
   shape: S,
   value: unknown,
@@ -33,7 +33,7 @@ interface Unwrapped {
   readonly isOptional?: boolean;
 }
 
-/** A shape without what makes it optional or reads it from text, and its default. */
+/** Strips the wrappers that make a shape optional, give it a default or read it from text. */
 export function unwrap(shape: Shape): Unwrapped {
   const core = shape as z.core.$ZodTypes;
   const { def } = core._zod;
@@ -49,7 +49,7 @@ export function unwrap(shape: Shape): Unwrapped {
   }
 }
 
-/** Whether Pulumi hands a setting over as its text, not as JSON. */
+/** Whether Pulumi passes a setting as plain text, not as JSON. */
 export function isScalar(shape: Shape): boolean {
   return ["string", "number", "boolean", "enum"].includes(unwrap(shape).core._zod.def.type);
 }
@@ -68,7 +68,7 @@ export function isUnion(shape: Shape): shape is Union {
   return shape._zod.def.type === "union";
 }
 
-/** The shapes of a union, by the value that tells them apart. */
+/** The shapes of a union, by the value of the discriminator. */
 export function optionsOf(union: Union): Readonly<Record<string, z.core.$ZodObject>> {
   const { discriminator, options } = union._zod.def;
   return Object.fromEntries(
@@ -79,14 +79,14 @@ export function optionsOf(union: Union): Readonly<Record<string, z.core.$ZodObje
   );
 }
 
-/** The one that a value says it is. */
+/** The shape that the discriminator of a value names. */
 function optionOf(union: Union, value: unknown): z.core.$ZodObject | undefined {
   const name = isRecord(value) ? value[union._zod.def.discriminator] : undefined;
   const options = optionsOf(union);
   return typeof name === "string" && Object.hasOwn(options, name) ? options[name] : undefined;
 }
 
-/** Reads what is wrong as a whole part by part. */
+/** Reads a value part by part, and leaves out the wrong parts. */
 function rightOf(shape: Shape, value: unknown): unknown {
   const { core } = unwrap(shape);
   const object = isUnion(core) ? optionOf(core, value) : core;
@@ -98,7 +98,7 @@ function rightOf(shape: Shape, value: unknown): unknown {
   return z.safeParse(shape, value).data;
 }
 
-/** What stands in the place of each secret, by its path, whether or not the rest of the value is right. */
+/** The value of each secret, by its path, whether or not the rest of the setting is valid. */
 export function secretsIn(shape: Shape, value: unknown, path: string): (readonly [path: string, value: unknown])[] {
   const { core } = unwrap(shape);
   if (abouts.get(core as never)?.isSecret === true) return [[path, value]];
@@ -111,7 +111,7 @@ export function secretsIn(shape: Shape, value: unknown, path: string): (readonly
     : [];
 }
 
-/** What is wrong, and where. */
+/** What is wrong and where. */
 interface Finding {
   readonly path: string;
   readonly shape: z.core.$ZodTypes;
@@ -128,11 +128,11 @@ function follow(root: Shape, whole: unknown, base: string, issue: z.core.$ZodIss
     const option = isUnion(shape) ? optionOf(shape, value) : shape;
     path += typeof key === "number" ? `[${String(key)}]` : `${path === "" ? "" : "."}${String(key)}`;
     value = (value as Record<PropertyKey, unknown>)[key];
-    // What tells the shapes of a union apart is about the union.
+    // An issue with the discriminator belongs to the union.
     if (option === undefined) break;
     ({ core: shape, fallback } = { fallback: undefined, ...unwrap(partOf(option, key)) });
   }
-  // Of a value that is no object nothing is quoted: it may be a secret that stands where the object belongs.
+  // A value that is not an object is not quoted: it may be a secret in the wrong place.
   if (isUnion(shape) && issue.code === "invalid_type")
     return { path: `${path}.${shape._zod.def.discriminator}`, shape, value: undefined, issue };
   return { path, shape, value, fallback, issue };
@@ -161,7 +161,7 @@ function addIssue(finding: Finding, problems: Problems): void {
   problems.add(path, wrong, cure);
 }
 
-/** What is wrong, and what fixes it. */
+/** What is wrong and how to fix it. */
 function describe({ path, shape, value, fallback }: Finding, about: About, check?: Check): readonly [string, string] {
   const given = value ?? undefined;
   const right = typed(fallback ?? about.example ?? "");
@@ -176,7 +176,7 @@ function describe({ path, shape, value, fallback }: Finding, about: About, check
     case "enum": {
       const known = choicesOf(shape);
       const near = typeof given === "string" ? nearest(given, known) : undefined;
-      const wrong = `${isNot(given, about.what)}; there are: ${known.join(", ")}`;
+      const wrong = `${isNot(given, about.what)}; choose one of: ${known.join(", ")}`;
       return [wrong, configCommand("set", path, near ?? right)];
     }
     case "boolean":
@@ -188,7 +188,7 @@ function describe({ path, shape, value, fallback }: Finding, about: About, check
   }
 }
 
-/** The values of an enumeration, or those that tell the shapes of a union apart. */
+/** The values of an enumeration, or of the discriminator of a union. */
 export function choicesOf(shape: Shape): string[] {
   if (isUnion(shape)) return Object.keys(optionsOf(shape));
   return Object.values((shape as z.core.$ZodEnum)._zod.def.entries).map(String);
@@ -197,7 +197,7 @@ export function choicesOf(shape: Shape): string[] {
 const inQuotes = "write it in quotes in the stack file, or";
 
 function isNoText(kind: string): string {
-  return `is a ${kind}, not a text: without quotes YAML may have changed it`;
+  return `is a ${kind}, not text: without quotes YAML may have changed it`;
 }
 
 function describeText(
@@ -218,13 +218,13 @@ function describeText(
   return [check?.wrong?.(text) ?? isNot(given, what), check?.cure?.(path, text) ?? set];
 }
 
-/** The value is not quoted. As a secret Pulumi keeps a text of digits as it is. */
+/** The message does not quote the value. Pulumi leaves a secret of digits unchanged, so no `--type` is needed. */
 function describeSecret(path: string, given: unknown, about: About, check?: Check): readonly [string, string] {
   const set = configCommand("set --secret", path);
   const kind = kindMade(given);
   if (kind !== undefined) return [isNoText(kind), `${inQuotes}: ${set}`];
-  if (typeof given === "string" && given !== "") return [check?.wrong?.(given) ?? "is not a text", set];
-  if (given !== undefined && given !== "") return ["is not a text", set];
+  if (typeof given === "string" && given !== "") return [check?.wrong?.(given) ?? "is not text", set];
+  if (given !== undefined && given !== "") return ["is not text", set];
   return about.leftOut === undefined
     ? [`is not set: ${about.what} is needed`, set]
     : ["is empty", `${set}, or leave it out ${about.leftOut}: ${configCommand("rm", path)}`];

@@ -1,4 +1,4 @@
-// Runs the tests in two lanes side by side, and closes with a report over both. Its last line: `N passed, N failed`.
+// Runs the tests in two lanes side by side, then prints one report for both. Its last line: `N passed, N failed`.
 //   node test/run.ts [ONLY]     only the tests of a file, a folder, or whose title has these words
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -54,7 +54,7 @@ async function main(): Promise<void> {
   const outcomes = await Promise.all(lanes.map((lane) => runLane(lane, chosen.length > 0 ? [] : ["--fgrep", only])));
   rmSync(folder, { recursive: true });
   if (isStopped) {
-    // Killed, they are there until somebody has taken note of it.
+    // A killed process stays listed until its parent has noticed.
     await sleep(1000);
     await clearAway();
   }
@@ -69,13 +69,13 @@ function testFiles(): string[] {
     .sort();
 }
 
-/** Whether a file is one that ONLY names, with `*` for any part of a name; all are where it names nothing. */
+/** Whether ONLY names a file, with `*` for any part of a name; without ONLY every file is chosen. */
 function isChosen(file: string): boolean {
   const pattern = only.replaceAll(/[^\w/*-]/g, "\\$&").replaceAll(/\*+/g, "[^/]*");
   return only === "" || new RegExp(`^${pattern}(/|$)`).test(file);
 }
 
-/** Every file is in one lane: that of this machine's engine or that of machines. What needs neither comes first. */
+/** Every file is in one lane: this machine's engine, or machines in a cloud. Tests that need neither come first. */
 function lanesOf(files: readonly string[]): Lane[] {
   const isCloud = (file: string) => file.startsWith("test/cloud/");
   const isEngine = (file: string) => file.startsWith("test/engine/");
@@ -86,7 +86,7 @@ function lanesOf(files: readonly string[]): Lane[] {
   ];
 }
 
-/** Takes away what tests that were killed have left; what is at work stays. */
+/** Removes what killed tests have left; running ones keep theirs. */
 async function clearAway(): Promise<void> {
   for (const left of [...Remains.nobodys(), ...CloudRemains.nobodys()]) {
     console.log(`▸ Taking away what a test that was killed left: ${left.folder}`);
@@ -97,9 +97,9 @@ async function clearAway(): Promise<void> {
 async function runLane({ name, files, ports }: Lane, options: readonly string[]): Promise<Outcome> {
   const file = join(folder, name);
   const began = Date.now();
-  // Without colours, which mocha writes into a log too where CI is set.
+  // Without colours, which mocha also writes into a log if CI is set.
   const mocha = ["node_modules/.bin/mocha", "--no-color", ...options, ...files];
-  // A group of its own, which a signal of the terminal doesn't reach.
+  // Its own process group, which a signal of the terminal doesn't reach.
   const child = spawn(process.execPath, mocha, {
     env: { ...process.env, LANE_REPORT: file, TEST_PORTS: ports },
     detached: true,
@@ -120,7 +120,7 @@ function show(lane: string, stream: Readable): void {
   createInterface(stream).on("line", (line) => console.log(`${lane.padEnd(6)} │ ${line}`.trimEnd()));
 }
 
-/** A lane that ends before its report has failed, as nobody knows what it would still have run; so has one that breaks after it. */
+/** A lane that ends before its report has failed, as it may not have run all its tests; so has one that breaks after it. */
 function readReport(file: string, lane: string, end: string): Report {
   const title = `the lane ${lane}`;
   if (!existsSync(file)) return { ...nothing, failed: [{ title, reason: `ended before its report, by ${end}` }] };
@@ -129,7 +129,7 @@ function readReport(file: string, lane: string, end: string): Report {
   return { ...report, failed: [{ title, reason: `ended by ${end} after its report` }] };
 }
 
-/** Prints what came of all lanes; gives the exit code. */
+/** Prints the outcome of all lanes; returns the exit code. */
 function report(outcomes: readonly Outcome[]): number {
   const times = outcomes.flatMap(({ lane, times }) => times.map((each) => ({ ...each, lane })));
   const slowest = times.sort((one, other) => other.seconds - one.seconds).slice(0, 10);
@@ -154,7 +154,7 @@ function report(outcomes: readonly Outcome[]): number {
   return total.passed > 0 && failed.length === 0 ? 0 : 1;
 }
 
-/** What tells most of it, as who runs the tests often keeps only the end of what they print. */
+/** The most telling lines, as people often keep only the end of the output. */
 function shortened(reason: string): string {
   const lines = reason.trim().split("\n");
   const isError = lines.map((line) => /\berror: /i.test(line));
@@ -168,7 +168,7 @@ function counted({ passed, failed, skipped }: Pick<Report, "passed" | "failed" |
   return `${String(passed)} passed, ${String(failed.length)} failed${skipped === 0 ? "" : `, ${String(skipped)} skipped`}`;
 }
 
-/** Kills all lanes: what they would clear away at their end is done here. */
+/** Kills all lanes; main() then removes what they left. */
 function stopAll(): void {
   isStopped = true;
   for (const { pid } of running) if (pid !== undefined) process.kill(-pid, "SIGKILL");

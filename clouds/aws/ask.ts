@@ -9,17 +9,17 @@ const refusedCredentials: Refusals[number] = [
   {
     setting: "aws",
     wrong: "the credentials are not accepted",
-    cure: "see that `aws sts get-caller-identity` works in this shell",
+    cure: "check that `aws sts get-caller-identity` works in this shell",
   },
 ];
 
-/** What the provider says where nothing is found, and what AWS says itself. */
+/** The messages of the provider and of AWS when nothing is found. */
 const absent = /not ?found|no matching|InvalidInstanceType|couldn't find|does not exist/i;
 
 /**
- * Asks AWS, before anything is made, whether it has what the settings want of it. Changes nothing there.
+ * Asks AWS, before anything is created, whether it has what the settings need. Changes nothing there.
  *
- * @param name That of the host.
+ * @param name The name of the host.
  */
 export async function askAws(
   name: string,
@@ -31,16 +31,16 @@ export async function askAws(
 
   const type = await ask(
     aws.ec2.getInstanceType({ instanceType: size }),
-    hostProblem("size", `"${size}" is no type of instance in this region`, "t3.small"),
+    hostProblem("size", `"${size}" is not an instance type in this region`, "t3.small"),
   );
-  // Disks of the hypervisor before Nitro are known to the machine by other names.
+  // On the hypervisor before Nitro, disks have other device names.
   if (type?.ebsNvmeSupport === "unsupported") {
-    const wrong = `"${size}" is of an old generation, whose disks are no NVMe devices`;
+    const wrong = `"${size}" is of an old generation, whose disks are not NVMe devices`;
     problems.push(hostProblem("size", wrong, "t3.small"));
   }
   const example = "subnet-0123456789abcdef0";
   if (subnet === undefined) {
-    const wrong = "is not set, and this region has no default VPC to take one of";
+    const wrong = "is not set, and this region has no default VPC to take a subnet from";
     await ask(aws.ec2.getVpc({ default: true }), hostProblem("subnet", wrong, example));
   } else {
     const wrong = `there is no "${subnet}" in this region`;

@@ -5,8 +5,8 @@ export const aws: Cloud<AwsDockerHostArgs> = {
   package: "aws",
   ask: async (name, args) => (await import("./ask.ts")).askAws(name, args),
   createHost: async (name, args) => new (await import("./host.ts")).AwsDockerHost(name, args),
-  // In Frankfurt.
+  // The price in Frankfurt.
   dataVolume: { type: "aws:ebs/volume:Volume", price: 0.095 },
-  // What joins two things, and a record, whose name is its identity.
+  // Links between two resources, and records, which are identified by their name.
   unique: /(Attachment|Association|route53.*)$/,
 };

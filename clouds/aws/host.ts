@@ -18,11 +18,11 @@ import { type Found, Kept } from "./kept.ts";
 export type AwsDockerHostArgs = AwsSettings & CloudMachineArgs;
 
 /**
- * An EC2 instance that runs Docker, with an encrypted volume for the data, an Elastic IP and a security group. Volume and
- * address outlive the instance; the volume is protected, so that only who means it deletes it.
+ * An EC2 instance that runs Docker, with an encrypted volume for the data, an Elastic IP and a security group. Volume
+ * and address outlive the instance; the volume is protected against accidental deletion.
  *
- * Cost a month with the defaults, in Frankfurt: about $17 for the instance, $2 for its root disk, $5 for the data volume
- * and $4 for the address.
+ * Monthly cost with the defaults, in Frankfurt: about $17 for the instance, $2 for its root disk, $5 for the data
+ * volume and $4 for the address.
  */
 export class AwsDockerHost extends pulumi.ComponentResource implements DockerHost {
   readonly provider: docker.Provider;
@@ -50,12 +50,12 @@ export class AwsDockerHost extends pulumi.ComponentResource implements DockerHos
   }
 }
 
-/** What AWS is asked for. All of it is there before the machine has booted. */
+/** The resources at AWS. All of them exist before the machine has booted. */
 export interface AwsMachine {
   readonly keys: MachineKeys;
   readonly instance: aws.ec2.Instance;
   readonly ip: aws.ec2.Eip;
-  /** What gives the instance its address and its disk. */
+  /** The links between the instance, its address and its disk. */
   readonly joined: pulumi.Resource[];
 }
 
@@ -95,7 +95,7 @@ export function createMachine(name: string, args: AwsDockerHostArgs, host: pulum
       subnetId: subnet,
       vpcSecurityGroupIds: [securityGroup.id],
       keyName: keyPair.keyName,
-      // It asks for packages before it has its Elastic IP.
+      // The instance downloads packages before it has its Elastic IP.
       associatePublicIpAddress: true,
       ipv6AddressCount: args.ipv6 ? 1 : 0,
       userData: keys.userData(pulumi.interpolate`/dev/disk/by-id/${volume.id.apply(deviceOf)}`),
@@ -106,15 +106,15 @@ export function createMachine(name: string, args: AwsDockerHostArgs, host: pulum
     },
     {
       parent: host,
-      // The next one takes its disk and its address over.
+      // The next instance takes over the disk and the address.
       deleteBeforeReplace: true,
       additionalSecretOutputs: ["userData"],
-      // Without any public address it reads otherwise, and would be replaced for it.
+      // Without a public address this input reads differently, and the instance would be replaced.
       ignoreChanges: ["associatePublicIpAddress"],
     },
   );
   const moved = { parent: host, deleteBeforeReplace: true };
-  // Where the volume can't go, as to another zone, the address isn't given up either.
+  // If the volume can't move, as to another zone, the address must not be replaced either.
   const ip = new aws.ec2.Eip(`${name}-ip`, { domain: "vpc", tags }, { parent: host, dependsOn: volume });
   const association = new aws.ec2.EipAssociation(
     `${name}-ip-association`,
@@ -123,7 +123,7 @@ export function createMachine(name: string, args: AwsDockerHostArgs, host: pulum
   );
   const attachment = new aws.ec2.VolumeAttachment(
     `${name}-data-attachment`,
-    // A disk that is in use stays attached: a machine that hangs can't let go of it, one that is off has.
+    // A disk in use can't be detached from an instance that hangs, but it can once the instance is stopped.
     { volumeId: volume.id, instanceId: instance.id, deviceName: "/dev/sdf", stopInstanceBeforeDetaching: true },
     moved,
   );
@@ -141,7 +141,7 @@ async function imageOf(image: string, opts: pulumi.InvokeOptions): Promise<strin
   return image.startsWith("ami-") ? image : (await aws.ssm.getParameter({ name: image }, opts)).insecureValue;
 }
 
-/** By default the first one of the default VPC in a zone that has machines of this size. */
+/** By default the first subnet of the default VPC in a zone that has this size. */
 async function subnetOf({ size, subnet }: AwsDockerHostArgs, opts: pulumi.InvokeOptions): Promise<string> {
   if (subnet !== undefined) return subnet;
   const vpc = await aws.ec2.getVpc({ default: true }, opts);
@@ -157,12 +157,12 @@ async function subnetOf({ size, subnet }: AwsDockerHostArgs, opts: pulumi.Invoke
   if (first !== undefined) return first;
   throw new Error(
     `host.subnet: the default VPC of this region has no subnet in a zone that has a ${size}. ` +
-      `Name another one: ${configCommand("set", "host.subnet", "subnet-0123456789abcdef0")}. ` +
+      `Name another subnet: ${configCommand("set", "host.subnet", "subnet-0123456789abcdef0")}. ` +
       inNewShell(pulumi.getStack()),
   );
 }
 
-/** How the kernel calls the NVMe device of a volume: by its id, without the dash. */
+/** The kernel's name for the NVMe device of a volume: it contains the volume's id without the dash. */
 function deviceOf(volumeId: string): string {
   return `nvme-Amazon_Elastic_Block_Store_${volumeId.replace("-", "")}`;
 }

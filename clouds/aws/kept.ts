@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 
-/** What a look-up gave. */
+/** The result of a look-up. */
 export interface Found {
-  /** Empty where nothing was found. */
+  /** Empty if nothing was found. */
   readonly value: string;
-  /** Why not. */
+  /** Why nothing was found. */
   readonly reason?: string;
 }
 
@@ -26,13 +26,13 @@ function kept(inputs: KeptInputs): Promise<KeptInputs> {
 }
 
 export interface KeptArgs {
-  /** What was looked up this time. It may have failed as long as what is kept will do. */
+  /** The result of this run's look-up. A failed look-up is ignored while a value is stored. */
   readonly found: pulumi.Input<Found>;
-  /** Another text makes it take the value of that time. */
+  /** Changing this stores the current value. */
   readonly until: pulumi.Input<string>;
 }
 
-/** A value that was looked up once and stays, in the state, whatever later look-ups give. */
+/** A value that is looked up once and then stays in the state, whatever later look-ups return. */
 export class Kept extends pulumi.dynamic.Resource {
   declare readonly value: pulumi.Output<string>;
 

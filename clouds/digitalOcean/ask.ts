@@ -15,9 +15,9 @@ const refusedToken: Refusals[number] = [
 ];
 
 /**
- * Asks DigitalOcean, before anything is made, whether it has what the settings want of it. Changes nothing there.
+ * Asks DigitalOcean, before anything is created, whether it has what the settings need. Changes nothing there.
  *
- * @param name That of the host.
+ * @param name The name of the host.
  */
 export async function askDigitalOcean(
   name: string,

@@ -9,12 +9,12 @@ export const digitalOcean: Cloud<DigitalOceanDockerHostArgs> = {
   ask: async (name, args) => (await import("./ask.ts")).askDigitalOcean(name, args),
   createHost: async (name, args) => new (await import("./host.ts")).DigitalOceanDockerHost(name, args),
   dataVolume: { type: volume, price: 0.1 },
-  // What joins two things.
+  // Links between two resources.
   unique: /(Attachment|Assignment)$/,
   /*
-   * A volume that is larger than the state has it can't be looked at, as the plugin takes it for one that is to shrink:
-   * it gets the size that it was to have. An account takes no public key twice, and may have the one that it was given:
-   * the client gets another.
+   * If a volume was being resized, the state gets the new size: the plugin can't refresh a volume that is larger than
+   * in the state, as it would have to shrink it. If an SSH key was being created, the client gets a new one: the
+   * account may already have the old one, and accepts no public key twice.
    */
   settle: (resource, pending) => {
     const isGrowing = ({ type, resource: { urn } }: (typeof pending)[number]) =>

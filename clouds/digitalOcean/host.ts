@@ -15,9 +15,9 @@ export type DigitalOceanDockerHostArgs = DigitalOceanSettings & CloudMachineArgs
 
 /**
  * A Droplet that runs Docker, with a volume for the data, a reserved address and a firewall. Volume and address outlive
- * the Droplet; the volume is protected, so that only who means it deletes it.
+ * the Droplet; the volume is protected against accidental deletion.
  *
- * Cost a month with the defaults: about $12 for the Droplet and $5 for the volume; an address in use is free.
+ * Monthly cost with the defaults: about $12 for the Droplet and $5 for the volume; an address in use is free.
  */
 export class DigitalOceanDockerHost extends pulumi.ComponentResource implements DockerHost {
   readonly provider: docker.Provider;
@@ -45,10 +45,10 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
   }
 }
 
-/** What DigitalOcean is asked for. All of it is there before the machine has booted. */
+/** The resources at DigitalOcean. All of them exist before the machine has booted. */
 function createMachine(name: string, args: DigitalOceanDockerHostArgs, host: pulumi.Resource) {
   const parent = { parent: host };
-  // Names in the cloud get an ending of their own each: what a run that was killed left there is in nobody's way.
+  // Each name in the cloud gets a suffix of its own, so that what a killed run left there is not in the way.
   const cloudName = cloudNameOf(name);
 
   const keys = new MachineKeys(`${name}-keys`, args, parent);
@@ -62,7 +62,7 @@ function createMachine(name: string, args: DigitalOceanDockerHostArgs, host: pul
     { publicKey: keys.client.publicKeyOpenssh.apply((key) => key.trim()) },
     parent,
   );
-  // The firewall goes by it, so that it can be asked for before the Droplet.
+  // The firewall refers to this tag, so that it can be created before the Droplet.
   const tag = new digitalocean.Tag(`${cloudName}-tag`, {}, parent);
   const firewall = new digitalocean.Firewall(
     `${cloudName}-firewall`,
@@ -76,15 +76,15 @@ function createMachine(name: string, args: DigitalOceanDockerHostArgs, host: pul
   const droplet = new digitalocean.Droplet(
     `${cloudName}-droplet`,
     {
-      // The machine's own name, which people read at its prompt.
+      // The machine's hostname, which is shown in its prompt.
       name: cloudName,
       region: args.region,
       size: args.size,
-      // Its own disk can't shrink again, and nothing of worth is on it.
+      // The Droplet's own disk can't shrink again, and holds no data.
       resizeDisk: false,
       image: args.image,
       ipv6: true,
-      // Or a password for root would be mailed.
+      // Without a key, DigitalOcean would mail a root password.
       sshKeys: [sshKey.fingerprint],
       tags: [tag.name],
       userData: keys.userData(pulumi.interpolate`/dev/disk/by-id/scsi-0DO_Volume_${volume.name}`),
@@ -92,23 +92,23 @@ function createMachine(name: string, args: DigitalOceanDockerHostArgs, host: pul
     {
       parent: host,
       dependsOn: firewall,
-      // The next one takes its disk and its address over.
+      // The next Droplet takes over the disk and the address.
       deleteBeforeReplace: true,
-      // It may take longer than the minute that it gets otherwise.
+      // Deletion may take longer than the default of one minute.
       customTimeouts: { delete: "10m" },
       additionalSecretOutputs: ["userData"],
     },
   );
   const dropletId = droplet.id.apply(Number);
   const moved = { parent: host, deleteBeforeReplace: true };
-  // Where the volume can't go, as to another region, the address isn't given up either.
+  // If the volume can't move, as to another region, the address must not be replaced either.
   const ip = new digitalocean.ReservedIp(`${name}-ip`, { region: args.region }, { parent: host, dependsOn: volume });
   const attachment = new digitalocean.VolumeAttachment(
     `${name}-data-attachment`,
     { volumeId: volume.id, dropletId },
     moved,
   );
-  // One after the other: a Droplet takes one such order at a time.
+  // One after the other: a Droplet accepts one such action at a time.
   const assignment = new digitalocean.ReservedIpAssignment(
     `${name}-ip-assignment`,
     { ipAddress: ip.ipAddress, dropletId },
@@ -126,7 +126,7 @@ function outbound(protocol: string, portRange?: string) {
   return portRange === undefined ? rule : { ...rule, portRange };
 }
 
-/** A name as DigitalOcean takes it: lower-case letters, digits and dashes, 64 with the endings that it gets. */
+/** A name that DigitalOcean accepts: lower-case letters, digits and dashes, at most 64 including the suffix. */
 export function cloudNameOf(name: string): string {
   return name
     .toLowerCase()

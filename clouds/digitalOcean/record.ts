@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { type DnsRecordArgs, nameInZone, recordsOf } from "../../components/dnsRecord.ts";
 
-/** A name in a domain that DigitalOcean serves. */
+/** A DNS record in a domain at DigitalOcean. */
 export class DigitalOceanDnsRecord extends pulumi.ComponentResource {
   constructor(name: string, args: DnsRecordArgs, opts?: pulumi.ComponentResourceOptions) {
     super("privateregistry:index:DigitalOceanDnsRecord", name, {}, opts);

@@ -3,15 +3,15 @@ import * as pulumi from "@pulumi/pulumi";
 import { type DnsRecordArgs, nameInZone, recordsOf } from "../../components/dnsRecord.ts";
 
 export interface DnsimpleDnsRecordArgs extends DnsRecordArgs {
-  /** The number of the account, as the address of its pages has it. */
+  /** The number of the account, as in the URL of its pages. */
   readonly account: number;
   /** Secret: an API token of that account. */
   readonly token: pulumi.Input<string>;
-  /** Where the API answers. Default: that of the service. `https://api.sandbox.dnsimple.com` is its sandbox. */
+  /** The URL of the API. Default: the public API. The sandbox is `https://api.sandbox.dnsimple.com`. */
   readonly apiUrl?: string | undefined;
 }
 
-/** A name in a zone that DNSimple serves. */
+/** A DNS record in a zone at DNSimple. */
 export class DnsimpleDnsRecord extends pulumi.ComponentResource {
   constructor(name: string, args: DnsimpleDnsRecordArgs, opts?: pulumi.ComponentResourceOptions) {
     super("privateregistry:index:DnsimpleDnsRecord", name, {}, opts);
@@ -36,8 +36,8 @@ interface Inputs {
 }
 
 /**
- * DNSimple has no Pulumi package for Node.js: this is its own client library behind a dynamic provider. The functions
- * run in that provider's process, so each takes what it needs along.
+ * DNSimple has no Pulumi package for Node.js, so its client library runs behind a dynamic provider. The functions are
+ * serialized and run in that provider's process, so each loads what it needs.
  */
 const provider: pulumi.dynamic.ResourceProvider<Inputs, Inputs> = {
   async create(inputs) {
@@ -90,7 +90,7 @@ const provider: pulumi.dynamic.ResourceProvider<Inputs, Inputs> = {
 
 type Zones = InstanceType<(typeof import("dnsimple"))["DNSimple"]>["zones"];
 
-/** Asks DNSimple, and says what it said where it refuses. */
+/** Sends a request to DNSimple. A refusal becomes an error with DNSimple's message. */
 async function asked<T>({ apiUrl, token, zone }: Inputs, ask: (zones: Zones) => Promise<T>): Promise<T> {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- loaded where it runs, which is no module
   const { DNSimple } = require("dnsimple") as typeof import("dnsimple");
@@ -105,7 +105,7 @@ async function asked<T>({ apiUrl, token, zone }: Inputs, ask: (zones: Zones) => 
   }
 }
 
-/** What their library throws: with a status where they answered, with a code where the network failed. */
+/** What DNSimple's library throws: with a status if DNSimple answered, with a code if the network failed. */
 type Refusal = Error & {
   readonly status?: number;
   readonly code?: string;

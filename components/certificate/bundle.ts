@@ -13,14 +13,14 @@ export interface BundleProblem {
 }
 
 /**
- * Checks a provided certificate before anything is made: the key fits, it covers the hostname, it is in date, and the
- * chain is in order and complete, that is: its last certificate is a root itself or was issued by a public one; and
- * clients take it.
+ * Checks a provided certificate before anything is created: the key matches, the certificate covers the hostname and is
+ * valid now, the chain is in order and complete (its last certificate is a root or was issued by a public root), and
+ * clients accept it.
  *
  * @param bundle PEM: the server's certificate, then each issuer in order.
  * @param key PEM: the private key, not encrypted.
- * @param hostname What clients type; undefined where it is not known yet. A wildcard certificate covers one label.
- * @returns Every problem; none when the certificate can be used.
+ * @param hostname What clients type; undefined if it is not known yet. A wildcard covers one label.
+ * @returns Every problem; none if the certificate can be used.
  */
 export function validateBundle(bundle: string, key: string, hostname: string | undefined, now: Date): BundleProblem[] {
   const problems: BundleProblem[] = [];
@@ -50,13 +50,16 @@ export function validateBundle(bundle: string, key: string, hostname: string | u
   return problems;
 }
 
-/** What only some clients refuse, as a clause that follows the setting's name, and whom to think of. */
+/** A problem with only some clients: a clause that follows the setting's name, and the clients. */
 export function bundleWarning(bundle: string): { readonly wrong: string; readonly whom: string } | undefined {
   const [leaf] = parseOr(() => parseBundle(bundle)) ?? [];
   if (leaf === undefined) return undefined;
   const key = browsersRefuse(leaf);
   if (key !== undefined)
-    return { wrong: `has a key that browsers refuse, ${key}; Docker, podman and the others take it`, whom: "browsers" };
+    return {
+      wrong: `has a key that browsers refuse, ${key}; Docker, podman and the others accept it`,
+      whom: "browsers",
+    };
   const days = (Date.parse(leaf.validTo) - Date.parse(leaf.validFrom)) / 86_400_000;
   return days > 825
     ? { wrong: "is valid for more than 825 days, which macOS refuses", whom: "clients on macOS" }
@@ -69,7 +72,7 @@ function describeRefusals(chain: X509Certificate[]): string | undefined {
   return refusals.length === 0 ? undefined : `would be refused by clients: ${refusals.join(", and ")}`;
 }
 
-/** The root of a bundle that brings its own, PEM; empty for a bundle that a public authority stands behind. */
+/** The root certificate at the end of a bundle, PEM; empty if a public authority issued the bundle. */
 export function selfSignedRoot(bundle: string): string {
   const last = parseBundle(bundle).at(-1);
   return last !== undefined && isIssuedBy(last, last) ? last.toString() : "";
@@ -103,7 +106,7 @@ function outOfDate(certificate: X509Certificate, now: Date): string | undefined 
 }
 
 function covers(leaf: X509Certificate, hostname: string): boolean {
-  // Browsers and Go look at the alternative names only, never at the subject.
+  // Browsers and Go check the alternative names only, never the subject.
   return (
     (isIP(hostname) === 0
       ? leaf.checkHost(hostname, { subject: "never", partialWildcards: false })
@@ -113,7 +116,7 @@ function covers(leaf: X509Certificate, hostname: string): boolean {
 
 function brokenLink(chain: X509Certificate[]): string | undefined {
   const twice = chain.find((certificate, i) => chain.findIndex(({ raw }) => raw.equals(certificate.raw)) < i);
-  if (twice !== undefined) return `has one certificate too many: ${nameOf(twice)} is there twice`;
+  if (twice !== undefined) return `has one certificate too many: ${nameOf(twice)} occurs twice`;
   for (const [i, certificate] of chain.entries()) {
     const next = chain[i + 1];
     if (next === undefined) {
@@ -132,7 +135,7 @@ function brokenLink(chain: X509Certificate[]): string | undefined {
 }
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  // Node's own check also wants keyCertSign. A missing one is reported by refusalsOf; one that issued itself needs none.
+  // Node's own check also requires keyCertSign. refusalsOf reports a missing one; a root needs none.
   const isNamed = certificate.checkIssued(issuer) || certificate.issuer === issuer.subject;
   return isNamed && certificate.verify(issuer.publicKey);
 }

@@ -8,9 +8,9 @@ import { selfSignedRoot } from "./bundle.ts";
 
 /** Where the proxy's certificate comes from. */
 export type CertificateSource =
-  /** A certificate authority of our own, which clients must trust, and a short-lived certificate that it signs. */
+  /** The stack's own certificate authority, which clients must trust, and a short-lived certificate that it signs. */
   | { readonly mode: "selfSigned" }
-  /** One that was bought or issued elsewhere; checked by `validateBundle` before anything is made. */
+  /** A certificate issued elsewhere. `validateBundle` checks it before anything is created. */
   | {
       readonly mode: "provided";
       /** PEM: the server's certificate, then each issuer in order. */
@@ -27,15 +27,15 @@ export interface CertificateArgs {
 
 const hours = { perDay: 24, perYear: 24 * 365 };
 
-/** What the proxy shows to prove who it is. */
+/** The certificate with which the proxy proves its identity. */
 export class Certificate extends pulumi.ComponentResource {
   /** PEM: the server's certificate, then its issuers. */
   readonly chain: pulumi.Output<string>;
   /** Secret: the private key, PEM. */
   readonly privateKey: pulumi.Output<string>;
-  /** The authority that clients must trust, PEM; empty where their own trust store has it. */
+  /** The authority that clients must trust, PEM; empty if their trust store already has it. */
   readonly caCertificate: pulumi.Output<string>;
-  /** The SHA-256 fingerprint of that authority, `AB:CD:…`; empty where there is none to trust. */
+  /** The SHA-256 fingerprint of that authority, `AB:CD:…`; empty if there is none to trust. */
   readonly caFingerprint: pulumi.Output<string>;
 
   constructor(name: string, args: CertificateArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -65,7 +65,7 @@ export class Certificate extends pulumi.ComponentResource {
     }
   }
 
-  /** A long-lived authority and a short-lived certificate, so that clients trust once and the certificate stays fresh. */
+  /** A long-lived authority, so that clients trust it once, and a short-lived certificate, which is renewed. */
   private sign(name: string, hosts: pulumi.Output<string[]>) {
     const parent = { parent: this };
 
@@ -103,7 +103,7 @@ export class Certificate extends pulumi.ComponentResource {
         caCertPem: ca.certPem,
         allowedUses: ["digital_signature", "server_auth"],
         validityPeriodHours: 90 * hours.perDay,
-        // Any `up` of the last thirty days renews it.
+        // Any `up` in the last thirty days renews it.
         earlyRenewalHours: 30 * hours.perDay,
       },
       parent,

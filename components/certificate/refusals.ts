@@ -3,11 +3,11 @@ import type { KeyObject, X509Certificate } from "node:crypto";
 import { type CertificateDetails, detailsOf, type Name, nameOf } from "./x509.ts";
 
 /**
- * Why clients would refuse a chain that is whole and in order. Each of these was tried: one of Go's crypto/tls, which
- * Docker, containerd and crane have, OpenSSL, curl and the browsers refuses it, or nginx doesn't begin with it.
+ * Why clients would refuse a complete and ordered chain. Each reason was tested: Go's crypto/tls (which Docker,
+ * containerd and crane use), OpenSSL, curl or a browser refuses such a chain, or nginx doesn't start with it.
  *
  * @param chain The server's certificate, then each issuer in order.
- * @returns A clause for each reason, which follows "refused by clients:".
+ * @returns A clause for each reason; follows "refused by clients:".
  */
 export function refusalsOf(chain: readonly X509Certificate[]): string[] {
   const all = chain.map((certificate) => ({ name: nameOf(certificate), certificate, details: detailsOf(certificate) }));
@@ -25,13 +25,13 @@ export function refusalsOf(chain: readonly X509Certificate[]): string[] {
   });
 }
 
-/** Which key a browser doesn't speak, though all the clients of a registry do; undefined for another. */
+/** The type of a key that browsers refuse and all registry clients accept; undefined for any other key. */
 export function browsersRefuse({ publicKey }: X509Certificate): string | undefined {
   const name = keyName(publicKey);
   return ["P-521", "Ed25519"].includes(name) ? name : undefined;
 }
 
-/** A key as Node describes it, which knows of more types than it says. */
+/** A key as Node describes it. Node's own type lists fewer key types than Node supports. */
 interface Described {
   readonly asymmetricKeyType?: string;
   readonly asymmetricKeyDetails?: KeyObject["asymmetricKeyDetails"];
@@ -56,7 +56,7 @@ function keyName({ asymmetricKeyType = "unknown", asymmetricKeyDetails = {} }: D
 
 function keyRefusal(key: KeyObject, { hasNamedCurve }: CertificateDetails): string | undefined {
   if (key.asymmetricKeyType === "ec" && !hasNamedCurve)
-    return "has a key on a curve that is written out: clients know curves by their names only";
+    return "has a key with explicit curve parameters: clients accept named curves only";
   const bits = key.asymmetricKeyType === "rsa" ? (key.asymmetricKeyDetails?.modulusLength ?? 0) : 0;
   const name = keyName(key);
   if ((bits >= 2048 && bits <= 8192) || [...Object.values(curves), "Ed25519"].includes(name)) return undefined;
@@ -79,9 +79,9 @@ function serverRefusals(details: CertificateDetails) {
   const { keyUsage, names } = details;
   return [
     purposeRefusal(details),
-    // Browsers insist on it even where keyEncipherment is there, which sufficed for older key exchanges.
+    // Browsers require it even with keyEncipherment, which was enough for older key exchanges.
     keyUsage?.digitalSignature === false
-      ? "may not sign what a server signs: its keyUsage lacks digitalSignature"
+      ? "may not be used by a server: its keyUsage lacks digitalSignature"
       : undefined,
     names.some((name) => "dns" in name && /[^\x20-\x7e]/.test(name.dns))
       ? "has a name that is not ASCII: the xn-- form is needed"
@@ -89,7 +89,7 @@ function serverRefusals(details: CertificateDetails) {
   ];
 }
 
-/** @param between How many authorities stand between this one and the server. */
+/** @param between The number of authorities between this one and the server. */
 function issuerRefusals(details: CertificateDetails, isRoot: boolean, between: number, names: readonly Name[]) {
   const { isAuthority, version, keyUsage, pathLength, permitted, excluded } = details;
   const mayIssue = isAuthority || (isRoot && version === 1);
@@ -107,7 +107,7 @@ function issuerRefusals(details: CertificateDetails, isRoot: boolean, between: n
   ];
 }
 
-/** Which extensions all clients understand; newer ones know of policies, too. */
+/** The extensions that all clients understand; policies only in newer versions. */
 const knownExtensions = new Set([
   "2.5.29.15",
   "2.5.29.17",
@@ -126,7 +126,7 @@ function anyRefusals({ hasNegativeSerial, critical, hasOtherConstraints }: Certi
   ];
 }
 
-/** What is said of one kind of name says nothing of the other. */
+/** A constraint on one kind of name does not restrict the other. */
 function isPermitted(name: Name, permitted: readonly Name[]): boolean {
   const alike = permitted.filter((subtree) => "dns" in subtree === "dns" in name);
   return alike.length === 0 || alike.some((subtree) => isWithin(name, subtree));
@@ -134,7 +134,7 @@ function isPermitted(name: Name, permitted: readonly Name[]): boolean {
 
 function isWithin(name: Name, subtree: Name): boolean {
   if ("dns" in name && "dns" in subtree) {
-    // With a dot before it, a domain is not within itself.
+    // With a leading dot, a domain does not contain itself.
     const domain = subtree.dns.toLowerCase();
     const labels = name.dns.toLowerCase();
     return domain === "" || labels === domain || labels.endsWith(domain.startsWith(".") ? domain : `.${domain}`);

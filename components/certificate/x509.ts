@@ -5,32 +5,32 @@ import type * as Pkijs from "pkijs";
 
 const require = createRequire(import.meta.url);
 
-/** What Node doesn't tell of a certificate. */
+/** The details of a certificate that Node doesn't expose. */
 export interface CertificateDetails {
-  /** By its name where it has a usual one, by its number elsewhere: `SHA-1`, `1.3.101.113`. */
+  /** The usual name if there is one, else the object identifier: `SHA-1`, `1.3.101.113`. */
   readonly signature: string;
   readonly hasNegativeSerial: boolean;
-  /** That of an elliptic key may also be written out instead of named. */
+  /** Whether an elliptic key names its curve. It may also have explicit parameters. */
   readonly hasNamedCurve: boolean;
-  /** 1 or 3. Where there are no extensions, nothing is said of what an authority may do. */
+  /** 1 or 3. Version 1 has no extensions, so nothing in it restricts an authority. */
   readonly version: number;
   readonly isAuthority: boolean;
-  /** How many authorities may stand between this one and a server. Undefined: any number. */
+  /** The allowed number of authorities between this one and a server. Undefined: any number. */
   readonly pathLength: number | undefined;
-  /** Undefined: for everything, as with the next. */
+  /** Undefined: any use; the same for extendedKeyUsage. */
   readonly keyUsage: { readonly digitalSignature: boolean; readonly keyCertSign: boolean } | undefined;
-  /** Numbers. */
+  /** Object identifiers. */
   readonly extendedKeyUsage: readonly string[] | undefined;
   readonly names: readonly Name[];
   readonly permitted: readonly Name[];
   readonly excluded: readonly Name[];
-  /** Whether what it may issue is also bound by names of a kind that not all clients understand. */
+  /** Whether it has name constraints of a kind that not all clients understand. */
   readonly hasOtherConstraints: boolean;
-  /** The numbers of those that must be understood. */
+  /** The object identifiers of the critical extensions. */
   readonly critical: readonly string[];
 }
 
-/** A DNS name, or the bytes of an IP address, which in a constraint are followed by those of its mask. */
+/** A DNS name, or the bytes of an IP address; in a constraint the bytes of the mask follow. */
 export type Name = { readonly dns: string } | { readonly ip: readonly number[] };
 
 const signatures: Readonly<Record<string, string>> = {
@@ -51,7 +51,7 @@ const signatures: Readonly<Record<string, string>> = {
 
 const pss = "1.2.840.113549.1.1.10";
 
-/** In RSA-PSS, which names the hash apart. */
+/** The hashes of RSA-PSS, which names its hash separately. */
 const hashes: Readonly<Record<string, { readonly name: string; readonly bytes: number }>> = {
   "1.3.14.3.2.26": { name: "SHA-1", bytes: 20 },
   "2.16.840.1.101.3.4.2.1": { name: "SHA-256", bytes: 32 },
@@ -59,9 +59,9 @@ const hashes: Readonly<Record<string, { readonly name: string; readonly bytes: n
   "2.16.840.1.101.3.4.2.3": { name: "SHA-512", bytes: 64 },
 };
 
-/** @throws where it is not well-formed. */
+/** @throws Error if the certificate is not well-formed. */
 export function detailsOf({ raw }: X509Certificate): CertificateDetails {
-  // Here, as it is loaded only where a certificate is provided.
+  // Loaded here, because only a provided certificate needs it.
   const pkijs = require("pkijs") as typeof Pkijs;
   const certificate = pkijs.Certificate.fromBER(raw);
   const extensions = certificate.extensions ?? [];
@@ -97,11 +97,11 @@ function signatureOf(pkijs: typeof Pkijs, { algorithmId, algorithmParams }: Pkij
   if (algorithmId !== pss) return signatures[algorithmId] ?? algorithmId;
   const { hashAlgorithm, saltLength } = new pkijs.RSASSAPSSParams({ schema: algorithmParams as unknown });
   const { name, bytes } = hashes[hashAlgorithm.algorithmId] ?? { name: hashAlgorithm.algorithmId, bytes: 0 };
-  // TLS knows no other length.
+  // TLS allows no other length.
   return saltLength === bytes ? name : `RSA-PSS with a salt of ${String(saltLength)} bytes`;
 }
 
-/** Whether something in ASN.1 is the number of something known, an object identifier. */
+/** Whether an ASN.1 value is an object identifier. */
 function isNumber(value: unknown): boolean {
   return (value as { idBlock?: { tagNumber: number } } | undefined)?.idBlock?.tagNumber === 6;
 }
@@ -114,12 +114,12 @@ function namesIn(names: readonly Pkijs.GeneralName[]): Name[] {
   });
 }
 
-/** Whose a certificate is. */
+/** The name of the subject. */
 export function nameOf(certificate: X509Certificate): string {
   return commonNameIn(certificate.subject);
 }
 
-/** Who issued it. */
+/** The name of the issuer. */
 export function issuerOf(certificate: X509Certificate): string {
   return commonNameIn(certificate.issuer);
 }

@@ -1,49 +1,49 @@
 import type * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 
-/** A machine that runs containers. Where it is and how it came to be is its own affair. */
+/** A machine that runs containers, wherever it is and however it was created. */
 export interface DockerHost {
-  /** Reaches the Docker engine. Every container, network and volume of the registry goes through it. */
+  /** Connects to the Docker engine. Every container, network and volume of the registry uses this provider. */
   readonly provider: docker.Provider;
 
   /** What clients type to reach this machine when no hostname is set: a DNS name or an IPv4 address. */
   readonly address: pulumi.Output<string>;
 
-  /** The machine's IPv6 address, where it has one that clients reach. */
+  /** The machine's IPv6 address, if it has one that clients can reach. */
   readonly ipv6Address?: pulumi.Output<string> | undefined;
 
-  /** An absolute folder on the machine for the registry's data; undefined: a named volume. */
+  /** The absolute path of the data folder on the machine; undefined: a named volume. */
   readonly dataPath: string | undefined;
 
-  /** The machine, where it is made and unmade with the stack; undefined where it is the user's own. */
+  /** The machine, if it is created and deleted with the stack; undefined if it belongs to the user. */
   readonly machine?: HostMachine | undefined;
 
-  /** How people and scripts sign in to the machine; undefined where that is the user's own affair. */
+  /** How people and scripts sign in to the machine; undefined if it belongs to the user. */
   readonly login?: MachineLogin | undefined;
 }
 
-/** A machine that comes and goes with a stack. What runs on it ends with it, and is made anew on the next one. */
+/** A machine that is created and deleted with a stack, and what runs on it with the machine. */
 export interface HostMachine {
-  /** Which one it is, as the cloud calls it. */
+  /** The cloud's id of the machine. */
   readonly id: pulumi.Output<string>;
-  /** The fact that it is ready for containers: without it there are none. */
+  /** Depend on this to wait until the machine can run containers. */
   readonly prepared: pulumi.Resource;
 }
 
-/** What an SSH client needs to reach a machine, and to know that it is the right one. */
+/** What an SSH client needs to reach a machine and to verify its identity. */
 export interface MachineLogin {
   readonly address: pulumi.Output<string>;
   readonly user: string;
-  /** The machine's host key, in OpenSSH's notation. */
+  /** The machine's host key, in OpenSSH format. */
   readonly hostKey: pulumi.Output<string>;
-  /** Secret: the client's private key, in OpenSSH's notation. */
+  /** Secret: the client's private key, in OpenSSH format. */
   readonly privateKey: pulumi.Output<string>;
 }
 
 /**
- * For a machine that is made and unmade with the stack: what is on it knows which one it is on, so that another machine
- * at the same address gets it anew. What was on the one before is forgotten first, or it would be taken for the new one
- * of the same name, and without a word to that machine, which may be dead.
+ * Binds everything on a machine that is created with the stack to that machine, so that another machine at the same
+ * address gets it created again. The old resources are first dropped from the state, or they would be mistaken for the
+ * new ones of the same name; the old machine is not contacted, as it may be dead.
  */
 export function boundTo(machine: HostMachine | undefined): pulumi.ResourceTransformation {
   return ({ type, props, opts }) => {

@@ -3,30 +3,30 @@ import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** A Docker engine: where it answers, and what proves who asks. */
+/** A Docker engine: its address, and the client's credentials for it. */
 export interface Engine {
   /** `unix:///var/run/docker.sock`, `tcp://192.168.99.100:2376`, `ssh://deploy@host`. */
   readonly host: string;
-  /** The folder with ca.pem, cert.pem and key.pem. Default: none; needed for every `tcp://` that isn't loopback. */
+  /** The folder with ca.pem, cert.pem and key.pem. Default: none. Required for every `tcp://` but loopback. */
   readonly certPath?: string | undefined;
-  /** What clients call the machine: a DNS name or an IPv4 address; `localhost` for the local socket. */
+  /** The machine's address for clients: a DNS name or an IPv4 address; `localhost` for the local socket. */
   readonly address: string;
-  /** What named this engine, as a person would say it: "docker-machine dev1", "DOCKER_HOST", "the local socket". */
+  /** Where the address comes from, in words: "docker-machine dev1", "DOCKER_HOST", "the local socket". */
   readonly foundBy: string;
-  /** The setting that names it, or would name another. */
+  /** The setting that names this engine, or that would select another one. */
   readonly setting: keyof EngineSettings | "host.address";
-  /** What `ssh` is told beside the address, an option a word. Default: nothing, and it asks the user's own settings. */
+  /** Extra arguments for `ssh`, one per element. Default: none; `ssh` uses the user's own configuration. */
   readonly sshOptions?: readonly string[] | undefined;
 }
 
-/** The three settings that can name an engine; empty when not set. */
+/** The three settings that can name an engine; empty if not set. */
 export interface EngineSettings {
   readonly dockerHost: string;
   readonly dockerContext: string;
   readonly dockerMachine: string;
 }
 
-/** Why no engine could be named: the setting at fault, what is wrong with it, and the cure. */
+/** No engine could be found: the setting at fault, what is wrong with it, and the cure. */
 export class EngineNotFound extends Error {
   readonly setting: keyof EngineSettings;
   readonly cure: string;
@@ -39,11 +39,11 @@ export class EngineNotFound extends Error {
 }
 
 /**
- * Says which engine is meant, without asking it: an explicit host, a Docker context by name, a docker-machine by name,
- * DOCKER_HOST, the local socket; the first that is set.
+ * Determines the engine without connecting to it. The first that is set of: an explicit host, a Docker context, a
+ * docker-machine, DOCKER_HOST, the local socket.
  *
- * @param env The environment of the user: DOCKER_HOST, DOCKER_CERT_PATH, DOCKER_CONFIG, MACHINE_STORAGE_PATH, XDG_RUNTIME_DIR.
- * @throws EngineNotFound when the setting names nothing that is there.
+ * @param env The user's DOCKER_HOST, DOCKER_CERT_PATH, DOCKER_CONFIG, MACHINE_STORAGE_PATH and XDG_RUNTIME_DIR.
+ * @throws EngineNotFound if the setting names an engine that doesn't exist.
  */
 export function findEngine(settings: EngineSettings, env: NodeJS.ProcessEnv = process.env, home = homedir()): Engine {
   const { dockerHost, dockerContext, dockerMachine } = settings;
@@ -72,7 +72,7 @@ function engineAt(
     if (/^(localhost|127\..*)$/.test(url.hostname)) return engine;
     throw new EngineNotFound(
       setting,
-      `${foundBy} speaks without TLS to another machine, which would hand it your keys and passwords in clear`,
+      `${foundBy} connects to another machine without TLS, which would send your keys and passwords in clear text`,
       "set DOCKER_CERT_PATH to the folder with ca.pem, cert.pem and key.pem, or use ssh://user@host",
     );
   }
@@ -83,7 +83,7 @@ function engineAt(
   );
 }
 
-/** `docker context` keeps each context in a folder named by the SHA-256 of its name. */
+/** `docker context` stores each context in a folder named after the SHA-256 of its name. */
 function engineOfContext(name: string, dockerConfig: string): Engine {
   const folder = createHash("sha256").update(name).digest("hex");
   const meta = readJson(join(dockerConfig, "contexts", "meta", folder, "meta.json")) as
@@ -93,14 +93,14 @@ function engineOfContext(name: string, dockerConfig: string): Engine {
     throw new EngineNotFound(
       "dockerContext",
       `there is no Docker context "${name}"`,
-      "docker context ls shows those there are",
+      "docker context ls lists the contexts",
     );
   }
   const certPath = join(dockerConfig, "contexts", "tls", folder, "docker");
   return engineAt(host, existsSync(certPath) ? certPath : undefined, `Docker context ${name}`, "dockerContext");
 }
 
-/** docker-machine keeps each machine in a folder of its name, with the client's certificate in it. */
+/** docker-machine stores each machine in a folder of its name, with the client's certificate. */
 function engineOfMachine(name: string, storagePath: string): Engine {
   const folder = join(storagePath, "machines", name);
   const config = readJson(join(folder, "config.json")) as
@@ -109,7 +109,7 @@ function engineOfMachine(name: string, storagePath: string): Engine {
     throw new EngineNotFound(
       "dockerMachine",
       `there is no docker-machine "${name}" in ${storagePath}`,
-      "docker-machine ls shows those there are",
+      "docker-machine ls lists the machines",
     );
   }
   const address = config.Driver?.IPAddress;
@@ -132,7 +132,7 @@ function readJson(path: string): unknown {
   }
 }
 
-/** The system's socket, Docker Desktop's, or that of a rootless engine: the first that is there. */
+/** The first socket that exists of the system's engine, Docker Desktop and a rootless engine. */
 function localEngine(env: NodeJS.ProcessEnv, home: string): Engine {
   const system = "/var/run/docker.sock";
   const runtimeDir = env["XDG_RUNTIME_DIR"];

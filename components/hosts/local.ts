@@ -7,11 +7,11 @@ import type { Engine } from "./engine.ts";
 export interface LocalDockerHostArgs {
   /** The Docker engine, as `findEngine` found it. */
   readonly engine: Engine;
-  /** An absolute folder on the engine's machine for the registry's data. Default: a named volume. */
+  /** The absolute path of the data folder on the engine's machine. Default: a named volume. */
   readonly dataPath?: string | undefined;
 }
 
-/** A Docker engine that can be reached already: the local one, a Docker context, a docker-machine. It makes no machine. */
+/** An existing Docker engine: the local one, a Docker context, a docker-machine. It creates no machine. */
 export class LocalDockerHost extends pulumi.ComponentResource implements DockerHost {
   readonly provider: docker.Provider;
   readonly address: pulumi.Output<string>;

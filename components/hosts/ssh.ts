@@ -5,13 +5,13 @@ import type { DockerHost } from "./dockerHost.ts";
 import type { Engine } from "./engine.ts";
 
 export interface SshDockerHostArgs {
-  /** The machine's engine, with the options by which OpenSSH takes no other machine for it. */
+  /** The machine's engine, with the options that make OpenSSH refuse any other machine. */
   readonly engine: Engine & { readonly sshOptions: readonly string[] };
-  /** An absolute folder on the machine for the registry's data. Default: a named volume. */
+  /** The absolute path of the data folder on the machine. Default: a named volume. */
   readonly dataPath?: string | undefined;
 }
 
-/** A machine that the user already has, with Docker on it, reached over SSH and by its host key. It makes no machine. */
+/** The user's own machine with Docker, reached over SSH and verified by its host key. It creates no machine. */
 export class SshDockerHost extends pulumi.ComponentResource implements DockerHost {
   readonly provider: docker.Provider;
   readonly address: pulumi.Output<string>;

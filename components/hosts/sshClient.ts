@@ -2,13 +2,13 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "n
 import { dirname, join } from "node:path";
 
 /**
- * Writes the private key of a stack's machine, for this user alone: OpenSSH takes a key from a file only. Gives the file's
- * path from the project's folder, which is where Pulumi runs.
+ * Writes the private key of a stack's machine to a file that only this user can read: OpenSSH reads keys only from
+ * files. Returns the path relative to the project's folder, where Pulumi runs.
  */
 export function writeKeyFile(stack: string, privateKey: string): string {
   const file = join(".state", "ssh", stack);
   if (read(file) === privateKey) {
-    chmodSync(file, 0o600); // A copy that was restored may have another mode, and OpenSSH then refuses it.
+    chmodSync(file, 0o600); // A restored copy may have another mode, and OpenSSH would refuse it.
     return file;
   }
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
@@ -27,15 +27,15 @@ function read(file: string): string | undefined {
 }
 
 /**
- * Options by which OpenSSH connects to a machine that proves to have this host key, and to none else, whatever the
- * user's own configuration and known hosts say.
+ * Options that make OpenSSH connect only to a machine that proves to have this host key, regardless of the user's own
+ * configuration and known hosts.
  *
  * @param hostKey `ssh-ed25519 AAAA…`
- * @param keyFile The client's private key. Default: those that the user's ssh takes, an agent's among them.
+ * @param keyFile The client's private key. Default: the keys that the user's ssh uses, including those of an agent.
  */
 export function pinnedOptions(hostKey: string, keyFile?: string): string[] {
   const [type = "", key = ""] = hostKey.trim().split(/\s+/);
-  // A key of this type signs by other hashes now than when it was named.
+  // An ssh-rsa key now signs with SHA-2, under other algorithm names.
   const algorithms = type === "ssh-rsa" ? "rsa-sha2-512,rsa-sha2-256" : type;
   const options = [
     "BatchMode=yes",

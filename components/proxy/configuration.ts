@@ -10,7 +10,7 @@ import { renderHtpasswd } from "./nginx/signIn.ts";
 export interface Configuration extends Access {
   /** The name that clients type. */
   readonly serverName: string;
-  /** Whether clients come by IPv6 as well. */
+  /** Whether clients also connect over IPv6. */
   readonly ipv6: boolean;
   readonly endpoints: readonly Endpoint[];
   /** The registry on the private network: `host:port`. */
@@ -24,7 +24,7 @@ export interface Configuration extends Access {
   readonly hashes: Readonly<Record<string, string>>;
 }
 
-/** The ports inside the container, by what comes there: to what is published twice the engine gives no fixed order. */
+/** The ports inside the container. IPv6 has its own, as the engine lists a port published twice in random order. */
 export const internalPorts: Readonly<Record<Endpoint["name"], { readonly ipv4: number; readonly ipv6: number }>> = {
   registry: { ipv4: 8443, ipv6: 8445 },
   anonymous: { ipv4: 8444, ipv6: 8446 },
@@ -34,9 +34,9 @@ export const statusPort = 8081;
 export const dataFolder = "/data";
 
 /**
- * The proxy's configuration: contents by file name. One of the files names the revision, which changes when any of them does.
+ * The proxy's configuration: contents by file name. One file names the revision, which changes when any file changes.
  *
- * @param admit How each audience is let in. Default: as the product does it.
+ * @param admit How each audience is authenticated. Default: as in the product.
  */
 export function renderConfiguration(
   { endpoints, ipv6, limits, certificate, key, hashes, ...rest }: Configuration,
@@ -64,7 +64,7 @@ export function renderConfiguration(
   return { ...render(revision), revision };
 }
 
-/** A short name for a content, 64 bits of its SHA-256. */
+/** A short name for a text: 64 bits of its SHA-256. */
 function digestOf(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }

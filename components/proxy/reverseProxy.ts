@@ -18,25 +18,25 @@ import type { ProxyLimits } from "./nginx/nginxConf.ts";
 export interface ReverseProxyArgs {
   /** The image reference, with an exact version or a digest. A change replaces the container. */
   readonly image: string;
-  /** What clients type. A loopback name is published on loopback only, every other one on all addresses. */
+  /** What clients type. With a loopback name the ports are published on loopback only, else on all addresses. */
   readonly hostname: pulumi.Input<string>;
-  /** Whether clients come by IPv6 as well. A change replaces the container. */
+  /** Whether clients also connect over IPv6. A change replaces the container. */
   readonly ipv6: boolean;
-  /** Where clients reach it, one of each name at most. A change of a port replaces the container. */
+  /** Where clients reach the proxy; at most one of each name. A change of a port replaces the container. */
   readonly endpoints: readonly Endpoint[];
-  /** The private network that the registry is on. */
+  /** The private network of the registry. */
   readonly network: pulumi.Input<string>;
-  /** The registry's blobs, to serve from there. A change replaces the container. */
+  /** The registry's blob files, which the proxy serves. A change replaces the container. */
   readonly blobs: BlobFiles;
-  /** Where the registry is on that network: `host:port`. A change goes live by a reload, as all below. */
+  /** The registry's address on that network: `host:port`. A change of this and of all below goes live by a reload. */
   readonly registry: pulumi.Input<string>;
   /** Who may use the registry. */
   readonly users: readonly User[];
   /** Secret: the bcrypt hash of each user's password, by name. */
   readonly hashes: pulumi.Input<Record<string, string>>;
-  /** Who may use which repositories, beyond roles. */
+  /** Restrictions on who may use which repositories. */
   readonly rules: readonly Rule[];
-  /** The repositories that anybody may pull at an endpoint for anybody, by prefixes as a rule has them. */
+  /** The prefixes of the repositories that anybody may pull at an endpoint for anybody. */
   readonly openPrefixes: readonly string[];
   readonly limits: ProxyLimits;
   /** PEM: the server's certificate, then its issuers. */
@@ -50,7 +50,7 @@ const configFolder = "/etc/proxy";
 /** The ids of `nginx` in the official image. */
 const user = "101:101";
 
-/** On the first start there is no configuration yet; whoever loads one needs the container to be there. */
+/** On the first start there is no configuration yet: the loader needs a running container. */
 const start = `trap 'exit 0' TERM QUIT
 until [ -e ${configFolder}/current/${configFiles.conf} ]; do sleep 0.1; done
 exec nginx -c ${configFolder}/current/${configFiles.conf} -g 'daemon off;'`;
@@ -61,8 +61,8 @@ const loadScript = {
 };
 
 /**
- * The proxy container and its configuration, which is checked and then goes live by a reload: users, passwords,
- * certificate and settings change without replacing the container. Ports and image do replace it.
+ * The proxy container and its configuration, which is checked and then goes live by a reload. Users, passwords,
+ * certificate and settings change without replacing the container; ports and image replace it.
  */
 export class ReverseProxy extends pulumi.ComponentResource {
   constructor(name: string, args: ReverseProxyArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -95,7 +95,7 @@ export class ReverseProxy extends pulumi.ComponentResource {
     const container = new docker.Container(
       `${name}-container`,
       {
-        // It needs some tens; the rest is for the blobs that it has read, which the kernel keeps within the same limit.
+        // The proxy needs some tens of MiB; the page cache of blobs counts towards the same limit.
         ...hardened({ memory: 4096, processes: 256 }),
         name,
         image: image.imageId,
@@ -120,11 +120,11 @@ export class ReverseProxy extends pulumi.ComponentResource {
           startPeriod: "30s",
           retries: 3,
         },
-        // nginx ends at once on TERM; on QUIT it lets running pushes and pulls end.
+        // nginx stops at once on TERM; on QUIT it lets running pushes and pulls finish.
         stopSignal: "SIGQUIT",
         destroyGraceSeconds: 30,
       },
-      // A running container can't be given another health check; two can't have one name.
+      // Docker can't change the health check of a container, and two containers can't have the same name.
       {
         parent: this,
         dependsOn: owned.succeeded,
@@ -150,7 +150,7 @@ export class ReverseProxy extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
-  /** The configuration as files for the loader. */
+  /** The configuration files for the loader. */
   private renderFiles(args: ReverseProxyArgs) {
     return pulumi
       .all([args.hostname, args.registry, args.certificateChain, args.privateKey, args.hashes])

@@ -3,17 +3,17 @@ import { stringify } from "yaml";
 export interface RegistryConfig {
   /** The TCP port on the private network. */
   readonly port: number;
-  /** The storage driver, by its name, with its parameters. */
+  /** The storage driver: its name and its parameters. */
   readonly storage: Readonly<Record<string, object>>;
   /** Whether manifests and blobs can be deleted. */
   readonly deletion: boolean;
-  /** Secret: signs the state of uploads under way, so that they survive a restart. */
+  /** Secret: signs the state of unfinished uploads, so that they survive a restart. */
   readonly httpSecret: string;
 }
 
 /**
- * The registry's whole configuration file, YAML. Nothing is left to the image's defaults, which are made for
- * development: deletion on, debug log, a metrics port open.
+ * The registry's complete configuration file, YAML. It replaces the image's defaults, which are meant for development:
+ * deletion on, debug log, an open metrics port.
  */
 export function renderRegistryConfig(config: RegistryConfig): string {
   return stringify({
@@ -23,8 +23,8 @@ export function renderRegistryConfig(config: RegistryConfig): string {
     storage: {
       ...config.storage,
       delete: { enabled: config.deletion },
-      // No cache of descriptors: it says that a blob is there, and how long it is, when the disk has lost it.
-      // What an upload that was given up left behind is removed after a week.
+      // No descriptor cache: it would still report a blob and its length after the disk has lost it.
+      // The data of an abandoned upload is removed after a week.
       maintenance: { uploadpurging: { enabled: true, age: "168h", interval: "24h", dryrun: false } },
     },
     http: {
@@ -32,7 +32,7 @@ export function renderRegistryConfig(config: RegistryConfig): string {
       secret: config.httpSecret,
       headers: {
         "X-Content-Type-Options": ["nosniff"],
-        // For the proxy alone: what it keeps of an answer was out of date long ago, so that it asks whether it still holds.
+        // For the proxy only: a cached answer is always expired, so that the proxy revalidates it each time.
         "X-Accel-Expires": ["@1"],
       },
     },

@@ -11,9 +11,9 @@ import { registryUser } from "./user.ts";
 export interface RegistryArgs {
   /** The image reference, with an exact version or a digest. A change replaces the container, not the data. */
   readonly image: string;
-  /** The private network, the only one that the registry is on. */
+  /** The private network, the only one that the registry joins. */
   readonly network: pulumi.Input<string>;
-  /** Where it keeps what was pushed. */
+  /** Where it stores the pushed images. */
   readonly storage: StorageOf;
   /** Whether manifests and blobs can be deleted. A change replaces the container. */
   readonly deletion: boolean;
@@ -27,14 +27,14 @@ const configFolder = "/etc/registry";
 export class Registry extends pulumi.ComponentResource {
   /** Where the proxy reaches it on the private network: `host:port`. */
   readonly address: pulumi.Output<string>;
-  /** From where the proxy serves blobs. */
+  /** The blob files, for the proxy to serve. */
   readonly blobs: BlobFiles;
 
   constructor(name: string, args: RegistryArgs, opts?: pulumi.ComponentResourceOptions) {
     super("privateregistry:index:Registry", name, {}, opts);
     const parent = { parent: this };
 
-    // Other containers of the machine may use the same image: taking it down isn't ours.
+    // Other containers on the machine may use the same image, so it is not removed.
     const image = new docker.RemoteImage(`${name}-image`, { name: args.image, keepLocally: true }, parent);
     const storage = args.storage(name, this);
     this.blobs = storage.blobs;
@@ -59,7 +59,7 @@ export class Registry extends pulumi.ComponentResource {
             parent,
           ).succeeded;
 
-    // A container with a read-only root file system takes no upload, not even into a volume: another one does it.
+    // Docker can't upload files to a container with a read-only root, not even into a volume: another one does it.
     const setup = new OneShot(
       `${name}-setup`,
       {
@@ -85,7 +85,7 @@ export class Registry extends pulumi.ComponentResource {
     const container = new docker.Container(
       `${name}-container`,
       {
-        // Twice what the program may take: what it writes is kept in memory for a while, within the same limit.
+        // Twice the memory limit of the program: the page cache of its writes counts towards the same limit.
         ...hardened({ memory: 2048, processes: 1024 }),
         name,
         image: image.imageId,
@@ -93,7 +93,7 @@ export class Registry extends pulumi.ComponentResource {
         readOnly: true,
         entrypoints: ["registry"],
         command: ["serve", `${configFolder}/config.yml`],
-        // Nothing is traced; memory is spent rather than the time to collect it.
+        // No tracing; more memory is used to spend less time on garbage collection.
         envs: ["OTEL_TRACES_EXPORTER=none", "OTEL_TRACES_SAMPLER=always_off", "GOGC=400", "GOMEMLIMIT=1GiB"],
         volumes: [{ ...configVolume, readOnly: true }, ...storage.volumes],
         networkMode: args.network,
@@ -107,16 +107,16 @@ export class Registry extends pulumi.ComponentResource {
         },
         wait: true,
         waitTimeout: 60,
-        // Time for running pushes to end.
+        // Running pushes have time to finish.
         destroyGraceSeconds: 30,
       },
-      // A new configuration is read at the start only; a running container can't be given another health check.
+      // The registry reads its configuration only at start, and Docker can't change the health check of a container.
       {
         parent: this,
         dependsOn: setup.succeeded,
         replaceWith: [setup.container],
         replaceOnChanges: ["healthcheck"],
-        // Two containers can't have one name.
+        // Two containers can't have the same name.
         deleteBeforeReplace: true,
       },
     );

@@ -1,5 +1,5 @@
-/** Whoever is in this group may read the data; nobody else of the machine may. No usual system has this id. */
+/** Only members of this group may read the data. No common system uses this id. */
 export const dataGroup = "65532";
 
-/** An unprivileged id that no account of the usual systems has. */
+/** An unprivileged user id that no common system uses. */
 export const registryUser = `65532:${dataGroup}`;

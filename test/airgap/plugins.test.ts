@@ -6,17 +6,17 @@ import { join } from "node:path";
 
 import { type Properties, Sdk } from "./sdk.ts";
 
-/** What the program uses, or may come to use. */
+/** The resources that the program uses, or may use later. */
 const used = {
   docker: ["Provider", "Container", "Network", "RemoteImage", "Volume"],
   random: ["Provider", "RandomBytes", "RandomPassword"],
   tls: ["Provider", "CertRequest", "LocallySignedCert", "PrivateKey", "SelfSignedCert"],
 };
 
-/** Properties that the SDK lets a program give, although only the plugin answers them. No other difference is known. */
+/** Inputs that the SDK accepts although only the plugin sets them. No other difference is known. */
 const answered: Partial<Record<string, string[]>> = { "docker:index/volume:Volume": ["cluster.id"] };
 
-/** The installed plugin when it is the one that airgap/ builds; else the reason why it can't be looked at. */
+/** The installed plugin if airgap/ built it; otherwise the reason why it can't be checked. */
 function findPlugin({ name, version }: Sdk["plugin"]): { path: string } | { missing: string } {
   const home = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
   const path = join(home, "plugins", `resource-${name}-v${version}`, `pulumi-resource-${name}`);
@@ -43,7 +43,7 @@ for (const [name, classes] of Object.entries(used)) {
     for (const resource of classes) {
       const token = sdk.token(resource);
 
-      it(`knows ${token} with every property that the SDK sends`, () => {
+      it(`has ${token} with every property that the SDK sends`, () => {
         const { inputs } = sdk.properties(resource);
         const names = Object.keys(inputs).filter((property) => !property.includes("."));
         assert.deepEqual(sdk.sent(resource).sort(), names.sort());

@@ -31,7 +31,7 @@ export class Sdk {
     return name === "Provider" ? `pulumi:providers:${token}` : token;
   }
 
-  /** The names that the constructor of this class really sends for what a program gives it. */
+  /** The input names that the constructor of this class really sends. */
   sent(name: string): string[] {
     const constructor = String(this.classes[name]);
     return [...constructor.matchAll(/resourceInputs\["(\w+)"\] = .*\bargs\?\./g)].map(([, property = ""]) => property);

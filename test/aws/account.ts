@@ -77,7 +77,7 @@ interface DnsRecord {
   readonly Type: string;
 }
 
-/** An account of AWS: what is in it, in Amazon's own words. */
+/** The content of an AWS account, in Amazon's own terms. */
 export class Account {
   private readonly moto: Moto;
 
@@ -97,7 +97,7 @@ export class Account {
     return this.list("ec2", "describe_subnets", "Subnets");
   }
 
-  /** All that are not gone. */
+  /** All that still exist. */
   async instances(): Promise<Instance[]> {
     const reservations = await this.list<Reservation>("ec2", "describe_instances", "Reservations");
     return reservations.flatMap(({ Instances }) => Instances).filter(({ State }) => State.Name !== "terminated");
@@ -121,13 +121,13 @@ export class Account {
     return this.list("ec2", "describe_key_pairs", "KeyPairs", { IncludePublicKey: true });
   }
 
-  /** All but the one that every network has. */
+  /** All except the one that every network has. */
   async groups(): Promise<Group[]> {
     const all = await this.list<Group>("ec2", "describe_security_groups", "SecurityGroups");
     return all.filter(({ GroupName }) => GroupName !== "default");
   }
 
-  /** All but those that every zone has. */
+  /** All except those that every zone has. */
   async records(): Promise<DnsRecord[]> {
     const { Id: HostedZoneId } = only(await this.list<Zone>("route53", "list_hosted_zones", "HostedZones"));
     const key = "ResourceRecordSets";
@@ -135,7 +135,7 @@ export class Account {
     return all.filter(({ Type }) => Type !== "NS" && Type !== "SOA");
   }
 
-  /** All that costs money or answers, but the disks. */
+  /** Everything that costs money or answers, except the disks. */
   async everythingElse(): Promise<unknown[]> {
     const lists = [this.instances(), this.addresses(), this.keyPairs(), this.groups(), this.records()];
     return (await Promise.all<unknown[]>(lists)).flat();
@@ -154,7 +154,7 @@ export class Account {
     await this.call("ssm", "put_parameter", { Name, Value, Type: "String", Overwrite: true });
   }
 
-  /** Makes the subnets such that they have IPv6, and an instance has an address only when it asks for one. */
+  /** Gives the subnets IPv6, and instances an address only on request. */
   async prepareSubnets(): Promise<void> {
     const subnets = await this.subnets();
     const parameters = { VpcId: subnets[0]?.VpcId, AmazonProvidedIpv6CidrBlock: true };
@@ -176,7 +176,7 @@ export class Account {
   }
 }
 
-/** The one thing of a list that has only one. */
+/** The only element of a list. */
 export function only<T>(all: readonly T[]): T {
   const [first, ...others] = all;
   assert.ok(first !== undefined && others.length === 0, `${String(all.length)} instead of one`);

@@ -17,7 +17,7 @@ function component(path: string): string {
   return `require(${JSON.stringify(join(process.cwd(), "clouds/aws", `${path}.ts`))})`;
 }
 
-/** What a program says that asks whether machines with these settings can be had. */
+/** A program that asks whether machines with these settings are available. */
 function question(settings: readonly object[]): string {
   return `
     const { askAws } = ${component("ask")};
@@ -26,7 +26,7 @@ function question(settings: readonly object[]): string {
   `;
 }
 
-/** What a program says that wants this machine, and a record of its address. */
+/** A program that creates this machine, and a record of its address. */
 function source(args: AwsDockerHostArgs): string {
   return `
     const { createMachine } = ${component("host")};
@@ -38,7 +38,7 @@ function source(args: AwsDockerHostArgs): string {
   `;
 }
 
-/** A rule of a security group, as AWS tells it. */
+/** A rule of a security group, as AWS shows it. */
 function rule(port: number, ipv4: readonly string[], ipv6: readonly string[]) {
   return {
     IpProtocol: "tcp",
@@ -52,10 +52,10 @@ function rule(port: number, ipv4: readonly string[], ipv6: readonly string[]) {
 }
 
 /**
- * What this project asks AWS for, by the real engine and the real provider, of an AWS that only remembers: nothing
- * boots. A property under a wrong name is dropped without a word, so what counts is what AWS was told.
+ * What this project asks AWS for, with the real engine and provider, against an AWS that only remembers: nothing
+ * boots. The provider silently drops a property with a wrong name, so the tests look at what AWS received.
  *
- * The steps follow one another: each begins with what the one before it has left.
+ * The steps depend on each other: each begins with the result of the one before.
  */
 describe("the machine and the record in AWS", function () {
   this.timeout(5 * 60_000);
@@ -63,7 +63,7 @@ describe("the machine and the record in AWS", function () {
   let moto: Moto;
   let account: Account;
   let program: Program;
-  /** What is wanted of the machine. Steps change it. */
+  /** The settings of the machine. Steps change them. */
   let args: AwsDockerHostArgs = {
     size: "t3.small",
     image: parameter,
@@ -74,7 +74,7 @@ describe("the machine and the record in AWS", function () {
     ports: [5043, 5044],
     generation: 1,
   };
-  /** What the parameter held, by generation. */
+  /** The parameter's value, by generation. */
   let images: readonly [string, string];
   /** What outlives every instance. */
   let volumeId: string;
@@ -105,7 +105,7 @@ describe("the machine and the record in AWS", function () {
     await program.succeed(...up);
   }
 
-  /** Gives the only instance. The disk and the address of the beginning are at it, and nothing else is there. */
+  /** Returns the only instance, which has the first disk and address; nothing else exists. */
   async function expectJoined(): Promise<Instance> {
     const instance = only(await account.instances());
     const { InstanceId, RootDeviceName } = instance;
@@ -140,7 +140,7 @@ describe("the machine and the record in AWS", function () {
     await program.succeed(...up, "--refresh", "--expect-no-changes");
   }
 
-  it("are asked for beforehand, and what there isn't is told by its setting", async () => {
+  it("are checked beforehand, and an unknown value is reported by its setting", async () => {
     const settings = [
       { size: "t3.small" },
       { size: "t2.small" },
@@ -152,8 +152,8 @@ describe("the machine and the record in AWS", function () {
     assert.deepEqual(
       problems.map(({ setting, wrong }) => `${setting}: ${wrong}`),
       [
-        'host.size: "t2.small" is of an old generation, whose disks are no NVMe devices',
-        'host.size: "t3.tiny" is no type of instance in this region',
+        'host.size: "t2.small" is of an old generation, whose disks are not NVMe devices',
+        'host.size: "t3.tiny" is not an instance type in this region',
         'host.subnet: there is no "subnet-0123456789abcdef0" in this region',
         'host.image: there is no SSM parameter "/images/windows" in this region',
       ],
@@ -190,7 +190,7 @@ describe("the machine and the record in AWS", function () {
     assert.deepEqual([HttpEndpoint, HttpTokens, HttpPutResponseHopLimit], ["enabled", "required", 1]);
   });
 
-  it("has disks as they were asked for", async () => {
+  it("has the disks that were asked for", async () => {
     const { SubnetId, RootDeviceName } = await expectSame();
     const subnet = (await account.subnets()).find((each) => each.SubnetId === SubnetId);
     const disks = (await account.volumes()).map(
@@ -208,7 +208,7 @@ describe("the machine and the record in AWS", function () {
     );
   });
 
-  it("tells the instance who signs in, and which disk is its own", async () => {
+  it("names in the user data who signs in, and which disk is the instance's own", async () => {
     const text = await account.userData(instanceId);
     const { PublicKey, Tags } = only(await account.keyPairs());
     assert.match(text, /^#cloud-config\n/);
@@ -218,7 +218,7 @@ describe("the machine and the record in AWS", function () {
     assert.deepEqual(Tags, nameTag);
   });
 
-  it("lets in who may come, and everything out", async () => {
+  it("admits the allowed networks, and lets everything out", async () => {
     const { VpcId, Description, IpPermissions, IpPermissionsEgress, Tags } = only(await account.groups());
     assert.equal(VpcId, (await account.subnets())[0]?.VpcId);
     assert.equal(Description, "A private registry: SSH and its endpoints");
@@ -252,9 +252,9 @@ describe("the machine and the record in AWS", function () {
     await program.succeed(...up, "--expect-no-changes");
   });
 
-  it("shows no changes beside what is really there", () => expectNoDrift());
+  it("shows no changes against what really exists", () => expectNoDrift());
 
-  it("replaces the instance for another generation, and takes the image of that time", async () => {
+  it("replaces the instance for another generation, with the parameter's image of that time", async () => {
     await change({ generation: 2 });
     await expectReplaced(images[1]);
     assert.match(await account.userData(instanceId), /GENERATION=2\n/);
@@ -296,7 +296,7 @@ describe("the machine and the record in AWS", function () {
     assert.equal(Ipv6Addresses.length, 1);
   });
 
-  it("shows no changes beside what all that has led to", () => expectNoDrift());
+  it("shows no changes against the result of all that", () => expectNoDrift());
 
   it("takes its address back", async () => {
     const { AssociationId } = only(await account.addresses());
@@ -309,7 +309,7 @@ describe("the machine and the record in AWS", function () {
     assert.equal((await expectSame()).PublicIpAddress, address.PublicIp);
   });
 
-  it("refuses another subnet, in whose zone the data disk isn't", async () => {
+  it("refuses a subnet in another zone than the data disk", async () => {
     const { SubnetId } = await expectSame();
     const subnet = (await account.subnets()).find((each) => each.SubnetId !== SubnetId)?.SubnetId;
     program.write(source({ ...args, subnet }));
@@ -333,7 +333,7 @@ describe("the machine and the record in AWS", function () {
     await expectReplaced(images[0]);
   });
 
-  it("leaves nothing when the disk isn't protected any more", async () => {
+  it("leaves nothing once the disk is no longer protected", async () => {
     await program.succeed("state", "unprotect", "--all", "--yes");
     await program.succeed(...destroy);
     assert.deepEqual(await account.volumes(), []);

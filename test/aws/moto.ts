@@ -17,7 +17,7 @@ answer = getattr(boto3.client(service), operation)(**json.load(sys.stdin))
 json.dump(answer, sys.stdout, default=str)
 `;
 
-/** moto: a server with the API of AWS, which keeps in memory what it is asked for. */
+/** moto: a server with the API of AWS, which keeps its resources in memory. */
 export class Moto {
   static async start(): Promise<Moto> {
     const [packages, port] = await Promise.all([install(), freePort()]);
@@ -26,7 +26,7 @@ export class Moto {
     return moto;
   }
 
-  /** The environment in which whatever talks to AWS talks to this one. */
+  /** The environment in which every AWS client uses this server. */
   readonly env: NodeJS.ProcessEnv;
   private readonly server: ChildProcess;
   private readonly packages: string;
@@ -81,7 +81,7 @@ export class Moto {
   }
 }
 
-/** Gives the folder that moto is in. It is installed there once for a version of Python. */
+/** Returns the folder of moto. It is installed there once for a version of Python. */
 async function install(): Promise<string> {
   const hash = createHash("sha256")
     .update(readFileSync(requirements))

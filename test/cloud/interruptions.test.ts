@@ -15,7 +15,7 @@ const amazon = (verb: string, ...types: readonly string[]) =>
     (type) => `${verb} aws:${type.replace(/(?<=\/)./, (first) => first.toLowerCase())}:${type.replace(/.*\//, "")}`,
   );
 
-/** What is asked of a cloud, in the stages in which it is asked for at the same time. */
+/** The calls to a cloud, in stages of calls that run at the same time. */
 const stages = {
   digitalocean: {
     made: [
@@ -69,7 +69,7 @@ const stages = {
 /** Credentials that both clouds refuse. */
 const refused = { DIGITALOCEAN_TOKEN: "dop_v1_wrong", AWS_SECRET_ACCESS_KEY: "wrong" };
 
-/** What is said of them. */
+/** The errors about them. */
 const refusals = {
   digitalocean: /digitalocean:token: is not accepted\./,
   aws: /aws: the credentials are not accepted/,
@@ -78,7 +78,7 @@ const refusals = {
 /** A size that is not the default one. */
 const sizes = { digitalocean: "s-2vcpu-4gb", aws: "t3.medium" } as const;
 
-/** What may be there twice afterwards: what joins two things, and a record of Route 53, can't be. */
+/** Calls that leave no duplicate: those that join two resources, and a record of Route 53. */
 const single = /Assignment|Attachment|Association|route53/;
 
 /** A kill of a run that replaces the machine. */
@@ -110,13 +110,13 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
       await cloud.dispose();
     });
 
-    it("while anything is made, goes on when it is run again, and tells what may be there twice", async () => {
+    it("while anything is created, continues when it is run again, and names possible duplicates", async () => {
       let lost: readonly string[] = [];
       for (const calls of made) {
         assertTold(await checkout.killedDuring("up", calls), lost);
         lost = calls;
         if (calls !== made[0]) continue;
-        // What is told once is told for good, and what follows from it is done all the same.
+        // Each lost call is reported once, and its consequences are still handled.
         const output = await checkout.upFails({ env: refused });
         assertTold(output, lost);
         assert.match(output, refusals[target]);
@@ -132,7 +132,7 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
       await deleteLost();
     });
 
-    /** Deletes what the state doesn't know, as people are told to do. */
+    /** Deletes what the state doesn't know, as the message says. */
     async function deleteLost(): Promise<void> {
       const { stdout: state } = await checkout.pulumi("stack", "export");
       const { kinds } = target === "digitalocean" ? cloud.digitalOcean : cloud.aws;
@@ -140,18 +140,18 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
         for (const { id } of kind.all) if (!state.includes(`"${id}"`)) await kind.delete(id);
     }
 
-    it("while anything is changed, has it changed when it is run again", async () => {
+    it("while anything is changed, completes the change when it is run again", async () => {
       checkout.set({ host: { ...host, registryFrom: ["0.0.0.0/0"], size: sizes[target] }, dns: { ...dns, ttl: 60 } });
       for (const calls of changed) await checkout.killedDuring("up", calls);
       await checkout.up();
       await checkout.assertUnchanged();
     });
 
-    /** The machine that takes the place of another one. */
+    /** The machine that replaces another one. */
     let old: Machine | undefined;
     const next = () => cloud.machines.find((each) => each !== old);
 
-    /** A kill at a moment of the next machine's life; with the machine itself where its power goes. */
+    /** A kill at a moment of the next machine's life; together with the machine if its power fails. */
     function killAt(
       at: string,
       moment: (machine: Machine, signal: AbortSignal) => Promise<void>,
@@ -172,7 +172,7 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
       return { at: powerGoes ? `${at}, with the machine` : at, kill };
     }
 
-    /** `make up` of a stack whose machine is off at first, and boots while the run is under way. */
+    /** `make up` of a stack whose machine is off at first, and boots during the run. */
     async function upWhilePowerComesBack(): Promise<Outputs> {
       const machine = next();
       assert.ok(machine);
@@ -201,17 +201,17 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
       hostKey: (powerGoes: boolean) => killAt("the replacement of the host key", stuckInReplacement, powerGoes),
     };
 
-    /** Makes the replacement of the host key stop in its middle. */
+    /** Stops the replacement of the host key half-way. */
     async function stuckInReplacement(machine: Machine, signal: AbortSignal): Promise<void> {
       const slow = '#!/bin/sh\\nsleep 20\\nexec /usr/bin/ssh-keygen "$@"\\n';
       const program = "/usr/local/bin/ssh-keygen";
-      // As soon as the machine is there.
+      // As soon as the machine exists.
       await machine.until(`printf '${slow}' >${program} && chmod +x ${program}`, signal);
       await machine.until("test -s /etc/ssh/ssh_host_ed25519_key.new", signal);
       await machine.succeed(`rm ${program}`);
     }
 
-    // The moments of a boot are those of a machine anywhere, so that each cloud may have its own half of them.
+    // A boot is the same in every cloud, so each cloud tests half of its moments.
     const powerGoes = target === "aws";
     const { ssh, signIn, disk, registry, proxy, hostKey } = boot;
     const alone = [
@@ -219,12 +219,12 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
       ...[ssh, signIn, disk, registry].map((moment) => moment(powerGoes)),
       ...[proxy(true), hostKey(false), hostKey(true)],
     ];
-    // Of these, those that the machine is still to come to after the one before.
+    // Only moments that the machine still reaches after the one before.
     const together = [...atCalls, hostKey(true), registry(false), proxy(true)];
 
     for (const kills of isWhole ? alone.map((kill) => [kill]) : [together]) {
       const where = kills.map(({ at }) => at).join("; ");
-      it(`while the machine is replaced (${where}), has another one with the same data when it is run again`, async () => {
+      it(`while the machine is replaced (${where}), completes that with the same data when it is run again`, async () => {
         [old] = cloud.machines;
         generation++;
         checkout.set({ host: { ...host, generation, dataSize: generation } });
@@ -238,7 +238,7 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
       });
     }
 
-    it("while anything is taken down, has it gone when it is run again, and the data kept", async () => {
+    it("while anything is deleted, completes that when it is run again, and keeps the data", async () => {
       for (const calls of takenDown) await checkout.killedDuring("destroy", calls);
       assert.match(await checkout.makes("destroy"), /Kept: volume/);
       assert.deepEqual(cloud.machines, []);
@@ -247,7 +247,7 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
       assert.equal(await checkout.pulls(outputs, "app", digest), true);
     });
 
-    it("while the data is deleted, has it gone when it is run again", async () => {
+    it("while the data is deleted, completes that when it is run again", async () => {
       const { volumes } = target === "digitalocean" ? cloud.digitalOcean : cloud.aws;
       assert.equal(volumes.all.length, 1);
       await checkout.killedDuring("purge", purged);
@@ -259,7 +259,7 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
 
 function assertTold(output: string, lost: readonly string[]): void {
   for (const call of lost) {
-    const told = `A run ended while \\w+ was making ${call.replace(/.*:/, "")} private-registry-`;
+    const told = `A run ended while \\w+ was creating ${call.replace(/.*:/, "")} private-registry-`;
     assert.equal(new RegExp(told).test(output), !single.test(call), `${call}\n${output}`);
   }
 }

@@ -38,7 +38,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       return only;
     }
 
-    /** What is in the cloud but machines, by kind. */
+    /** The cloud's resources except machines, by kind. */
     function inventory(): Record<string, number> {
       const { digitalOcean: ocean, aws } = cloud;
       const kinds: Record<string, { readonly all: readonly unknown[] }> =
@@ -48,12 +48,12 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       return Object.fromEntries(Object.entries(kinds).map(([kind, { all }]) => [kind, all.length]));
     }
 
-    /** What one cloud is enough for: little of it is the cloud's own. */
+    /** A test that one cloud is enough for. */
     function once(title: string, test: () => Promise<void>): void {
       if (isWhole || target === "digitalocean") it(title, test);
     }
 
-    once("shows its whole tree by a preview, with nothing made yet", async () => {
+    once("shows its whole tree in a preview before anything is created", async () => {
       const { code, output } = await checkout.make("preview");
       assert.equal(code, 0, output);
       for (const type of ["Machine", "Prepared", "RemoteImage", "Container", "Registry", "ReverseProxy"])
@@ -61,17 +61,17 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.deepEqual(cloud.machines, []);
     });
 
-    it("is up from nothing in one run", async () => {
+    it("comes up from nothing in one run", async () => {
       outputs = await checkout.up();
       assert.equal(outputs.endpoint, `${stacks[target].hostname}:${new URL(outputs.url).port}`);
     });
 
-    it("has its name lead to the machine", async () => {
+    it("has its name point to the machine", async () => {
       assert.deepEqual(await cloud.resolve(stacks[target].hostname, "A"), [outputs.address]);
       assert.equal(outputs.records[0], `${stacks[target].hostname} A ${outputs.address}`);
     });
 
-    it("takes a push and gives a pull to a client that knows it by its name only", async () => {
+    it("accepts a push and a pull from a client that knows only its name", async () => {
       digest = await checkout.push(outputs, "app", "the first layer");
       await checkout.copies(outputs, "app", digest, "copied");
     });
@@ -101,7 +101,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.equal(refreshed.code, 0, refreshed.output);
     });
 
-    it("proves itself by a host key that is in no user data", async () => {
+    it("has a host key that is in no user data", async () => {
       const shown = await succeed("ssh-keyscan", ["-t", "ed25519", outputs.address]);
       const { hostKey = "" } = outputs.login ?? {};
       assert.equal(shown.trim(), `${outputs.address} ${hostKey}`);
@@ -113,7 +113,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.notEqual(installed, userData.ssh_keys.ed25519_private);
     });
 
-    it("lets in the deploy user by key, and nobody else and by nothing else", async () => {
+    it("lets in only the deploy user, and only by key", async () => {
       const attempt = (user: string) => {
         const options = [
           "-F",
@@ -128,7 +128,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.match((await attempt("root")).output, /Permission denied \(publickey\)/);
     });
 
-    once("has another host key when that is asked for, and nothing but the key is another", async () => {
+    once("gets another host key on request, and nothing else changes", async () => {
       const before = machine();
       const { stdout } = await checkout.pulumi("stack", "export");
       const [urn = ""] = /urn:[^"]*-keys-host-[0-9a-f]{8}/.exec(stdout) ?? [];
@@ -151,7 +151,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.doesNotMatch(shown.output, /PRIVATE KEY/);
     });
 
-    it("has user data that cloud-init's own schema takes", async () => {
+    it("has user data that cloud-init's own schema accepts", async () => {
       const checked = await machine().run("cloud-init schema --config-file /var/lib/cloud/instance/user-data.txt");
       assert.equal(checked.code, 0, checked.output);
     });
@@ -165,7 +165,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
 
     it("admits nothing but SSH and the registry's port", async () => {
       assert.deepEqual(await reaches("22", new URL(outputs.url).port), [true, true]);
-      // Something listens there, so that it is the firewall that keeps clients out.
+      // Something listens there, so it is the firewall that keeps clients out.
       await machine().succeed("systemd-run --unit probe /usr/bin/python3 -m http.server 2375");
       await machine().succeed("until curl -s -o /dev/null http://127.0.0.1:2375/; do sleep 0.2; done");
       assert.deepEqual(await reaches("2375"), [false]);
@@ -183,21 +183,21 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.match((await machine().run(inside)).output, /refused|unreachable|timed out/i);
     });
 
-    /** The settings of the machine, with no network that may sign in but this host's own, as it is seen from there. */
+    /** The machine's settings, with SSH only from this host's own network, as the machine sees it. */
     async function closed(): Promise<object> {
       const [, own = ""] = / src (\S+)/.exec(await succeed("ip", ["-4", "route", "get", outputs.address])) ?? [];
       return { ...stacks[target].host, sshFrom: [own] };
     }
 
-    /** Names and images of what runs on the machine. */
+    /** Names and images of the machine's containers. */
     async function containers(): Promise<string[]> {
       const listed = await machine().succeed("docker ps --no-trunc --format '{{.Names}} {{.Image}}'");
       return listed.trim().split("\n").sort();
     }
 
-    // At digitalocean one that runs is replaced in interruptions.test.ts, too.
+    // At digitalocean, interruptions.test.ts also replaces a running one.
     if (isWhole || target === "aws") {
-      it("lives on another machine after a replacement: the same address, images and containers", async () => {
+      it("is on another machine after a replacement: the same address, images and containers", async () => {
         const before = { machine: machine(), containers: await containers() };
         checkout.set({ host: { ...(await closed()), generation: 2 } });
         const { address } = await checkout.up();
@@ -217,8 +217,11 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
         await machine().kill();
         const host = await closed();
         checkout.set({ host: { ...host, generation: 3 } });
-        assert.match(await checkout.upFails(), /the data disk is full: \d+ MiB are left\. A larger host\.dataSize/);
-        // On another machine, as the kernel of these lets nobody grow what is mounted.
+        assert.match(
+          await checkout.upFails(),
+          /the data disk is full: \d+ MiB are left\. To grow it, increase host\.dataSize/,
+        );
+        // On another machine, as the test kernel doesn't grow a mounted file system.
         checkout.set({ host: { ...host, generation: 4, dataSize: 2 } });
         const { address } = await checkout.up();
         assert.equal(address, outputs.address);
@@ -232,7 +235,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.deepEqual(await reaches("22", new URL(outputs.url).port), [false, true]);
     });
 
-    once("comes up by itself after the power was away", async () => {
+    once("comes up by itself after a power failure", async () => {
       await machine().kill();
       await machine().powerOn();
       for (let tries = 60; tries > 0 && !(await checkout.pulls(outputs, "app", digest).catch(() => false)); tries--)
@@ -240,7 +243,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       assert.equal(await checkout.pulls(outputs, "app", digest), true);
     });
 
-    once("is made anew after somebody deleted the machine in the cloud", async () => {
+    once("is created again after somebody deleted the machine in the cloud", async () => {
       const before = machine();
       const kind = target === "digitalocean" ? cloud.digitalOcean.droplets : cloud.aws.instances;
       for (const { id } of kind.all) await kind.delete(id);
@@ -253,13 +256,13 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       // Also where an earlier version made it.
       if (target === "digitalocean") await makeEarlier(checkout);
       const output = await checkout.makes("destroy");
-      assert.match(output, /Kept: volume \S+ with all that was pushed, [12] GiB, about \$0\.\d\d a month/);
+      assert.match(output, /Kept: volume \S+ with all pushed images, [12] GiB, about \$0\.\d\d a month/);
       assert.deepEqual(cloud.machines, []);
       assert.deepEqual(inventory(), { volumes: 1, addresses: 0, firewalls: 0, keys: 0 });
       assert.deepEqual(await cloud.resolve(stacks[target].hostname, "A"), []);
     });
 
-    once("finds all that was pushed when it is up again", async () => {
+    once("has all pushed images when it is up again", async () => {
       outputs = await checkout.up();
       assert.equal(await checkout.pulls(outputs, "app", digest), true);
       assert.equal(inventory()["volumes"], 1);
@@ -281,7 +284,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
     /** The data disk that somebody deleted. */
     let lost = "";
 
-    once("tells that the data disk that was kept is not there any more, which may have another reason", async () => {
+    once("reports that the kept data disk is gone, or that the credentials are another account's", async () => {
       const { volumes } = target === "digitalocean" ? cloud.digitalOcean : cloud.aws;
       lost = volumes.all[0]?.id ?? "";
       await volumes.delete(lost);
@@ -292,7 +295,7 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       }
     });
 
-    itInTestLong("is up again with an empty disk where that is meant to be forgotten", async () => {
+    itInTestLong("comes up with an empty disk once the old one is named as lost", async () => {
       outputs = await checkout.up({ env: { FORGET: lost } });
       assert.equal(inventory()["volumes"], 1);
       assert.equal(await checkout.pulls(outputs, "app", digest), false);

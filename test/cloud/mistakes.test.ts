@@ -5,7 +5,7 @@ import { RemoteCheckout, stacks, zones } from "../support/remote.ts";
 import { succeed } from "../support/run.ts";
 import { TestCloud } from "../testCloud/testCloud.ts";
 
-/** What a cloud was asked to make. */
+/** The cloud's calls that create something. */
 function made({ faults }: TestCloud): string[] {
   return faults.calls.filter((call) => call.startsWith("create "));
 }
@@ -34,7 +34,7 @@ describe("a mistake of the stack remote", function () {
     await cloud.dispose();
   });
 
-  it("is a name outside its zone and a missing token, told in one sentence each before anything is made", async () => {
+  it("is reported before anything is created: a name outside its zone and a missing token", async () => {
     checkout.set({ hostname: "registry.example.org" });
     const output = await checkout.upFails({ env: { DIGITALOCEAN_TOKEN: "" } });
     assert.match(output, /hostname: "registry\.example\.org" is not in the zone "example\.com"/);
@@ -43,7 +43,7 @@ describe("a mistake of the stack remote", function () {
     checkout.set({ hostname: stacks.digitalocean.hostname });
   });
 
-  it("is a region and an image that there isn't, told at once before anything is made", async () => {
+  it("is reported before anything is created: an unknown region and image, together", async () => {
     checkout.set({ host: { ...host, region: "xyz1", image: "windows-95" } });
     const output = await checkout.upFails();
     assert.match(output, /host\.region: DigitalOcean has no region "xyz1"/);
@@ -52,14 +52,14 @@ describe("a mistake of the stack remote", function () {
     checkout.set({ host });
   });
 
-  itInTestLong("is a size that there isn't, told before anything is made", async () => {
+  itInTestLong("is reported before anything is created: an unknown size", async () => {
     checkout.set({ host: { ...host, size: "s-99vcpu" } });
     assert.match(await checkout.upFails(), /host\.size: there is no size "s-99vcpu" in fra1/);
     assert.deepEqual(made(cloud), []);
     checkout.set({ host });
   });
 
-  it("is one address too many", async () => {
+  it("is reported: one address too many for the account", async () => {
     const { limits } = cloud.digitalOcean;
     const { reservedIps } = limits;
     limits.reservedIps = 0;
@@ -70,12 +70,12 @@ describe("a mistake of the stack remote", function () {
     }
   });
 
-  it("is a data disk with something else on it, which is left as it was; once somebody emptied it, it is taken", async () => {
+  it("is reported: a data disk with other content, which stays as it is until somebody empties it", async () => {
     const foreign = await checkout.upFails();
-    assert.match(foreign, /the machine did not boot well: the data disk \S+ holds something that is not ours/);
+    assert.match(foreign, /cloud-init failed: the data disk \S+ holds something that is not ours/);
     assert.match(foreign, /LABEL=somebody-elses/);
     assert.match(await succeed("blkid", ["-p", disk]), /LABEL="somebody-elses"/);
-    // It is looked at there, although it is not ready.
+    // `make ssh` works, although the machine is not ready.
     const shell = await checkout.make("ssh", {
       input: "echo signed in as $(id -un)\n. /etc/registry-data && sudo blkdiscard --zeroout $DISK\n",
     });
@@ -83,7 +83,7 @@ describe("a mistake of the stack remote", function () {
     await checkout.up();
   });
 
-  it("is asking more often than is allowed, and nothing is lost by it", async () => {
+  it("is reported: too many requests, and nothing is lost", async () => {
     cloud.digitalOcean.requestsLeft = 5;
     try {
       assert.match(await checkout.upFails(), /429.*API rate limit exceeded/);
@@ -93,7 +93,7 @@ describe("a mistake of the stack remote", function () {
     await checkout.assertUnchanged();
   });
 
-  itInTestLong("is a machine that can't be reached; once it can, the next `up` continues", async () => {
+  itInTestLong("is reported: a machine that can't be reached; once it can, the next `up` continues", async () => {
     const [machine] = cloud.machines;
     await machine?.cutOff(true);
     checkout.set({ deletion: true });
@@ -121,10 +121,10 @@ describe("a mistake of the stack remote on aws", function () {
     await cloud.dispose();
   });
 
-  it("is a type and a subnet that there isn't, told at once before anything is made", async () => {
+  it("is reported before anything is created: an unknown type and subnet, together", async () => {
     checkout.set({ host: { ...host, size: "t3.tiny", subnet: "subnet-0123456789abcdef0" } });
     const output = await checkout.upFails();
-    assert.match(output, /host\.size: "t3\.tiny" is no type of instance in this region/);
+    assert.match(output, /host\.size: "t3\.tiny" is not an instance type in this region/);
     assert.match(output, /host\.subnet: there is no "subnet-0123456789abcdef0" in this region/);
     assert.deepEqual(made(cloud), []);
     checkout.set({ host });
@@ -132,24 +132,24 @@ describe("a mistake of the stack remote on aws", function () {
 
   if (!isWhole) return;
 
-  it("is a missing region, told before anything is made", async () => {
+  it("is reported before anything is created: a missing region", async () => {
     assert.match(await checkout.upFails({ env: { AWS_REGION: "" } }), /aws:region: is not set/);
     assert.deepEqual(made(cloud), []);
   });
 
-  it("is a key that is not accepted", async () => {
+  it("is reported: a key that is not accepted", async () => {
     const output = await checkout.upFails({ env: { AWS_SECRET_ACCESS_KEY: "wrong" } });
     assert.match(output, /aws: the credentials are not accepted/);
   });
 
-  it("is a type of an old generation, told before anything is made", async () => {
+  it("is reported before anything is created: a type of an old generation", async () => {
     checkout.set({ host: { ...host, size: "t2.small" } });
     assert.match(await checkout.upFails(), /host\.size: "t2\.small" is of an old generation/);
     assert.deepEqual(made(cloud), []);
     checkout.set({ host });
   });
 
-  it("is asking more often than is allowed", async () => {
+  it("is reported: too many requests", async () => {
     cloud.aws.requestsLeft = 5;
     try {
       assert.match(await checkout.upFails(), /Request limit exceeded/);
@@ -158,7 +158,7 @@ describe("a mistake of the stack remote on aws", function () {
     }
   });
 
-  it("is one address too many", async () => {
+  it("is reported: one address too many for the account", async () => {
     const { limits } = cloud.aws;
     const { addresses } = limits;
     limits.addresses = 0;
@@ -169,11 +169,11 @@ describe("a mistake of the stack remote on aws", function () {
     }
   });
 
-  it("is an image that there isn't", async () => {
+  it("is reported: an unknown image", async () => {
     checkout.set({ host: { ...host, image: "ami-0123456789abcdef0" } });
     assert.match(await checkout.upFails(), /InvalidAMIID\.NotFound/);
     checkout.set({ host });
   });
 
-  it("is followed by an `up` that goes on from there", () => checkout.up());
+  it("is followed by an `up` that continues from there", () => checkout.up());
 });

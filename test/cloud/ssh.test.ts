@@ -42,7 +42,7 @@ describe("the stack remote on a machine of the user's own", function () {
       userData: `#cloud-config\n${stringify(config)}`,
     });
     await machine.untilBooted();
-    // As a machine is that nobody has put Docker on, with a mirror that has it.
+    // A machine without Docker, with a mirror that has it.
     await machine.succeed(
       "apt-get purge -y docker.io && echo 'deb [trusted=yes] file:/packages ./' >/etc/apt/sources.list",
     );
@@ -78,7 +78,7 @@ describe("the stack remote on a machine of the user's own", function () {
     checkout.set({ host: { ...host, hostKey: publicKey("host") } });
   });
 
-  it("is up from nothing, with a Docker that it gets, under a name that DNSimple serves, and takes what is pushed", async () => {
+  it("comes up from nothing, installs Docker, has a name at DNSimple, and accepts pushes", async () => {
     assert.notEqual((await machine.run("command -v docker")).code, 0);
     outputs = await checkout.up();
     assert.deepEqual(await cloud.resolve("registry.example.net", "A"), [machine.address]);
@@ -87,7 +87,7 @@ describe("the stack remote on a machine of the user's own", function () {
     await checkout.assertUnchanged();
   });
 
-  it("goes on after a run that was killed, and after a machine that went off with it", async () => {
+  it("continues after a killed run, and after a machine that went off with it", async () => {
     const labelled = "docker ps --all --quiet --filter label=private-registry.stack";
     for (const { port, moment, powerGoes } of [
       { port: 5044, moment: "docker ps | grep -q -- -loader", powerGoes: false },
@@ -106,7 +106,7 @@ describe("the stack remote on a machine of the user's own", function () {
     assert.equal(await checkout.pulls(outputs, "app", digest), true);
   });
 
-  it("comes back on a machine that has lost all of it, and its record after somebody removed that by hand", async () => {
+  it("comes back on a machine that has lost everything, with its record that somebody removed by hand", async () => {
     await machine.succeed("docker rm -f $(docker ps -aq) && docker network prune -f && docker volume prune -f");
     await cloud.dnsimple.forget("registry");
     assert.deepEqual(await cloud.resolve("registry.example.net", "A"), []);
@@ -118,7 +118,7 @@ describe("the stack remote on a machine of the user's own", function () {
     assert.ok(!stdout.includes(cloud.dnsimple.token));
   });
 
-  it("takes up an installation of Docker that was cut short, and moves its record once the token is accepted", async () => {
+  it("completes an interrupted installation of Docker, and moves its record once the token is accepted", async () => {
     checkout.set({ hostname: "other.example.net" });
     await checkout.setSecret("dns.token", "wrong");
     assert.match(await checkout.upFails(), /DNSimple refuses the record in example\.net: the token is not accepted/);
@@ -131,7 +131,7 @@ describe("the stack remote on a machine of the user's own", function () {
     assert.deepEqual(await cloud.resolve("registry.example.net", "A"), []);
   });
 
-  it("leaves the machine as it was, but for the data volume, when it is destroyed", async () => {
+  it("leaves the machine as it was, except for the data volume, when it is destroyed", async () => {
     const output = await checkout.makes("destroy");
     assert.match(output, /Kept: volume private-registry-\w+-data/);
     assert.equal((await machine.succeed("docker ps -aq; docker network ls -q --filter type=custom")).trim(), "");
@@ -139,7 +139,7 @@ describe("the stack remote on a machine of the user's own", function () {
     assert.deepEqual(await cloud.resolve("other.example.net", "A"), []);
   });
 
-  itInTestLong("finds all that was pushed when it is up again", async () => {
+  itInTestLong("has all pushed images when it is up again", async () => {
     outputs = await checkout.up();
     assert.equal(await checkout.pulls(outputs, "app", digest), true);
   });

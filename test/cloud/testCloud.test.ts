@@ -23,13 +23,13 @@ describe("the cloud for tests", function () {
 
   let cloud: TestCloud;
   let folder: string;
-  /** A host key, and the key of who signs in. */
+  /** A host key, and a client's key. */
   let hostKey: { readonly key: string; readonly publicKey: string };
   let clientKey: string;
   const programs: Program[] = [];
 
   before(async function () {
-    if (process.getuid?.() !== 0) return this.skip(); // Machines, disks and filters of one's own take root.
+    if (process.getuid?.() !== 0) return this.skip(); // Machines, disks and filters need root.
     folder = mkdtempSync(join(tmpdir(), "cloud-"));
     hostKey = await makeKey("host");
     clientKey = (await makeKey("client")).publicKey;
@@ -123,7 +123,7 @@ describe("the cloud for tests", function () {
       program.write(source("hello", 8080, 1));
     });
 
-    it("previews everything with nothing made", async () => {
+    it("previews everything and creates nothing", async () => {
       cloud.faults.calls.length = 0;
       const output = await program.succeed("preview");
       assert.match(output, /11 to create/);
@@ -139,7 +139,7 @@ describe("the cloud for tests", function () {
       assert.match(output, /401 \(request "[^"]+"\) Unable to authenticate you/);
     });
 
-    it("refuses properties that the real one doesn't have, and values that it doesn't take", async () => {
+    it("refuses properties that the real one doesn't have, and values that it doesn't accept", async () => {
       const other = await newProgram();
       other.write('new digitalocean.ReservedIp("ip", { region: "mars1" });');
       assert.match((await other.pulumi([...up])).output, /422 \(request "[^"]+"\) You specified an invalid region/);
@@ -149,7 +149,7 @@ describe("the cloud for tests", function () {
       assert.match(output, /knows no property regoin/);
     });
 
-    it("fails, and loses an answer, when it is told to", async () => {
+    it("fails, and loses an answer, on request", async () => {
       const other = await newProgram();
       const create = "create digitalocean:index/reservedIp:ReservedIp";
       other.write('new digitalocean.ReservedIp("ip", { region: "fra1" });');
@@ -158,7 +158,7 @@ describe("the cloud for tests", function () {
       assert.match((await other.pulumi([...up])).output, /429 \(request "[^"]+"\) Too many requests/);
       assert.equal(cloud.digitalOcean.reservedIps.all.length, 0);
       assert.notEqual((await other.pulumi([...up])).code, 0);
-      // The first one is there, though nobody was told.
+      // The first one exists, although its answer was lost.
       await other.succeed(...up);
       assert.equal(cloud.digitalOcean.reservedIps.all.length, 2);
       for (const { id } of cloud.digitalOcean.reservedIps.all) await cloud.digitalOcean.reservedIps.delete(id);
@@ -193,12 +193,12 @@ describe("the cloud for tests", function () {
       await program.succeed("refresh", "--yes", "--skip-preview", "--expect-no-changes");
     });
 
-    it("tells the machine its user data", async () => {
+    it("gives the machine its user data", async () => {
       const told = await onlyMachine().succeed("curl --silent http://169.254.169.254/metadata/v1/user-data");
       assert.equal(told, userData("hello"));
     });
 
-    it("lets pass what its firewall lets pass", async () => {
+    it("enforces its firewall", async () => {
       for (const port of [8080, 8081])
         await onlyMachine().succeed(`python3 -m http.server ${String(port)} >/dev/null 2>&1 &`);
       await sleep(500);
@@ -214,7 +214,7 @@ describe("the cloud for tests", function () {
       assert.deepEqual(await cloud.resolve("other.example.com", "A"), []);
     });
 
-    itInTestLong("mounts a disk again after a loss of power", async () => {
+    itInTestLong("mounts a disk again after a power failure", async () => {
       const machine = onlyMachine();
       await machine.succeed(
         `mkfs.ext4 -q ${link} && mkdir /data && echo '${link} /data ext4 defaults,nofail 0 2' >>/etc/fstab &&
@@ -229,7 +229,7 @@ describe("the cloud for tests", function () {
       );
     });
 
-    itInTestLong("moves disk and address to the next droplet, with what is on the disk", async () => {
+    itInTestLong("moves disk and address to the next droplet, with the disk's content", async () => {
       const before = onlyMachine();
       program.write(source("hello again", 8081, 2));
       await program.succeed(...up);
@@ -240,7 +240,7 @@ describe("the cloud for tests", function () {
       assert.equal(await machine.succeed(`blockdev --getsize64 ${link}`), String(2 * 1024 ** 3));
     });
 
-    it("shows what somebody took away behind the program's back", async () => {
+    it("shows what somebody deleted behind the program's back", async () => {
       const [assigned] = cloud.digitalOcean.assignments.all;
       await cloud.digitalOcean.assignments.delete(assigned?.id ?? "");
       assert.equal(await answers(address, 22), false);
@@ -328,7 +328,7 @@ describe("the cloud for tests", function () {
       assert.deepEqual(await cloud.resolve("www.example.org", "A"), [outputs["address"]]);
     });
 
-    it("tells user data to the machine, for a token, and not to its containers", async () => {
+    it("gives user data to the machine, for a token, and not to its containers", async () => {
       const ask = `curl --silent --max-time 2 http://169.254.169.254/latest`;
       const token = `${ask}/api/token --request PUT --header "X-aws-ec2-metadata-token-ttl-seconds: 60"`;
       const machine = onlyMachine();
@@ -353,7 +353,7 @@ describe("the cloud for tests", function () {
     });
   });
 
-  itInTestLong("boots a machine of the user's own, with a disk that has something on it, and fills that", async () => {
+  itInTestLong("boots a machine of the user's own, with a disk that has content, and fills it", async () => {
     const order = { id: "own", hostname: "own", user: "root", keys: [clientKey], userData: userData("hello") };
     cloud.disks.preload(async (file) => {
       await succeed("mkfs.ext4", ["-q", "-L", "foreign", file]);
@@ -391,7 +391,7 @@ describe("the cloud for tests", function () {
     }
   });
 
-  it("takes away what one has left that was killed", async () => {
+  it("removes what a killed one left", async () => {
     const script = `
       import { spawn } from "node:child_process";
       import { TestCloud } from "./test/testCloud/testCloud.ts";
@@ -426,7 +426,7 @@ describe("the cloud for tests", function () {
   });
 });
 
-/** A zombie has no command any more. */
+/** A zombie no longer has a command. */
 function isAlive(pid: string): boolean {
   return existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`, "utf8") !== "";
 }

@@ -9,7 +9,7 @@ import type { Outputs } from "../../components/outputs.ts";
 import { Checkout, freePort } from "../support/checkout.ts";
 import { docker, run, type Result, succeed } from "../support/run.ts";
 
-/** Who is who. The names that differ in case only are two people. */
+/** The users. Names that differ only in case are two people. */
 const users = [
   { name: "admin", role: "admin" },
   { name: "writer", role: "writer" },
@@ -51,11 +51,11 @@ describe("roles and rules", function () {
   let outputs: Outputs;
   let client: RegistryClient;
   let anonymous: RegistryClient;
-  /** What every repository holds. */
+  /** In every repository. */
   const layer = randomBytes(100_000);
   const blob = digestOf(layer);
   const manifest = manifestOf(layer);
-  /** What only the repository `closed/secret` holds. */
+  /** Only in the repository `closed/secret`. */
   const secret = randomBytes(1000);
 
   before(async () => {
@@ -85,7 +85,7 @@ describe("roles and rules", function () {
     return (JSON.parse(body.toString()) as { errors?: { code: string }[] }).errors?.[0]?.code;
   }
 
-  /** Every request of an action. Gives how each was answered. */
+  /** Sends every request of an action; returns the answers. */
   async function attempts(as: User, action: Action, repository: string) {
     const base = `/v2/${repository}`;
     switch (action) {
@@ -123,7 +123,7 @@ describe("roles and rules", function () {
 
   for (const { name: user } of users) {
     for (const repository of repositories) {
-      it(`let ${JSON.stringify(user)} do in ${repository} what they may, and refuse the rest as DENIED`, async () => {
+      it(`let ${JSON.stringify(user)} do in ${repository} what is allowed, and refuse the rest as DENIED`, async () => {
         for (const action of ["pull", "push", "delete"] as const) {
           for (const { status, body } of await attempts(user, action, repository)) {
             if (mayDo(user, action, repository))
@@ -137,14 +137,14 @@ describe("roles and rules", function () {
     }
   }
 
-  it("show the catalog to an admin only, and tell everybody that they are signed in", async () => {
+  it("show the catalog only to an admin, and confirm the sign-in of every user", async () => {
     for (const { name: as, role } of users) {
       assert.equal((await client.ask("GET", "/v2/_catalog", { as })).status, role === "admin" ? 200 : 403);
       assert.equal((await client.ask("GET", "/v2/", { as })).status, 200);
     }
   });
 
-  it("say what may not be done, as a sentence", async () => {
+  it("say in a sentence what is not allowed", async () => {
     const digest = `sha256:${"0".repeat(64)}`;
     const rule = ", by the rule for closed";
     for (const [as, method, target, words] of [
@@ -178,7 +178,7 @@ describe("roles and rules", function () {
     }
   });
 
-  it("mount a blob from a repository that the user may pull, in the spellings of clients", async () => {
+  it("mount a blob from a repository that the user may pull, in the spellings that clients use", async () => {
     const mount = async (as: User, query: string) => {
       const { status } = await client.ask("POST", `/v2/app/blobs/uploads/?${query}`, { as });
       return status;
@@ -193,14 +193,14 @@ describe("roles and rules", function () {
       `from=team%2Fsecret&mount=${encodeURIComponent(digest)}&origin=registry.example%3A5043`,
       `digest-algorithm=sha256&from=team%2Fsecret&mount=${encodeURIComponent(digest)}&ns=a`,
     ]) {
-      // An upload like any other begins where a mount is not to be had: nothing is told by that.
+      // A refused mount becomes an ordinary upload, which reveals nothing.
       assert.equal(await mount("writer", query), 202, query);
       assert.equal(await mount(member, query), 201, query);
       assert.equal((await client.ask("DELETE", `/v2/app/blobs/${digest}`, { as: "admin" })).status, 202);
     }
   });
 
-  it("never mount what the user may not pull, however it is asked for", async () => {
+  it("never mount what the user may not pull, in any spelling", async () => {
     const digest = digestOf(secret);
     const from = "closed/secret";
     for (const query of [
@@ -239,7 +239,7 @@ describe("roles and rules", function () {
       [" Application/X-WWW-Form-Urlencoded; charset=utf-8", form],
       ["application/x-www-form-urlencoded ;", form],
       ["multipart/form-data; boundary=b", boundary],
-      // Go takes these for the same.
+      // To Go these are the same.
       ["\u00c2\u00a0application/x-www-form-urlencoded", form],
       ["appl\u00c4\u00b0cation/x-www-form-urlencoded", form],
       ["\u00c2\u00a0multipart/form-data; boundary=b", boundary],
@@ -250,12 +250,12 @@ describe("roles and rules", function () {
       }
     }
     assert.equal((await client.ask("GET", `/v2/app/blobs/${digest}`, { as: "writer" })).status, 404);
-    // By somebody who may, it would have been there.
+    // A user who may pull would have found it.
     const { status } = await client.ask("POST", `/v2/app/blobs/uploads/?mount=${digest}&from=${from}`, { as: "admin" });
     assert.equal(status, 201);
   });
 
-  it("answer canonical paths only, to whomever", async () => {
+  it("answer only canonical paths, for every user", async () => {
     const foreign = `
       / /v2 /v1/ /V2/ //v2/ /v2// /v2/. /v2/.. /%762/ /v2/%5fcatalog /v2/_catalog/ /v2/../data/docker
       /v2/App/tags/list /v2/APP/tags/list /v2//app/tags/list /v2/app//tags/list /v2/app/tags//list /v2/app/tags/list/
@@ -279,7 +279,7 @@ describe("roles and rules", function () {
     }
   });
 
-  it("refuse each method that a path doesn't have, and say which it has", async () => {
+  it("refuse methods that a path doesn't have, and list those that it has", async () => {
     const has: Record<string, readonly string[]> = {
       "/v2/": ["GET", "HEAD"],
       "/v2/_catalog": ["GET"],
@@ -298,7 +298,7 @@ describe("roles and rules", function () {
     }
   });
 
-  it("let anybody pull what is public, at its own endpoint, and nothing else", async () => {
+  it("let anybody pull public repositories at their own endpoint, and do nothing else", async () => {
     for (const target of ["/v2/", "/v2/public/app/manifests/1", `/v2/public/app/blobs/${blob}`]) {
       assert.equal((await anonymous.ask("GET", target)).status, 200, target);
       assert.equal((await client.ask("GET", target)).status, 401, target);
@@ -320,7 +320,7 @@ describe("roles and rules", function () {
     }
   });
 
-  it("serve a blob from the volume as the registry would, and no more once it is deleted", async () => {
+  it("serve a blob from the volume as the registry would, until it is deleted", async () => {
     const target = `/v2/app/blobs/${blob}`;
     const whole = await client.ask("GET", target, { as: "reader" });
     assert.ok(whole.body.equals(layer));
@@ -335,7 +335,7 @@ describe("roles and rules", function () {
     ] as const) {
       assert.deepEqual(whole.header(name), [value], name);
     }
-    // The registry's own answers bear no date of a file: this one came from the volume.
+    // The registry's own answers have no date of a file: this one came from the volume.
     assert.equal(whole.header("last-modified").length, 1);
     const part = await client.ask("GET", target, { as: "reader", headers: { Range: "bytes=-10" } });
     assert.equal(part.status, 206);
@@ -359,7 +359,7 @@ describe("roles and rules", function () {
   const longAgo = "Mon, 01 Jan 2001 00:00:00 GMT";
   const farAhead = "Fri, 01 Jan 2100 00:00:00 GMT";
 
-  /** A blob never changes and its tag is its digest. What the registry has no tag or date for, it ignores as it did. */
+  /** A blob never changes and its tag is its digest. Without a tag or date, the registry still ignores a condition. */
   const preconditions: readonly [headers: Record<string, string>, blob: number, manifest: number, tags: number][] = [
     [{ "If-Match": "*" }, 200, 200, 200],
     [{ "If-Match": `"${blob}"` }, 200, 200, 200],
@@ -399,7 +399,7 @@ describe("roles and rules", function () {
     [{ Range: "bytes=5-9", "If-Range": "x" }, 200, 200, 200],
   ];
 
-  it("answer each precondition as HTTP has it, with a body of the length that is told", async () => {
+  it("answer preconditions as HTTP requires, with a body as long as its header says", async () => {
     for (const [headers, ...statuses] of preconditions) {
       const [ofBlob, ofManifest, ofTags] = statuses;
       for (const [path, expected] of [
@@ -428,7 +428,7 @@ describe("roles and rules", function () {
     }
   });
 
-  it("give nobody what a symbolic link leads to, wherever in a blob's way it is", async () => {
+  it("never follow a symbolic link, at any place in a blob's path", async () => {
     const odd = randomBytes(2000);
     const digest = digestOf(odd);
     const hex = digest.slice("sha256:".length);
@@ -463,7 +463,7 @@ describe("roles and rules", function () {
     }
   });
 
-  describe("by the clients that people use", () => {
+  describe("with common clients", () => {
     let folder: string;
     const image = () => `${checkout.name}-image`;
     const clients = ["docker", "podman", "skopeo"] as const;
@@ -516,7 +516,7 @@ describe("roles and rules", function () {
       },
     };
 
-    /** Has a client do it, with the image under that name for as long as it takes. */
+    /** Makes a client do it, with the image under that name meanwhile. */
     async function doBy(
       by: (typeof clients)[number],
       user: User,
@@ -532,7 +532,7 @@ describe("roles and rules", function () {
     }
 
     for (const by of clients) {
-      it(`let who may push and pull with ${by}, and say clearly what somebody else may not`, async () => {
+      it(`let an allowed user push and pull with ${by}, and say clearly what another may not do`, async () => {
         const reference = (repository: string) => `${outputs.endpoint}/${repository}:${by}`;
         for (const verb of ["push", "pull"] as const) {
           const { code, output } = await doBy(by, "writer", verb, reference("app"));
@@ -551,7 +551,7 @@ describe("roles and rules", function () {
       });
     }
 
-    it("pull what is public without signing in", async () => {
+    it("pull public images without signing in", async () => {
       const pushed = await doBy("docker", "writer", "push", `${outputs.endpoint}/public/app:docker`);
       assert.equal(pushed.code, 0, pushed.output);
       const reference = `${outputs.anonymousEndpoint}/public/app:docker`;

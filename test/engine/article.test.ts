@@ -7,7 +7,7 @@ import { issue } from "../support/certificates.ts";
 import { Checkout } from "../support/checkout.ts";
 import { docker, succeed } from "../support/run.ts";
 
-/** The registry of the article: a purchased wildcard certificate, a name of one's own, a folder of the host for the data. */
+/** The article's registry: a purchased wildcard certificate, an own name, a folder of the host for the data. */
 describe("a registry with a provided certificate and a folder for its data", function () {
   this.timeout(5 * 60_000);
 
@@ -33,7 +33,7 @@ describe("a registry with a provided certificate and a folder for its data", fun
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it("serves that certificate under that name, and keeps the images in that folder", async () => {
+  it("serves the certificate under its name, and keeps the images in the folder", async () => {
     const up = await checkout.pulumi("up", "--yes", "--skip-preview");
     assert.equal(up.code, 0, up.output);
     const { url, endpoint, passwords, caCertificate } = await checkout.outputs();

@@ -19,7 +19,7 @@ describe("a change of a running stack", function () {
   let checkout: Checkout;
   let folder: string;
   let url: string;
-  /** The authorities of before and after. */
+  /** The authorities before and after. */
   let authorities: string;
   let passwords: Record<string, string>;
   let blob: { readonly path: string; readonly digest: string };
@@ -90,7 +90,7 @@ describe("a change of a running stack", function () {
     assert.equal(`sha256:${(await succeed("sha256sum", [path])).slice(0, 64)}`, blob.digest);
   }
 
-  /** Two polls, one with a connection that is kept and one without, while something goes on. */
+  /** Two polls, one with keep-alive and one without, while something runs. */
   async function polled(work: () => Promise<void>): Promise<void> {
     const authorization = basicAuthorization("admin", passwords["admin"] ?? "");
     const polls = [{ keepAlive: true, maxSockets: 1 }, { keepAlive: false }].map(
@@ -138,7 +138,7 @@ describe("a change of a running stack", function () {
       assert.equal(code, 0, output);
       assert.equal(running, 2, "a transfer had ended before the change did");
 
-      // What was changed holds, while they still run.
+      // The change applies while they still run.
       assert.equal(await statusOf("bob", old), 401);
       assert.equal(await statusOf("bob", "another password"), 200);
       assert.match(await showIssuer(), /Another authority/);
@@ -154,7 +154,7 @@ describe("a change of a running stack", function () {
     await download("pushed", "1G");
   });
 
-  it("is refused, and says so, when nginx would take the new configuration only after a restart", async () => {
+  it("is refused, with a reason, if nginx would accept the new configuration only after a restart", async () => {
     const template = join(checkout.folder, "components/proxy/nginx/signIn.ts");
     const good = readFileSync(template, "utf8");
     const bad = good.replace("limit_req_zone $guesser ", "limit_req_zone $guess ");
@@ -180,7 +180,7 @@ describe("a change of a running stack", function () {
     });
   });
 
-  it("takes a role away and removes a user at once, and leaves the others signed in", async () => {
+  it("removes a role and a user at once, and leaves the others signed in", async () => {
     const layer = Buffer.from("layer");
     await asking({ ...passwords, bob: "another password" }, async (client) => {
       assert.equal((await client.pushBlob("bob", "app", layer)).status, 201);

@@ -20,7 +20,7 @@ const refusedEarlier = [
 
 /**
  * The conformance program of the Open Container Initiative, run twice: at the registry itself and through the proxy.
- * The registry fails some of its tests, so what is asked for is that the proxy changes nothing else.
+ * The registry fails some of its tests; the proxy must change nothing else.
  */
 describe("the OCI conformance tests", function () {
   this.timeout(10 * 60_000);
@@ -38,7 +38,7 @@ describe("the OCI conformance tests", function () {
     rmSync(folder, { recursive: true });
   });
 
-  /** Runs all tests in repositories of their own, named after the run; gives what came of each. */
+  /** Runs all tests in their own repositories, named after the run; returns the outcome of each. */
   async function test(program: string, name: string, target: Record<string, string>): Promise<string[]> {
     const config = {
       ...target,
@@ -109,7 +109,7 @@ function build(): Promise<string> {
 }
 
 /**
- * What came of each test, with every answer that it got, sorted: some tests share a name, and their order is random.
+ * The outcome of each test, with every answer that it got, sorted: some tests share a name, and their order is random.
  * The 401 that a client's first request gets is no answer of the registry.
  */
 function outcomes(junit: string): string[] {
@@ -121,7 +121,7 @@ function outcomes(junit: string): string[] {
   }).sort();
 }
 
-/** What is left of a list when the other one's are taken out of it, each once. */
+/** A list without the other one's elements, each removed once. */
 function without(list: readonly string[], other: readonly string[]): string[] {
   const rest = [...other];
   return list.filter((item) => {

@@ -21,7 +21,7 @@ import { docker, succeed } from "../support/run.ts";
 
 const mebibyte = 2 ** 20;
 
-/** On a small disk in memory, which a test can fill. It takes root. */
+/** On a small disk in memory, which a test can fill. Needs root. */
 describe("a folder for the data", function () {
   this.timeout(5 * 60_000);
 
@@ -43,21 +43,21 @@ describe("a folder for the data", function () {
 
   const connect = () => new RegistryClient(outputs.url, outputs.caCertificate, outputs.passwords);
 
-  /** Pushes a blob over a connection of its own: after a refusal in the middle of a body it is closed. */
+  /** Pushes a blob over its own connection, which is closed after a refusal in the middle of a body. */
   async function push(mebibytes: number): Promise<number> {
     const client = connect();
     const blob = Buffer.alloc(mebibytes * mebibyte, mebibytes);
     return (await client.pushBlob("admin", "team/app", blob).finally(() => client.close())).status;
   }
 
-  /** Those that hold anything, the oldest first; one that could not even begin is empty, and goes after its hour. */
+  /** Those with content, the oldest first; one that could not even begin is empty, and is removed after its hour. */
   const uploads = () => {
     const path = join(repositories, "team/app/_uploads");
     const folders = readdirSync(path).sort();
     return folders.map((id) => join(path, id)).filter((upload) => readdirSync(upload).includes("data"));
   };
 
-  it("is refused while it holds files of somebody else, and nothing in it changes", async () => {
+  it("is refused while it has other files, which stay unchanged", async () => {
     const files = ["notes", "docker/compose.yml", ".hidden"].map((file) => join(folder, file));
     for (const file of files) {
       mkdirSync(join(file, ".."), { recursive: true });
@@ -76,19 +76,19 @@ describe("a folder for the data", function () {
     for (const file of readdirSync(folder)) rmSync(join(folder, file), { recursive: true });
   });
 
-  it("is taken when it is empty, or has what a file system puts there", async () => {
+  it("is accepted if it is empty, or has only what a file system puts there", async () => {
     mkdirSync(join(folder, "lost+found"));
-    // After a run that failed, what it refused is tried once more by `make up` only.
+    // After a failed run, only `make up` tries again what it refused.
     await checkout.makes("up");
     outputs = await checkout.outputs();
     assert.equal(await push(4), 201);
   });
 
-  it("is freed by `make up` of what filled it, and pushes go on with the same registry, not restarted", async () => {
+  it("is freed by `make up` when it is full, and pushes work again without a restart of the registry", async () => {
     const registry = `${checkout.name}-registry`;
     const started = () => docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", registry);
     const before = await started();
-    // One that a client is at, and one that its client has left an hour ago.
+    // One with an active client, and one that its client left an hour ago.
     const client = connect();
     for (let count = 0; count < 2; count++) {
       const begun = await client.ask("POST", "/v2/team/app/blobs/uploads/", { as: "admin" });

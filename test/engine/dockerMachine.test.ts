@@ -13,7 +13,7 @@ describe("a docker-machine, on a second engine with TLS", function () {
   let checkout: Checkout;
 
   before(async function () {
-    if (process.getuid?.() !== 0) return this.skip(); // An engine of one's own takes root.
+    if (process.getuid?.() !== 0) return this.skip(); // A second engine needs root.
     await machine.start();
     await machine.load(images.registry, images.proxy);
     checkout = new Checkout({ MACHINE_STORAGE_PATH: machine.storage }, machine.beside);

@@ -6,22 +6,22 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Checkout, freePort } from "../support/checkout.ts";
 import { docker, type Result, stop } from "../support/run.ts";
 
-/** What a run says when it clears away what a killed one left: at work in Pulumi, or making a container. */
+/** What a run prints when it removes what a killed one left: Pulumi's lock, or a container. */
 const cures = {
   lock: /▸ A run was killed while it held the lock of this stack: releasing it/,
-  container: /▸ A run was killed before it could note down a container: removing/,
+  container: /▸ A run was killed before it could record a container: removing/,
 };
 
 interface Moment {
   readonly at: string;
   readonly printed: RegExp;
-  /** As by Ctrl-C, or as if the power went. */
+  /** As by Ctrl-C, or as in a power failure. */
   readonly signal: "SIGINT" | "SIGKILL";
   /** What the run that follows must say. */
   readonly cured?: readonly RegExp[];
 }
 
-/** From nothing to the last proof: each run is the one that comes after the kill before, and gets one moment further. */
+/** From nothing to the last proof: each run follows the kill before, and gets one moment further. */
 const moments: readonly Moment[] = [
   { at: "its first line", printed: /▸ Creating stack/, signal: "SIGKILL" },
   { at: "the start of Pulumi", printed: /▸ pulumi up/, signal: "SIGINT" },
@@ -37,7 +37,7 @@ const moments: readonly Moment[] = [
   { at: "the last proofs", printed: /✓ push/, signal: "SIGKILL" },
 ];
 
-describe("`make up`, stopped again and again, one moment later each time", function () {
+describe("`make up`, stopped again and again, each time one moment later", function () {
   this.timeout(3 * 60_000);
 
   let checkout: Checkout;
@@ -50,7 +50,7 @@ describe("`make up`, stopped again and again, one moment later each time", funct
   });
   after(() => checkout.dispose());
 
-  /** `make up`, with something done when it prints something; `group` ends all that it started. */
+  /** `make up`, with an action when it prints a line; `group` ends everything that it started. */
   function up(printed: RegExp, act: (group: number) => void): Promise<Result> {
     let group = 0;
     let seen = false;
@@ -64,7 +64,7 @@ describe("`make up`, stopped again and again, one moment later each time", funct
     });
   }
 
-  /** The registry's container is there some seconds before it is healthy, and so before Pulumi notes it down. */
+  /** The registry's container exists some seconds before it is healthy, and so before Pulumi records it. */
   async function untilRegistryRuns(): Promise<void> {
     const container = ["ps", "--quiet", "--filter", `name=^${checkout.name}-registry$`];
     for (let tries = 0; tries < 100 && (await docker(...container)) === ""; tries++) await sleep(20);
@@ -82,7 +82,7 @@ describe("`make up`, stopped again and again, one moment later each time", funct
         void ready.then(() => stop(group, signal));
       });
       assert.match(stopped.output, printed);
-      // One that had ended by itself would have succeeded. `make` that is killed has no code.
+      // A run that ended by itself would have succeeded. A killed `make` has no exit code.
       if (signal === "SIGKILL") assert.equal(stopped.code, null, stopped.output);
       else assert.notEqual(stopped.code, 0, stopped.output);
       assertCured(stopped.output);
@@ -90,7 +90,7 @@ describe("`make up`, stopped again and again, one moment later each time", funct
     });
   }
 
-  it("is followed by one that succeeds, with every proof, and leaves nothing to change", async () => {
+  it("is followed by a run that succeeds, with every proof, and leaves nothing to change", async () => {
     const output = await checkout.makes("up");
     assertCured(output);
     assert.equal(output.match(/✓/g)?.length, 6, output);
@@ -99,7 +99,7 @@ describe("`make up`, stopped again and again, one moment later each time", funct
     assert.equal(again.code, 0, again.output);
   });
 
-  it("leaves an image's build that goes on without it to end before the next run begins one", async () => {
+  it("is followed by a run that waits for the image build of a killed one before it begins its own", async () => {
     const log = join(checkout.folder, "builds");
     const hold = join(checkout.folder, "hold");
     writeFileSync(hold, "");
@@ -116,13 +116,13 @@ describe("`make up`, stopped again and again, one moment later each time", funct
 
     let next: Promise<Result> | undefined;
     const killed = await up(/▸ building/, (make) => {
-      // `make` alone: what it started doesn't notice.
+      // `make` alone: its children don't notice.
       process.kill(make, "SIGKILL");
-      next = up(/▸ Another run is at work in this folder: waiting for it to end/, () => rmSync(hold));
+      next = up(/▸ Another run is active in this folder: waiting for it to finish/, () => rmSync(hold));
     });
     assert.equal(killed.code, null, killed.output);
     const waited = await next;
-    assert.match(waited?.output ?? "", /waiting for it to end[^]*▸ building/);
+    assert.match(waited?.output ?? "", /waiting for it to finish[^]*▸ building/);
     assert.equal(readFileSync(log, "utf8"), "begin\nend\nbegin\nend\n");
   });
 });

@@ -19,7 +19,7 @@ describe("the lanes of `make test`", function () {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  /** Runs tests of one's own in place of the project's, by path. */
+  /** Runs the given tests in place of the project's, by path. */
   function lanes(tests: Record<string, string>, only: string[] = [], options: RunOptions = {}): Promise<Result> {
     for (const [path, code] of Object.entries(tests)) {
       mkdirSync(join(folder, "test", dirname(path)), { recursive: true });
@@ -39,7 +39,7 @@ describe("the lanes of `make test`", function () {
     "cloud/c.test.ts": 'it("has a machine", () => undefined);',
   };
 
-  it("run each file in one of them, and close with one count of all", async () => {
+  it("run each file in one of them, and end with one count of all tests", async () => {
     const result = await lanes(three);
     assert.equal(lastLine(result), "3 passed, 0 failed, 1 skipped");
     assert.equal(result.code, 0);
@@ -55,7 +55,7 @@ describe("the lanes of `make test`", function () {
     ["test/*/[ac.test.ts", 0],
     ["test/*/c.test.ts", 1],
   ] as const) {
-    it(`run with ONLY=${only} what that names`, async () => {
+    it(`run only what ONLY=${only} names`, async () => {
       const result = await lanes(three, [only]);
       assert.equal(lastLine(result), `${String(passed)} passed, 0 failed`);
       assert.equal(result.code, passed === 0 ? 1 : 0);
@@ -63,7 +63,7 @@ describe("the lanes of `make test`", function () {
     });
   }
 
-  it("fail by one test that fails, and name it", async () => {
+  it("fail if a test fails, and name it", async () => {
     const result = await lanes({ ...three, "cloud/d.test.ts": 'it("breaks", () => { throw new Error("here"); });' });
     assert.equal(lastLine(result), "3 passed, 1 failed, 1 skipped");
     assert.equal(result.code, 1);
@@ -71,7 +71,7 @@ describe("the lanes of `make test`", function () {
     assert.match(result.output, /^cloud {2}│ .*Error: here$/m);
   });
 
-  it("fail by one that ends without its report, or breaks after it, and say so", async () => {
+  it("fail if a lane ends without its report or breaks after it, and say so", async () => {
     const result = await lanes({
       ...three,
       "engine/d.test.ts": 'it("ends all", () => process.exit(0));',
@@ -83,7 +83,7 @@ describe("the lanes of `make test`", function () {
     assert.match(result.output, /^ {2}cloud: the lane cloud\n {6}ended by exit code 7 after its report$/m);
   });
 
-  it("end together on Ctrl-C, and leave nothing of what their tests had", async () => {
+  it("end together on Ctrl-C, and leave nothing of their tests behind", async () => {
     const support = resolve("test/support");
     const busy = `
       import { randomBytes } from "node:crypto";

@@ -31,9 +31,9 @@ describe("a stack from nothing to nothing", function () {
 
   let checkout: Checkout;
   let outputs: Outputs;
-  /** A client's own folder: its signed-in registries, its copy of the authority. */
+  /** A client's folder: its signed-in registries, its copy of the authority. */
   let client: string;
-  /** The commands that the first `make up` told at its end. */
+  /** The commands that the first `make up` printed at its end. */
   let told: string[];
   let pushed: { readonly reference: string; readonly digest: string };
 
@@ -80,7 +80,7 @@ describe("a stack from nothing to nothing", function () {
     }
   }
 
-  /** What asks a registry says in one sentence which command is missing, where there is none. */
+  /** Without a registry, each of these says in one sentence which command to run first. */
   async function nameWhatIsMissing(...targets: string[]): Promise<void> {
     const asked = targets.map((target) => checkout.make(target, { env: { CONFIRM: checkout.stack } }));
     for (const [i, { code, output }] of (await Promise.all(asked)).entries()) {
@@ -92,9 +92,10 @@ describe("a stack from nothing to nothing", function () {
   }
   const asking = ["login", "passwords", "ca", "smoke", "ssh", "logs"];
 
-  it("is missed in a sentence by what asks it before it is there", () => nameWhatIsMissing(...asking));
+  it("doesn't exist yet, and commands that need it say in one sentence what to run first", () =>
+    nameWhatIsMissing(...asking));
 
-  it("comes up by `make up`, which proves what it made", async () => {
+  it("comes up with `make up`, which tests the result", async () => {
     const output = await checkout.makes("up");
     outputs = await checkout.outputs();
     told = output.match(/(make|docker login) .*?(?=\s{2}| \(|\)| does|$)/gm) ?? [];
@@ -105,7 +106,7 @@ describe("a stack from nothing to nothing", function () {
     assert.ok(output.includes(outputs.loginCommand));
   });
 
-  it("has no file beside its state that a kill could leave half-written, and the state unreadable", () => {
+  it("has no file beside its state that a kill could leave half-written, so that the state is unreadable", () => {
     const files = readdirSync(join(checkout.folder, ".state", ".pulumi"), { recursive: true }).map(String);
     assert.ok(files.some((file) => file.endsWith(`${checkout.stack}.json`)));
     assert.deepEqual(
@@ -133,7 +134,7 @@ describe("a stack from nothing to nothing", function () {
     assert.deepEqual(outputs.usernames, ["admin"]);
   });
 
-  it("answers 200 with the password, 401 with a challenge without, the version once in both", async () => {
+  it("answers 200 with the password, 401 with a challenge without, with one version header in both", async () => {
     const version = /^docker-distribution-api-version: registry\/2\.0\r?$/gim;
     const withPassword = await curl("admin", "-I", `${outputs.url}/v2/`);
     assert.match(withPassword, /^HTTP\/1\.1 200 /);
@@ -145,14 +146,14 @@ describe("a stack from nothing to nothing", function () {
     assert.doesNotMatch(without, /^Server: nginx\/\d/im);
   });
 
-  it("tells a client that isn't signed in so, in the registry's own words", async () => {
+  it("answers a client that isn't signed in with the registry's own error", async () => {
     const { errors } = JSON.parse(await curl(undefined, `${outputs.url}/v2/_catalog`)) as {
       errors: { code: string }[];
     };
     assert.equal(errors[0]?.code, "UNAUTHORIZED");
   });
 
-  it("tells commands that run in a new shell as they are printed", async () => {
+  it("prints commands that work in a new shell", async () => {
     assert.deepEqual(told, [
       outputs.loginCommand,
       `make passwords STACK=${checkout.stack}`,
@@ -174,14 +175,14 @@ describe("a stack from nothing to nothing", function () {
     rmSync(other, { recursive: true });
   });
 
-  it("gives the authority by `make ca` to whom must trust it, into a file that git doesn't see", async () => {
+  it("writes the authority with `make ca`, into a file that git ignores", async () => {
     const said = await checkout.makes("ca");
     assert.equal(checkout.read("ca.crt"), outputs.caCertificate);
     assert.ok(said.includes(join(checkout.folder, "ca.crt")) && said.includes(outputs.caFingerprint), said);
     assert.equal(await checkout.succeed("git", ["status", "--porcelain", "ca.crt"]), "");
   });
 
-  it("prints a check command that works as it is printed", async () => {
+  it("prints a check command that works", async () => {
     const command = outputs.checkCommand.replace("-u admin", '-u "admin:$PASSWORD"');
     const { code, output } = await checkout.shell(command, { env: { PASSWORD: outputs.passwords["admin"] } });
     assert.equal(code, 0, output);
@@ -208,7 +209,7 @@ describe("a stack from nothing to nothing", function () {
     assert.match(output, /unauthorized|401/i);
   });
 
-  it("lets skopeo copy out and in, with the authority checked", async () => {
+  it("lets skopeo copy both ways, with the authority checked", async () => {
     const certificates = join(client, "certs");
     await succeed("mkdir", ["-p", certificates]);
     writeFileSync(join(certificates, "ca.crt"), outputs.caCertificate);
@@ -226,7 +227,7 @@ describe("a stack from nothing to nothing", function () {
     }
   });
 
-  it("shows by `git status` none of what a first `up` wrote, and lets `git pull` through", async () => {
+  it("hides from `git status` what the first `up` wrote, and doesn't block `git pull`", async () => {
     const file = checkout.stackFile;
     const salt = /^encryptionsalt: .*\n/m;
     const me = ["-c", "user.name=a", "-c", "user.email=a@example.invalid"];
@@ -252,7 +253,7 @@ describe("a stack from nothing to nothing", function () {
     assert.match(checkout.read(file), /^# A new comment\.$/m);
   });
 
-  it("goes on by the salt in the state when the stack file has lost its own, as that pull made it", async () => {
+  it("uses the salt in the state after that pull removed it from the stack file", async () => {
     assert.doesNotMatch(checkout.read(checkout.stackFile), /^encryptionsalt:/m);
     const { code, output } = await checkout.pulumi("preview", "--expect-no-changes");
     assert.equal(code, 0, output);
@@ -274,15 +275,15 @@ describe("a stack from nothing to nothing", function () {
     await docker("network", "create", other);
     try {
       assert.notEqual((await reach(other)).code, 0);
-      // The same request from the same network arrives: it is the network that refuses.
+      // The same request from the same network arrives, so it is the network that refuses.
       assert.equal((await reach(checkout.name)).code, 0);
     } finally {
       await docker("network", "rm", other);
     }
   });
 
-  it("answers no other machine", async function () {
-    // Another machine, seen from the engine: a network namespace behind a link of its own.
+  it("doesn't answer other machines", async function () {
+    // To the engine, another machine: a network namespace behind its own link.
     if ((await run("ip", ["netns", "list"])).code !== 0) return this.skip();
     const [registry] = await inspect(container("registry"));
     const address = registry?.NetworkSettings.Networks[checkout.name]?.IPAddress ?? "";
@@ -304,7 +305,7 @@ describe("a stack from nothing to nothing", function () {
       await once(open, "listening");
       assert.notEqual((await reach(`http://${address}:5000/`)).code, 0);
       assert.notEqual((await reach(`https://198.18.7.1:${port}/v2/`)).code, 0);
-      // What is open to that machine, it reaches.
+      // That machine reaches what is open to it.
       assert.equal((await reach(`http://198.18.7.1:${String((open.address() as AddressInfo).port)}/`)).code, 0);
       open.close();
     } finally {
@@ -320,7 +321,7 @@ describe("a stack from nothing to nothing", function () {
     for (const secret of await secrets()) assert.ok(!(await docker("inspect", ...names)).includes(secret));
   });
 
-  /** What must be found nowhere in clear: password, hash and private keys, whole and by their telling part. */
+  /** Must not appear unencrypted anywhere: password, hash and private keys, whole and by a telling part. */
   async function secrets(): Promise<string[]> {
     const config = container("proxy-config");
     const read = (file: string) =>
@@ -394,7 +395,7 @@ describe("a stack from nothing to nothing", function () {
     });
   });
 
-  it("renews a certificate whose time is near by any `up`, and keeps its authority", async () => {
+  it("renews a certificate near its end with any `up`, and keeps its authority", async () => {
     const serial = async () => /serial=\w+/.exec(await showCertificate())?.[0];
     const before = await serial();
     const { code, output } = await checkout.pulumi(
@@ -424,14 +425,14 @@ describe("a stack from nothing to nothing", function () {
     return deployment.resources.find(({ urn }) => urn.endsWith(suffix))?.urn ?? "";
   }
 
-  it("is left alone by another checkout that has a stack of this name", async () => {
+  it("is left alone by another checkout with a stack of the same name", async () => {
     const other = new Checkout({}, [], checkout.stack);
     const before = await checkout.remains();
     try {
       await other.configure();
       const { code, output } = await other.make("up");
       assert.notEqual(code, 0);
-      assert.match(output, /is on this engine already, and not in the state of this checkout/);
+      assert.match(output, /This engine already has a stack \S+ that is not in the state of this checkout/);
     } finally {
       other.forget();
     }
@@ -439,7 +440,7 @@ describe("a stack from nothing to nothing", function () {
     assert.match(await curl("admin", "-I", `${outputs.url}/v2/`), / 200 /);
   });
 
-  it("refuses a proxy configuration that nginx refuses, in nginx's words, and goes on serving the old one", async () => {
+  it("refuses a proxy configuration that nginx refuses, quotes nginx, and keeps serving the old one", async () => {
     const template = join(checkout.folder, "components/proxy/nginx/nginxConf.ts");
     const good = readFileSync(template, "utf8");
     writeFileSync(template, good.replace("server_tokens off;", "server_tokens perhaps;"));
@@ -451,14 +452,14 @@ describe("a stack from nothing to nothing", function () {
     writeFileSync(template, good);
   });
 
-  it("goes down by `make destroy`, which leaves the data volume and the images of the engine", async () => {
+  it("goes down with `make destroy`, which keeps the data volume and the engine's images", async () => {
     await checkout.makes("destroy");
     assert.deepEqual(await checkout.remains(), [container("data")]);
     await nameWhatIsMissing(...asking);
     await docker("image", "inspect", images.registry, images.proxy);
   });
 
-  it("finds what was pushed again, by its digest, when it comes back", async () => {
+  it("has the pushed images again, by digest, when it comes back", async () => {
     await checkout.makes("up");
     outputs = await checkout.outputs();
     const manifest = await curl(
@@ -472,7 +473,7 @@ describe("a stack from nothing to nothing", function () {
     assert.ok(manifest.includes(pushed.digest));
   });
 
-  it("is purged only when that is meant, and then leaves nothing", async () => {
+  it("is purged only after a confirmation, and then leaves nothing", async () => {
     const asked = await checkout.make("purge");
     assert.notEqual(asked.code, 0);
     assert.match(asked.output, /deletes every image/);

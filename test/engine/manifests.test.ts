@@ -14,7 +14,7 @@ const types = {
   dockerList: "application/vnd.docker.distribution.manifest.list.v2+json",
 } as const;
 
-/** What clients say that they take, and what one could say so that it is read in two ways. */
+/** The Accept headers of clients, and some that could be read in two ways. */
 const accepts = [
   ...["", "*/*", "application/json", Object.values(types).join(", "), Object.values(types).join(",")],
   ...Object.values(types).flatMap((type) => [type, `*/*, ${type}`, `${type}\t , text/plain`, type.toUpperCase()]),
@@ -30,7 +30,7 @@ const accepts = [
     `x;y,${types.index}`,
   ],
   ...[`${types.manifest}x`, `x${types.manifest}`, `${types.manifest} x`, types.manifest.replace(".v1", "+v1"), ",,"],
-  // To the registry the letter is an i, and the space is one.
+  // To the registry this letter is an i, and this space a space.
   ...[types.manifest.replace("i", "\u0130"), `\u00a0${types.manifest}`].map((text) =>
     Buffer.from(text).toString("latin1"),
   ),
@@ -69,7 +69,7 @@ describe("manifests", function () {
     await checkout.dispose();
   });
 
-  /** A manifest of its own for each test, so that what one has the proxy keep is nothing to another. */
+  /** Another manifest for each test, so that none gets a manifest that the proxy kept for another test. */
   function named(name: string, more: object = {}): Buffer {
     const manifest = JSON.parse(manifestOf(layer).toString()) as object;
     return Buffer.from(JSON.stringify({ ...manifest, annotations: { name }, ...more }));
@@ -93,14 +93,14 @@ describe("manifests", function () {
     return (await pull(target, as)).status;
   }
 
-  /** Asked often enough for whatever is kept to be kept. */
+  /** Asks often enough for the proxy to keep what it may keep. */
   async function keep(...targets: readonly string[]): Promise<void> {
     for (const target of targets) {
       for (let times = 0; times < 3; times++) assert.equal(await pulls(target, "admin"), 200, target);
     }
   }
 
-  /** Does something while the registry is frozen: what is answered meanwhile it wasn't asked. */
+  /** Runs something while the registry is frozen: answers meanwhile don't come from it. */
   async function withoutRegistry<Result>(action: () => Promise<Result>): Promise<Result> {
     await docker("pause", registry());
     try {
@@ -145,7 +145,7 @@ describe("manifests", function () {
     return { status, headers: names.map((name) => [name, ...header(name)]), body: body.toString() };
   }
 
-  it("are pulled by their digest without the registry, once it has been asked", async () => {
+  it("are pulled by digest without asking the registry again", async () => {
     const manifest = named("kept");
     const target = await push("kept/app", "1", manifest);
     const first = told(await pull(target, "reader"));
@@ -154,7 +154,7 @@ describe("manifests", function () {
     await keep(target, "/v2/kept/app/manifests/1", tooLarge);
     assert.ok((await pull(tooLarge, "reader")).body.equals(large));
 
-    // A tag moves; the others nobody has pulled, not with these headers, or they are larger than what is kept.
+    // A tag can move; nobody has pulled the others with these headers, or they are too large to be kept.
     const asked: readonly [target: string, status: number, headers?: Record<string, string>][] = [
       ["/v2/kept/app/manifests/1", 200],
       [tooLarge, 200],
@@ -180,7 +180,7 @@ describe("manifests", function () {
     }
   });
 
-  it("are kept for those who may pull them, and nobody else", async () => {
+  it("are served from the cache only to users who may pull them", async () => {
     const manifest = named("closed");
     const target = await push("closed/app", "1", manifest);
     const open = await push("public/app", "1", manifest);
@@ -195,7 +195,7 @@ describe("manifests", function () {
     assert.equal(await pulls(open), 401);
   });
 
-  it("are of the repositories that they were pushed to, though others have the same bytes", async () => {
+  it("belong to the repositories that they were pushed to, even if others have the same bytes", async () => {
     const manifest = named("shared");
     const digest = digestOf(manifest);
     await keep(await push("shared/one", "1", manifest), await push("shared/two", "1", named("two")));
@@ -204,7 +204,7 @@ describe("manifests", function () {
     }
   });
 
-  it("are gone at the next request when they are deleted, and there again when they are pushed again", async () => {
+  it("are gone at the next request when they are deleted, and back when they are pushed again", async () => {
     const manifest = named("deleted");
     for (let times = 0; times < 3; times++) {
       const target = await push("deleted/app", "1", manifest);
@@ -244,7 +244,7 @@ describe("manifests", function () {
     }
   });
 
-  it("are what a tag was last given to, at once", async () => {
+  it("follow a moved tag at once", async () => {
     const manifests = [named("tagged one"), named("tagged two")];
     for (const manifest of manifests) await keep(await push("tagged/app", "1", manifest));
     for (let times = 0; times < 20; times++) {
@@ -258,7 +258,7 @@ describe("manifests", function () {
     }
   });
 
-  it("come as the registry itself would send them, whatever a client says that it takes", async () => {
+  it("come as the registry itself would send them, for every Accept header", async () => {
     const repository = "typed/app";
     const asDocker = { mediaType: types.dockerManifest };
     const platform = { architecture: "amd64", os: "linux" };
@@ -286,7 +286,7 @@ describe("manifests", function () {
       ["list-of-none", list(types.dockerList), types.dockerList],
     ];
     for (const [tag, manifest, type] of pushed) await push(repository, tag, manifest, type);
-    // The last has been answered by the time that the first is asked for again.
+    // The last is answered before the first is asked for again.
     for (let times = 0; times < 3; times++) {
       for (const accept of accepts) {
         for (const [tag, manifest] of pushed) {
@@ -305,7 +305,7 @@ describe("manifests", function () {
     }
   });
 
-  it("are kept through a reload, while what it changes holds at once", async () => {
+  it("stay cached through a reload, whose changes apply at once", async () => {
     const target = await push("later/app", "1", named("later"));
     await keep(target);
     assert.equal(await pulls(target, "other"), 200);

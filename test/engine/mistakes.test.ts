@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { Checkout } from "../support/checkout.ts";
 
-/** The settings by themselves are tested without an engine; here, what a person sees and what is left behind. */
+/** The settings are tested without an engine; here, what a person sees and what is left behind. */
 describe("a mistake in the settings", function () {
   this.timeout(2 * 60_000);
 
@@ -37,7 +37,7 @@ describe("a mistake in the settings", function () {
     return output;
   }
 
-  it("is told with all others at once, by setting and cure, and nothing is made", async () => {
+  it("is reported together with all others, by setting and cure, before anything is created", async () => {
     checkout.set({
       hostnam: "registry.example",
       port: 70000,
@@ -55,19 +55,19 @@ describe("a mistake in the settings", function () {
     assert.match(output, /8 problems in the settings of stack t[0-9a-f]+; nothing was changed\./);
     assert.match(output, /hostnam: there is no such setting\.\s+did you mean hostname\?/);
     assert.match(output, /port: "70000" is not a whole number from 1 to 65535/);
-    assert.match(output, /dataPath: .*is not an absolute folder/);
+    assert.match(output, /dataPath: .*is not an absolute path/);
     assert.match(output, /users\[0\]\.name: "a:b" has a colon/);
     assert.match(output, /users\[0\]\.password: has 73 bytes/);
     assert.match(
       output,
-      /registryImage: the image no-such\.invalid\/registry:9\.9\.9 is not on the engine and can't be had/,
+      /registryImage: the image no-such\.invalid\/registry:9\.9\.9 is not on the engine and can't be pulled/,
     );
     assert.match(output, /certificate\.bundleFile: can't be read: ENOENT/);
     assert.match(output, /certificate\.keyFile: can't be read: ENOENT/);
     assert.doesNotMatch(output, /p{73}/);
   });
 
-  it("is a port that is taken", async () => {
+  it("is reported: a port that is taken", async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
     checkout.set({ port: (other.address() as AddressInfo).port });
@@ -79,7 +79,7 @@ describe("a mistake in the settings", function () {
     );
   });
 
-  it("is an engine that doesn't answer, which a preview does without", async () => {
+  it("is reported: an engine that doesn't answer, which a preview doesn't need", async () => {
     checkout.set({ dockerHost: "unix:///nowhere/docker.sock" });
     const { code, output } = await checkout.pulumi("preview");
     assert.equal(code, 0, output);
@@ -89,11 +89,11 @@ describe("a mistake in the settings", function () {
     assert.match((await checkout.make("up")).output, /No Docker engine answers at unix:\/\/\/nowhere\/docker\.sock/);
   });
 
-  it("is a docker-machine that doesn't exist", async () => {
+  it("is reported: a docker-machine that doesn't exist", async () => {
     checkout.set({ dockerMachine: "dev7" });
     assert.match(
       await refused(),
-      /dockerMachine: there is no docker-machine "dev7" in .*\.\s+docker-machine ls shows those there are/,
+      /dockerMachine: there is no docker-machine "dev7" in .*\.\s+docker-machine ls lists the machines/,
     );
   });
 });

@@ -19,13 +19,13 @@ import { run } from "../support/run.ts";
 
 const seed = Number(process.env["SEED"] ?? Date.now() % 2 ** 31);
 const configurations = 100;
-/** Of these, how many are served, and how many requests each of them gets. */
+/** How many of these are served, and how many requests each gets. */
 const served = 40;
 const requestsEach = 100;
-/** How many are asked about passwords. */
+/** How many are tested with passwords. */
 const guessed = 10;
 
-/** What somebody set, and the configuration made of it. */
+/** Settings, and the configuration rendered from them. */
 interface Case {
   readonly raw: RawSettings;
   readonly settings: Settings;
@@ -33,7 +33,7 @@ interface Case {
   readonly folder: string;
 }
 
-/** Takes a client's word for who has signed in, and says in a header where the request would have gone. */
+/** Believes a client about who has signed in, and returns in a header where the request would have gone. */
 const tellingServer = `
   server {
     listen 127.0.0.1:9000;
@@ -65,7 +65,7 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  /** Writes what the proxy would be given, as its component does, and beside it a configuration that tells `$route`. */
+  /** Writes the proxy's files, as its component does, and beside them a configuration that returns `$route`. */
   function writeCase(raw: RawSettings, name: string): Case {
     const settings = accepted(raw);
     assert.ok(settings);
@@ -93,7 +93,7 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
     const files = {
       [configFiles.conf]: text,
       "telling.conf": text.replace(/}\n$/, `${tellingServer}}\n`),
-      // As it is, but in clear, and with the words that may hold passwords.
+      // As it is, but unencrypted, and with the words that may contain passwords.
       "asking.conf": text
         .replaceAll("listen 8443 ssl;", "listen 127.0.0.1:9000;")
         .replace("server_tokens off;", "proxy_ignore_client_abort on; server_tokens off;")
@@ -110,7 +110,7 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
     return { raw, settings, conf, folder: path };
   }
 
-  /** Runs a script in the proxy's image, as the proxy runs, with every configuration at hand and no network. */
+  /** Runs a script in the proxy's image, as the proxy runs, with every configuration and no network. */
   async function inImage(script: string): Promise<string[]> {
     const { code, output } = await run("docker", [
       ...["run", "--rm", "--user", "101:101", "--read-only", "--tmpfs", "/tmp", "--network", "none"],
@@ -121,7 +121,7 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
     return output.split(/^case /m).slice(1);
   }
 
-  it("gives a configuration that nginx takes without a warning", async () => {
+  it("gives a configuration that nginx accepts without a warning", async () => {
     const said = await inImage(`
       for i in $(seq 0 ${String(configurations - 1)}); do
         echo "case $i"
@@ -130,7 +130,7 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
     for (const [i, { raw }] of cases.entries()) assert.equal(said[i], `${String(i)}\n`, shown(raw));
   });
 
-  it("gives the directives that it should and no others, as another parser reads them", async () => {
+  it("gives exactly the expected directives, as another parser reads them", async () => {
     const files = [plain, ...cases].map(({ folder }) => join(folder, configFiles.conf));
     const [of = [], ...trees] = await readConfigurations(files);
     for (const [i, { raw, conf }] of cases.entries()) {
@@ -140,7 +140,7 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
     }
   });
 
-  it("gives every request of every user the answer that roles and rules say, as nginx serves it", async () => {
+  it("gives every request of every user the answer that roles and rules require, as nginx serves it", async () => {
     const running = cases.slice(0, served).map((each, i) => {
       const requests = fc.sample(anyRequest(each.settings), { numRuns: requestsEach, seed: seed + i });
       writeFileSync(join(each.folder, "requests"), asSent(requests, each.settings.users[0]?.name ?? ""));
@@ -164,7 +164,7 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
     }
   });
 
-  it("has a name that nobody has cost what a user's does, as it is nginx that says what it checked", async () => {
+  it("makes an unknown name cost as much as a user's, by what nginx says that it checked", async () => {
     const running = cases.slice(0, guessed).map((each, i) => {
       const names = each.settings.users.map(({ name }) => name);
       const near = (name: string) => [
@@ -175,7 +175,7 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
       const asked = [...some.flatMap(near), ...odd]
         .filter((name) => name !== "")
         .flatMap((name) => [basicAuthorization(name, "wrong"), basicAuthorization(name, "")]);
-      // These are no names: who comes so has not been asked about anybody.
+      // These are no names, so nobody's password is checked.
       const unread = ["Basic", "Basic ", "Basic !", basicAuthorization("", "wrong"), "Bearer abc", "Basic YQ=="];
       const all = [...asked, ...unread];
       const requests = all.map((header, n) =>
@@ -216,12 +216,12 @@ function crowd(): RawSettings {
   return { users: JSON.stringify(names.map((name) => ({ name }))), rules: JSON.stringify(rules) };
 }
 
-/** What failed, and how to have it again. */
+/** What failed, and how to reproduce it. */
 function shown(raw: RawSettings): string {
   return `SEED=${String(seed)} ${JSON.stringify(raw, undefined, 1).slice(0, 10_000)}`;
 }
 
-/** All requests at once, on one connection. Who isn't signed in gives a name nonetheless. */
+/** All requests at once, on one connection. A user who isn't signed in sends a name, too. */
 function asSent(requests: readonly Request[], name: string): string {
   const each = requests.map(({ user, method, target }, i) =>
     [
@@ -235,7 +235,7 @@ function asSent(requests: readonly Request[], name: string): string {
   return each.map((request) => `${request}\r\n\r\n`).join("");
 }
 
-/** The tree of other settings: that of the plain ones, with what those set in exactly the places for it. */
+/** The tree of other settings: that of the plain ones, with their values in exactly the right places. */
 function expectedTree(of: readonly Directive[], from: NginxConf, to: NginxConf): Directive[] {
   const places = (conf: NginxConf): Record<string, string[]> => ({
     "http server server_name": [conf.serverName],
@@ -278,7 +278,7 @@ function isSame(one: readonly string[], other: readonly string[] | undefined): b
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
-/** The server for those who sign in, without all that signs in. */
+/** The server for signed-in users, without the sign-in. */
 function anonymousServer(main: Directive | undefined, port: number | undefined): Directive {
   assert.ok(main?.block);
   const block = main.block
@@ -292,7 +292,7 @@ function anonymousServer(main: Directive | undefined, port: number | undefined):
   return { ...main, block };
 }
 
-/** The maps that settings show in, by their arguments. Each key is as `readKey` tells it. */
+/** The maps that depend on settings, by their arguments. Each key is as `readKey` returns it. */
 function expectedMaps({
   serverName,
   users,
@@ -346,7 +346,7 @@ function listed(tree: readonly Directive[], within = ""): string[] {
   });
 }
 
-/** The tree with the keys of the maps that settings show in as words. */
+/** The tree with the keys of the maps that depend on settings as words. */
 function readable(tree: readonly Directive[], maps: readonly string[]): Directive[] {
   return tree.map(({ block, ...directive }) => {
     if (block === undefined) return directive;

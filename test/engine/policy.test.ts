@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { Checkout } from "../support/checkout.ts";
 
-/** The rules by themselves are tested without an engine; here, that Pulumi runs them. */
+/** The rules are tested without an engine; here, that Pulumi runs them. */
 describe("the policy pack", function () {
   this.timeout(2 * 60_000);
 
@@ -15,7 +15,7 @@ describe("the policy pack", function () {
   });
   after(() => checkout.dispose());
 
-  it("lets a sound preview through, having judged it by every rule", async () => {
+  it("accepts a valid preview after checking every rule", async () => {
     const { code, output } = await checkout.make("preview");
     assert.equal(code, 0, output);
     assert.match(output, /Policy Packs run:\s+Name +Version\s+private-registry\|local\|policy\/pack/);

@@ -29,7 +29,7 @@ describe("the proxy", function () {
   let host: string;
   let port: number;
   let authorization: string;
-  /** What is answered to an upload that stalls while the other tests run. */
+  /** The answer to an upload that stalls while the other tests run. */
   let stalled: ReturnType<typeof stallInUpload>;
 
   const proxy = () => `${checkout.name}-proxy`;
@@ -55,7 +55,7 @@ describe("the proxy", function () {
   const blob = randomBytes(8 * 1024 * 1024);
 
   /**
-   * Sends half of an upload, and the rest more than a minute later: longer than most servers would wait. Gives where the
+   * Sends half of an upload, and the rest more than a minute later: longer than most servers would wait. Returns where the
    * first half was until then, and what was answered.
    */
   async function stallInUpload(): Promise<{ half: string; answer: string }> {
@@ -93,7 +93,7 @@ describe("the proxy", function () {
     });
   }
 
-  /** What is answered to bytes, until the proxy closes or nothing has come for a while. */
+  /** The answer to bytes, until the proxy closes or nothing has come for a while. */
   function exchange(bytes: string, patience = second): Promise<string> {
     return new Promise((resolve, reject) => {
       const socket = connect();
@@ -130,7 +130,7 @@ describe("the proxy", function () {
       const folder = mkdtempSync(join(tmpdir(), "session-"));
       const file = join(folder, "session");
       const show = async (...args: string[]) => {
-        // The session of TLS 1.3 comes after the handshake: an answer is waited for.
+        // The session of TLS 1.3 comes after the handshake, so wait for an answer.
         const input = `GET /v2/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
         const base = ["s_client", "-connect", `${host}:${String(port)}`, `-${version}`, "-ign_eof"];
         return (await run("openssl", [...base, ...args], { input })).output;
@@ -164,17 +164,17 @@ describe("the proxy", function () {
     ["a header of 9 KiB", 431, () => request("GET /v2/ HTTP/1.1", `X-Long: ${"a".repeat(9000)}`)],
     ["40 KiB of headers", 431, () => request("GET /v2/ HTTP/1.1", ...Array<string>(40).fill(`X: ${"a".repeat(1000)}`))],
   ] as const) {
-    it(`refuses ${what}, once and for all`, async () => {
+    it(`refuses ${what}, and closes the connection`, async () => {
       const answer = await exchange(bytes());
       assert.match(answer, new RegExp(`^HTTP/1\\.1 ${String(status)} `));
       assert.match(answer, /\{"errors":\[\{"code":"UNSUPPORTED"/);
-      // One answer, and the connection is closed: what came after it was not read as a request.
+      // One answer, then the connection is closed: the rest was not read as a request.
       assert.equal(answer.match(/HTTP\/1\.1 \d{3}/g)?.length, 1, answer);
       assert.doesNotMatch(answer, /still open/);
     });
   }
 
-  it("refuses whatever it refuses in the words of the API, and has nothing fail", async () => {
+  it("refuses odd requests with errors of the API, and never fails itself", async () => {
     const requests = fc.sample(anyOddRequest(authorization), { numRuns: 1500, seed: 12 });
     const refusal = /^HTTP\/1\.1 (4\d\d|501|505) [^]*?\r\ncontent-type: application\/json\b/i;
     for (let i = 0; i < requests.length; i += 10) {
@@ -187,16 +187,16 @@ describe("the proxy", function () {
         if (some[n]?.head !== true) assert.match(answer, /\{"errors":\[\{"code":"[A-Z_]+"/, shown);
       }
     }
-    // A pattern that gives up is no decision.
+    // A pattern that gives up decides nothing.
     assert.doesNotMatch((await run("docker", ["logs", proxy()])).output, /pcre2?_\w+\(\) failed/);
   });
 
-  it("answers HTTP/1.0 without a host, as there it need not be told", async () => {
+  it("answers HTTP/1.0 without a Host header, which is optional there", async () => {
     const asked = ["GET /v2/ HTTP/1.0", `Authorization: ${authorization}`, "", ""].join("\r\n");
     assert.match(await exchange(asked), /^HTTP\/1\.1 200 [^]*\{\}$/);
   });
 
-  it("drops a client that doesn't finish asking", async () => {
+  it("drops a client that doesn't finish its request", async () => {
     const began = Date.now();
     assert.equal(await exchange("GET /v2/ HTTP/1.1\r\nHost: lo", 30 * second), "");
     assert.ok(Date.now() - began < 25 * second);
@@ -205,13 +205,13 @@ describe("the proxy", function () {
   it("takes an upload in one request and in chunks, and forgets a cancelled one", async () => {
     const blob = randomBytes(3_000_000);
     const headers = { "Content-Type": "application/octet-stream" };
-    // Where it is answered before all of it has come, the connection ends.
+    // If the answer comes before the whole body, the connection ends.
     const alone = new RegistryClient(outputs.url, outputs.caCertificate, outputs.passwords);
     const whole = await alone.ask("POST", `/v2/one/blobs/uploads/?digest=${digestOf(blob)}`, {
       ...{ as: "admin", body: blob, headers },
     });
     alone.close();
-    // The registry may take it at once or ask for another way, as the API has it; it is never refused.
+    // The registry may accept it at once or ask for another way, as in the API; it never refuses.
     assert.ok([201, 202].includes(whole.status));
 
     let state = await client.ask("POST", "/v2/chunks/blobs/uploads/", { as: "admin" });
@@ -236,7 +236,7 @@ describe("the proxy", function () {
     assert.equal((await client.ask("GET", target, { as: "admin" })).status, 404);
   });
 
-  it("refuses a larger body than it is set to take, however it is sent", async () => {
+  it("refuses a body above its limit, however it is sent", async () => {
     const blob = Buffer.alloc(16 * 1024 * 1024 + 1);
     for (const chunked of [false, true]) {
       const begun = await client.ask("POST", "/v2/app/blobs/uploads/", { as: "admin" });
@@ -261,7 +261,7 @@ describe("the proxy", function () {
     return answer;
   }
 
-  it("throttles guessing by address, with 429 and a time to try again, and nobody who is signed in", async () => {
+  it("throttles guessing by address, with 429 and a time to try again, but no signed-in user", async () => {
     const guess = (...before: string[]) => {
       const program = [process.execPath, "test/support/guesser.ts"];
       const [command = "", ...args] = [...before, ...program];
@@ -277,16 +277,16 @@ describe("the proxy", function () {
       const inside = `https://${await addressOf(proxy(), `${checkout.name}-proxy`)}:8443`;
       assert.equal((await client.ask("GET", "/v2/", { as: "admin" })).status, 200);
 
-      // Thirty at once, and then as many a minute.
+      // Thirty at once, then thirty a minute.
       const began = Date.now();
       const allowed = () => 30 + (Date.now() - began) / (2 * second) + 1;
       const here = JSON.parse(await guess().run(outputs.url)) as Record<string, number>;
       assert.deepEqual(Object.keys(here).sort(), ["401", "429"]);
       assert.ok((here["401"] ?? 0) <= allowed(), JSON.stringify(here));
 
-      // From this very address: who is signed in stays so; a new sign-in has to wait; from elsewhere it hasn't.
+      // From the same address, signed-in users stay so, but a new sign-in has to wait; from elsewhere it doesn't.
       assert.equal((await client.ask("GET", "/v2/", { as: "admin" })).status, 200);
-      // Every two seconds there is a try again: once that was used up, there is none for as long.
+      // One more try every two seconds: once it is used, the next has to wait as long.
       const wrong = { headers: { Authorization: basicAuthorization("admin", "a guess") } };
       for (const awaited of [429, 401]) while ((await client.ask("GET", "/v2/", wrong)).status !== awaited);
       const throttled = await client.ask("GET", "/v2/", { as: "carol" });
@@ -300,7 +300,7 @@ describe("the proxy", function () {
 
       const there = JSON.parse(await guess(...elsewhere).run(inside)) as Record<string, number>;
       assert.deepEqual(Object.keys(there).sort(), ["401", "429"]);
-      // Wherever they come from, it is a few.
+      // From all addresses together only a few pass.
       assert.ok((there["401"] ?? 0) <= allowed(), JSON.stringify([here, there]));
     } finally {
       await poll.stop();
@@ -309,14 +309,14 @@ describe("the proxy", function () {
     assert.deepEqual(poll.failures, []);
   });
 
-  it("asks nobody to wait who comes without a password, as every client does first", async () => {
+  it("never throttles requests without a password, which every client sends first", async () => {
     for (let i = 0; i < 100; i++) {
       const { status, header } = await client.ask("GET", "/v2/");
       assert.deepEqual([status, header("www-authenticate")], [401, ['Basic realm="private registry"']]);
     }
   });
 
-  it("has no body of a request get into the way of another's sign-in", async () => {
+  it("lets no request's body block another sign-in", async () => {
     const body = Buffer.alloc(200, "x");
     const began = Date.now();
     const first = await client.ask("PUT", "/v2/app/manifests/1", { as: "dave", body });
@@ -325,7 +325,7 @@ describe("the proxy", function () {
       const { status } = await client.ask(i % 2 === 0 ? "GET" : "POST", "/v2/app/blobs/uploads/", { body });
       assert.equal(status, 401);
     }
-    // Where the check of a password waited for a body that never comes, the next one would stall for five seconds.
+    // If the check of a password waited for a body that never comes, the next one would stall for five seconds.
     assert.ok(Date.now() - began < 4 * second);
   });
 
@@ -377,9 +377,9 @@ describe("the proxy", function () {
     assert.match(await docker("exec", proxy(), "ls", "-ln", "/tmp/passwords"), /-rw------- +1 101 /);
   });
 
-  it("bears with a client that stalls in an upload, and holds nothing back meanwhile", async () => {
+  it("waits for a client that stalls in an upload, and holds nothing back meanwhile", async () => {
     const { half, answer } = await stalled;
-    // What has come is with the registry already: nothing waits in the proxy for the rest.
+    // The registry already has the first half: nothing waits in the proxy for the rest.
     assert.match(half, /\/stalled\/_uploads\//);
     assert.match(answer, /^HTTP\/1\.1 201 /);
     const pulled = await client.ask("GET", `/v2/stalled/blobs/${digestOf(blob)}`, { as: "admin" });

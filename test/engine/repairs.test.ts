@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { Checkout } from "../support/checkout.ts";
 import { docker } from "../support/run.ts";
 
-/** What `make up` decides is tested without an engine (test/quick/program/repairs.test.ts); here, that it comes true, and stays so. */
-describe("containers that somebody laid hands on", function () {
+/** What `make up` decides is tested without an engine (test/quick/program/repairs.test.ts); here, that it really happens. */
+describe("containers that somebody changed by hand", function () {
   this.timeout(5 * 60_000);
 
   let checkout: Checkout;
@@ -31,15 +31,15 @@ describe("containers that somebody laid hands on", function () {
     for (let run = 1; run <= 2; run++) await makesUp();
   });
 
-  it("come back where one was stopped and the other removed", async () => {
+  it("come back after one was stopped and the other removed", async () => {
     const [registry = "", proxy = ""] = servers();
     await docker("stop", proxy);
     await docker("rm", "--force", "--volumes", registry);
     await makesUp();
   });
 
-  // The first run here is the second one after what was done before it.
-  it("go on where they were paused, and get their names again, without being replaced", async () => {
+  // The first run here is the second one after the change of the test before.
+  it("are unpaused and get their names again, without being replaced", async () => {
     const before = await idsOf(servers());
     for (const name of [...servers(), ...oneShots()]) await docker("rename", name, `${name}-old`);
     await docker("pause", ...servers().map((name) => `${name}-old`));
@@ -47,12 +47,12 @@ describe("containers that somebody laid hands on", function () {
     assert.equal(await idsOf(servers()), before);
   });
 
-  it("run again where they were to run once and are gone", async () => {
+  it("run again if they run once and were removed", async () => {
     await docker("rm", ...oneShots());
     await makesUp();
   });
 
-  it("are no worse for a plain `pulumi up` while they are down, which says what to do", async () => {
+  it("are not harmed by plain `pulumi up` while they are down, which says what to do", async () => {
     await docker("kill", ...servers());
     assert.equal((await checkout.pulumi("up", "--yes", "--skip-preview")).code, 0);
 
@@ -71,7 +71,7 @@ describe("containers that somebody laid hands on", function () {
     assert.equal(code, 0, output);
   });
 
-  it("come back by `make up` after a plain one failed", async () => {
+  it("come back with `make up` after plain `pulumi up` failed", async () => {
     await docker("kill", ...servers());
     checkout.set({ guessesPerMinute: 28 });
     assert.notEqual((await checkout.pulumi("up", "--yes", "--skip-preview")).code, 0);

@@ -10,7 +10,7 @@ import { Checkout, freePort } from "../support/checkout.ts";
 import { docker } from "../support/run.ts";
 import { settings } from "../support/settings.ts";
 
-/** The state that commit 3be15ee left of a stack `old`, and the passphrase of its secrets, which nothing else has. */
+/** The state that commit 3be15ee left of a stack `old`, and the passphrase of its secrets, used nowhere else. */
 const earlier = {
   stack: "old",
   state: "test/support/states/3be15ee.json.gz",
@@ -39,7 +39,7 @@ describe("a stack that an earlier version made", function () {
   this.timeout(5 * 60_000);
 
   let checkout: Checkout;
-  /** What the earlier version said of it. */
+  /** What the earlier version printed about it. */
   let before: Outputs;
 
   beforeEach(async () => {
@@ -83,7 +83,7 @@ describe("a stack that an earlier version made", function () {
   it("is taken over by `make up`: its data, keys, certificate and passwords stay", async () => {
     const output = await checkout.makes("up");
     assert.doesNotMatch(output, /✗/);
-    // Pulumi tells of each resource that it makes, replaces or deletes.
+    // Pulumi prints each resource that it creates, replaces or deletes.
     const touched = output.split("\n").filter((line) => /\b(created|replaced|deleted|updated)\b/.test(line));
     assert.ok(touched.some((line) => line.includes("-registry-container")));
     assert.deepEqual(

@@ -5,13 +5,13 @@ import type { RawSettings } from "../../settings/configuration.ts";
 import { parseSettings, type Settings } from "../../settings/index.ts";
 import { defaults } from "./settings.ts";
 
-/** What the settings make of a stack's own text, over the defaults of Pulumi.yaml; nothing where they refuse it. */
+/** The settings from a stack's own text, over the defaults of Pulumi.yaml; undefined if they refuse it. */
 export function accepted(raw: RawSettings): Settings | undefined {
   const { settings, problems } = parseSettings({ ...defaults, ...raw }, { env: {}, home: "/nowhere", now: new Date() });
   return problems.length === 0 ? (settings as Settings) : undefined;
 }
 
-/** Words that mean something to nginx where a user's name goes, or to JavaScript. */
+/** Words with a meaning to nginx in place of a user's name, or to JavaScript. */
 const words = [
   ...["default", "include", "include *.conf", "hostnames", "volatile", "if", "map", "on", "yes", "0", "1", "a/b"],
   ...["~", "~*", "~^.*$", "~admin", "\\", "\\\\", "\\default", "\\~", '"', "'", "$", "$user", "${user}", "{", "}", ";"],
@@ -32,7 +32,7 @@ const json = (value: unknown) => JSON.stringify(value);
 /** No role is the default one. */
 const anyRole = fc.constantFrom(...roles, undefined);
 
-/** A name as often as not beside the same in another case, which is another user. */
+/** A name, half the time beside the same in another case, which is another user. */
 const names = fc
   .tuple(
     fc.oneof(
@@ -95,7 +95,7 @@ const hostname = fc.oneof(
   fc.constantFrom("localhost", "0.0.0.0", "255.255.255.255", `${"a-0.".repeat(63)}a`),
 );
 
-/** Names the host where nothing else does. */
+/** Sets the hostname if nothing else does. */
 const dockerHost = fc.constantFrom(
   "",
   "unix:///run/docker.sock",

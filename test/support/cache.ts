@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** Gives the path of what `make` makes once, under a name that tells one version from another. */
+/** Returns the path of what `make` builds once, under a name with its version. */
 export async function cached(name: string, make: (path: string) => Promise<void>): Promise<string> {
   const { XDG_CACHE_HOME: own = "" } = process.env;
   const folder = join(own === "" ? join(homedir(), ".cache") : own, "private-registry");
@@ -10,7 +10,7 @@ export async function cached(name: string, make: (path: string) => Promise<void>
   if (existsSync(made)) return made;
 
   mkdirSync(folder, { recursive: true });
-  // Under another name until it is whole: a run may be cut short, or another one make it at the same time.
+  // Under another name until it is complete: a run may be interrupted, or another one build it at the same time.
   const part = `${made}.part${String(process.pid)}`;
   rmSync(part, { recursive: true, force: true });
   await make(part);
@@ -18,7 +18,7 @@ export async function cached(name: string, make: (path: string) => Promise<void>
     renameSync(part, made);
   } catch (error) {
     rmSync(part, { recursive: true });
-    if (!existsSync(made)) throw error; // Else another run was faster.
+    if (!existsSync(made)) throw error; // Otherwise another run was faster.
   }
   return made;
 }

@@ -15,18 +15,18 @@ export interface Request {
   readonly issuer?: Issued;
   /** Days from now; a negative end is in the past. */
   readonly days?: number;
-  /** What `openssl genpkey` is told. Default: EC, P-256. */
+  /** The options of `openssl genpkey`. Default: EC, P-256. */
   readonly keyType?: readonly string[];
-  /** What the signature is made over. Default: SHA-256, or what the issuer's kind of key brings with it. */
+  /** The signature's hash. Default: SHA-256, or the hash of the issuer's kind of key. */
   readonly digest?: string;
-  /** In place of those that an authority or a server has; an empty one is left out. */
+  /** In place of an authority's or a server's; an empty one is left out. */
   readonly extensions?: Readonly<Record<string, string>>;
   readonly serial?: number;
 }
 
 const p256 = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
 
-/** A certificate made by openssl, so that what reads it is judged by another's work. */
+/** A certificate made by openssl, so that the reader is tested with an independent program. */
 export function issue(request: Request): Issued {
   const { commonName, names, issuer, days = 30, keyType = p256, digest = "default", serial } = request;
   const folder = mkdtempSync(join(tmpdir(), "certificates-"));

@@ -1,9 +1,9 @@
 import { issue, type Issued, type Request } from "./certificates.ts";
 
-/** A certificate for registry.example.com with its issuers, and what is wrong with it. */
+/** A certificate for registry.example.com with its issuers, and its error. */
 export interface Case {
   readonly chain: () => readonly Issued[];
-  /** Undefined: all clients take it. */
+  /** Undefined: all clients accept it. */
   readonly wrong?: RegExp;
 }
 
@@ -59,7 +59,7 @@ const critical = /has a critical extension that clients don't understand: 1\.2\.
 const notCovered = /"registry\.example\.com" is not covered by the certificate/;
 const written = ec("P-256", "-pkeyopt", "ec_param_enc:explicit");
 
-/** What Go's crypto/tls, OpenSSL and curl said of each, when it was shown to them. */
+/** The verdicts of Go's crypto/tls, OpenSSL and curl on each. */
 export const cases: Readonly<Record<string, Case>> = {
   "a usual chain": { chain: leaf({}) },
   "a chain that is signed by RSA": { chain: signedByRsa("sha512") },
@@ -73,7 +73,7 @@ export const cases: Readonly<Record<string, Case>> = {
   "a key on brainpoolP256r1": { chain: leaf({ keyType: ec("brainpoolP256r1") }), wrong: badKey },
   "a key on a curve written out": {
     chain: leaf({ keyType: written }),
-    wrong: /has a key on a curve that is written out/,
+    wrong: /has a key with explicit curve parameters/,
   },
   "an Ed448 key": { chain: leaf({ keyType: algorithm("ED448") }), wrong: badKey },
   "an RSA-PSS key": { chain: leaf({ keyType: algorithm("RSA-PSS") }), wrong: badKey },

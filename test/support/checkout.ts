@@ -14,8 +14,8 @@ import { Remains } from "./remains.ts";
 import { run, type Result, type RunOptions, succeed } from "./run.ts";
 
 /**
- * A checkout of this project as a user would have it, in a folder of its own, with a state, a stack name and a port of
- * its own: a live registry on the same machine is neither disturbed nor in the way.
+ * A checkout of this project as a user would have it, with its own folder, state, stack name and
+ * port, so that it can run beside a live registry on the same machine.
  */
 export class Checkout {
   readonly folder = mkdtempSync(join(tmpdir(), "private-registry-"));
@@ -27,7 +27,7 @@ export class Checkout {
   private readonly wrapper: readonly string[];
   readonly stack: string;
 
-  /** @param wrapper A command that every other one is run by, for another network namespace. */
+  /** @param wrapper A command that runs every other one, for another network namespace. */
   constructor(
     env: NodeJS.ProcessEnv = {},
     wrapper: readonly string[] = [],
@@ -46,14 +46,14 @@ export class Checkout {
     for (const file of files.split("\0").filter((path) => path !== "" && existsSync(path))) {
       cpSync(file, join(this.folder, file), { preserveTimestamps: true });
     }
-    // Older than what is installed, or `make` would install anew, through the link, what others are using.
+    // Older than the installed packages, or `make` would reinstall, through the link, what others are using.
     utimesSync(join(this.folder, "package-lock.json"), 0, 0);
     symlinkSync(join(process.cwd(), "node_modules"), join(this.folder, "node_modules"));
     execFileSync("git", ["init", "--quiet", this.folder]);
   }
 
   private options(more: RunOptions): RunOptions {
-    // A backend that the user is logged in to stays out of it. The plugins are there: Pulumi would look for those of
+    // The user's own backend is not used. The plugins are installed: Pulumi would look for those of
     // clouds that no stack here names.
     const own = {
       PULUMI_BACKEND_URL: `file://${this.folder}/.state`,
@@ -73,7 +73,7 @@ export class Checkout {
     return this.run("make", ["--no-print-directory", target, `STACK=${this.stack}`], more);
   }
 
-  /** The same, which must succeed, and means it where it is asked whether to delete; gives what it says. */
+  /** The same, which must succeed, and confirms a deletion if asked; returns its output. */
   async makes(target: string, more: RunOptions = {}): Promise<string> {
     const { code, output } = await this.make(target, { ...more, env: { CONFIRM: this.stack, ...more.env } });
     assert.equal(code, 0, output);
@@ -89,14 +89,14 @@ export class Checkout {
     return this.shell(`pulumi ${args.map(shellQuoted).join(" ")} --stack ${this.stack} --non-interactive`);
   }
 
-  /** Plain `pulumi up`, which must succeed, for tests of what is up: that `make up` works is a claim of its own. */
+  /** Plain `pulumi up`, which must succeed, for tests of a running stack: that `make up` works is a separate claim. */
   async bringUp(): Promise<Outputs> {
     const { code, output } = await this.pulumi("up", "--yes", "--skip-preview");
     assert.equal(code, 0, output);
     return this.outputs();
   }
 
-  /** Makes the stack, on a free port, with settings. */
+  /** Creates the stack, on a free port, with settings. */
   async configure(settings: Record<string, unknown> = {}): Promise<void> {
     this.set({ port: await freePort(), ...settings });
     await this.succeed("node", ["cli/main.ts", "init", this.stack]);
@@ -132,29 +132,29 @@ export class Checkout {
     return readFileSync(join(this.folder, file), "utf8");
   }
 
-  /** What is there of this stack: containers, networks, volumes. */
+  /** This stack's containers, networks and volumes. */
   async remains(): Promise<string[]> {
     const { left } = this;
     return (await Promise.all([left.containers(), left.networks(), left.volumes()])).flat().sort();
   }
 
-  /** Takes away what is left of the stack, whatever state a failed test left it in, and the folder. */
+  /** Removes the rest of the stack, whatever state a failed test left it in, and the folder. */
   dispose(): Promise<void> {
     return this.left.remove();
   }
 
-  /** Forgets the folder alone, where another checkout has the stack. */
+  /** Removes only the folder, if another checkout has the stack. */
   forget(): void {
     this.left.forget();
   }
 }
 
-/** The ports that tests may use, below those that the kernel gives to who connects. Each lane of test/run.ts has its own. */
+/** The ports that tests may use, below the kernel's ephemeral ports. Each lane of test/run.ts has its own. */
 const [firstPort = 0, lastPort = 0] = (process.env["TEST_PORTS"] ?? "20000-31999").split("-").map(Number);
-// Somewhere in it, for who runs two tests by hand at once.
+// A random start, as somebody may run two tests at once by hand.
 let nextPort = randomInt(firstPort, lastPort + 1);
 
-/** A TCP port of loopback that nothing listens on, another one each time. */
+/** A free TCP port of loopback, another one each time. */
 export async function freePort(): Promise<number> {
   for (let tries = firstPort; tries <= lastPort; tries++) {
     const port = nextPort;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { cached } from "./cache.ts";
 import { succeed } from "./run.ts";
 
-/** A directive of nginx, as crossplane reads it: without quotes, but with the backslashes that nginx would take away. */
+/** An nginx directive, as crossplane reads it: without quotes, but with the backslashes that nginx would remove. */
 export interface Directive {
   readonly directive: string;
   readonly args: readonly string[];
@@ -24,14 +24,14 @@ def tree(path):
 json.dump([tree(path) for path in json.load(sys.stdin)], sys.stdout)
 `;
 
-/** Reads configuration files of nginx by a parser that has no line in common with nginx. */
+/** Reads nginx's configuration files with a parser that shares no code with nginx. */
 export async function readConfigurations(paths: readonly string[]): Promise<Directive[][]> {
   const env = { ...process.env, PYTHONPATH: await install() };
   const trees = await succeed("python3", ["-c", program], { env, input: JSON.stringify(paths) });
   return JSON.parse(trees) as Directive[][];
 }
 
-/** Gives the folder that crossplane is in. It is installed there once. */
+/** Returns the folder of crossplane. It is installed there once. */
 function install(): Promise<string> {
   const [requirement = ""] = readFileSync(requirements, "utf8").split(" ");
   return cached(requirement.replace("==", "-"), async (path) => {

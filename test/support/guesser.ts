@@ -1,6 +1,6 @@
-// Tries wrong passwords for a user, each another one, evenly over the time, and prints how they were answered, as JSON.
+// Tries different wrong passwords for a user, evenly over the time, and prints how they were answered, as JSON.
 //   node test/support/guesser.ts URL USER RATE SECONDS
-// A program of its own, so that it can be run where another address is.
+// A separate program, so that it can run at another address.
 import * as https from "node:https";
 
 import { basicAuthorization } from "../../cli/client.ts";

@@ -1,15 +1,15 @@
 /**
- * `make test-long` runs the whole matrix: every moment in every cloud, and a run that goes on after each. `make test`
- * runs each of them once, on a path that shares what leads there.
+ * `make test-long` runs the whole matrix: every moment in every cloud, and a run that continues after each. `make test`
+ * runs each of them once, on a path with shared steps.
  */
 export const isWhole = process.env["MATRIX"] === "whole";
 
-/** Of what is alike the first, or all of it in the whole matrix. */
+/** The first of similar cases, or all of them in the whole matrix. */
 export function oneOf<T>(all: readonly T[]): readonly T[] {
   return isWhole ? all : all.slice(0, 1);
 }
 
-/** A test that only the whole matrix has, as others prove nearly the same. */
+/** A test of the whole matrix only, as others prove nearly the same. */
 export function itInTestLong(title: string, test: () => Promise<void>): void {
   if (isWhole) it(title, test);
 }

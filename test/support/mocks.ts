@@ -15,7 +15,7 @@ export interface Recorded {
   readonly options: Options;
 }
 
-/** How the engine is to treat a resource, other resources by their logical names. */
+/** The engine's options for a resource, other resources by their logical names. */
 interface Options {
   readonly provider: string;
   readonly parent: string;
@@ -25,11 +25,11 @@ interface Options {
   readonly deleteBeforeReplace: boolean;
   readonly secretOutputs: readonly string[];
   readonly ignoreChanges: readonly string[];
-  /** How long its deletion may take, `10m`; empty: as its provider has it. */
+  /** How long its deletion may take, `10m`; empty: the provider's default. */
   readonly deleteTimeout: string;
 }
 
-/** What the program tells the engine of a resource, as far as it is read here. */
+/** The part of the program's registration of a resource that is read here. */
 interface Registration {
   getProvider(): string;
   getParent(): string;
@@ -61,7 +61,7 @@ function optionsOf(request: Registration): Options {
   };
 }
 
-/** A property as it travels to the engine when it is secret. */
+/** A secret property as it is sent to the engine. */
 const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 const signatureKey = "4dabf18193072939515e22adb298388d";
 
@@ -82,12 +82,12 @@ function unwrap(value: unknown): unknown {
 
 type Outputs = (inputs: Readonly<Record<string, unknown>>, name: string) => Record<string, unknown>;
 
-/** What the providers would compute, by type and by function, for a test that needs it. */
+/** The providers' computed outputs, by type and by function, for a test that needs them. */
 export type ProviderOutputs = Readonly<Record<string, Outputs>>;
 
 /**
- * Runs `build` without an engine, in an empty folder, and records every resource that it asks for. Ids are `NAME-id`,
- * where none is computed.
+ * Runs `build` without an engine, in an empty folder, and records every resource that it registers. Ids are `NAME-id`,
+ * if none is computed.
  */
 export async function record<T>(
   build: () => T | Promise<T>,
@@ -114,7 +114,7 @@ export async function record<T>(
     "test",
     false,
   );
-  // The mocks themselves are not told of options; they are called at once.
+  // The mocks don't get the options; they are called at once.
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, answer) => {
@@ -134,7 +134,7 @@ export async function record<T>(
   }
 }
 
-/** The provider of a dynamic resource, brought to life from its text in the state, as Pulumi does it. */
+/** The provider of a dynamic resource, loaded from its text in the state, as Pulumi does. */
 export function providerOf<T>({ inputs }: Recorded): Required<pulumi.dynamic.ResourceProvider<T, T>> {
   const exported: { handler?: () => Required<pulumi.dynamic.ResourceProvider<T, T>> } = {};
   const module = compileFunction(String(inputs["__provider"]), ["exports", "require"]) as (...given: unknown[]) => void;

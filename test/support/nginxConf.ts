@@ -1,6 +1,6 @@
 import type { NginxConf } from "../../components/proxy/nginx/nginxConf.ts";
 
-/** The proxy's configuration where nobody is known and nothing is set. */
+/** The proxy's configuration without users and settings. */
 export const plainConf: NginxConf = {
   serverName: "registry.example",
   endpoints: [{ audience: "users", ports: [8443] }],

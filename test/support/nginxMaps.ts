@@ -5,7 +5,7 @@ interface NginxMap {
   readonly otherwise: string;
 }
 
-/** `map` blocks as renderMap writes them, looked up without nginx; that nginx does the same is tested with nginx. */
+/** `map` blocks as renderMap writes them, evaluated without nginx; other tests show that nginx does the same. */
 export class NginxMaps {
   private readonly maps: ReadonlyMap<string, NginxMap>;
 
@@ -14,7 +14,7 @@ export class NginxMaps {
     this.maps = new Map(Array.from(blocks, ([, source = "", name = "", lines = ""]) => [name, readMap(source, lines)]));
   }
 
-  /** A variable is looked up once, when it is first read, and knows what patterns have captured until then. */
+  /** A variable is evaluated once, when it is first read, with the captures of patterns until then. */
   lookUp(variable: string, given: Readonly<Record<string, string>>): string {
     const known = new Map(Object.entries(given).map(([name, value]) => [name, inBytes(value)]));
     const filled = (text: string) => text.replaceAll(/\$(\w+)/g, (_, name: string) => valueOf(name));

@@ -22,7 +22,7 @@ const segments = [
   ...long,
 ];
 
-/** Where a path of the API has something to fill in. */
+/** The placeholders in a path of the API. */
 const paths = [
   ...["/v2/", "/v2/_catalog", "/v2/*/tags/list", "/v2/app/*/list", "/v2/app/manifests/*", "/v2/*/manifests/latest"],
   ...["/v2/app/blobs/*", `/v2/*/blobs/${digest}`, "/v2/app/blobs/uploads/", "/v2/*/blobs/uploads/", "/v2/app/*"],
@@ -134,7 +134,7 @@ const headers = [
   "Docker-Upload-UUID: x",
 ];
 
-/** Any of a few at most once in a while, so that what is odd about a request is mostly one thing. */
+/** One of a few, only sometimes, so that a request is mostly odd in one way. */
 function mostly<T>(usual: T, odd: readonly T[], weight: number): fc.Arbitrary<T> {
   return fc.oneof({ weight, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...odd) });
 }
@@ -148,7 +148,7 @@ const parameter = fc
   .map(([name, value]) => `${name}=${value}`);
 const query = fc.array(parameter, { maxLength: 3 }).map((all) => (all.length === 0 ? "" : `?${all.join("&")}`));
 
-/** Requests without a body, of somebody or nobody, that a client may get wrong or an attacker right. */
+/** Requests without a body, signed in or not, that a client may get wrong or an attacker right. */
 export function anyOddRequest(authorization: string): fc.Arbitrary<OddRequest> {
   return fc
     .record({

@@ -1,7 +1,7 @@
 import * as https from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Asks for a URL 20 times a second until it is stopped, and keeps what went wrong. */
+/** Requests a URL 20 times a second until it is stopped, and keeps the errors. */
 export class Poll {
   readonly failures: string[] = [];
   answered = 0;
@@ -11,7 +11,7 @@ export class Poll {
   private readonly url: string;
   private readonly authorization: string;
 
-  /** @param options How it connects: `keepAlive` or each time anew. */
+  /** @param options How it connects: `keepAlive` or each time again. */
   constructor(url: string, authorization: string, options: https.AgentOptions) {
     this.url = url;
     this.authorization = authorization;

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Ends each process that has a text in its environment, as runs of Pulumi and their plugins outlive a `make` that was killed. */
+/** Ends each process with a text in its environment: runs of Pulumi and their plugins outlive a killed `make`. */
 export function endProcessesWith(text: string): void {
   if (!existsSync("/proc/self/environ")) return;
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {

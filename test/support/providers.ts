@@ -7,7 +7,7 @@ import type { ProviderOutputs } from "./mocks.ts";
 
 const authority = issue({ commonName: "mock CA" });
 
-/** What the providers compute, as far as this program reads it. */
+/** The providers' computed outputs that this program reads. */
 export const computed: ProviderOutputs = {
   "random:index/randomPassword:RandomPassword": ({ length }) => ({
     result: pulumi.secret("generatedpasswordgeneratedpassword".slice(0, Number(length))),
@@ -41,7 +41,7 @@ export const computed: ProviderOutputs = {
   "aws:route53/getZone:getZone": () => ({ zoneId: "Z1" }),
 };
 
-/** The name of a machine's key without what tells one machine from the next. */
+/** The name of a machine's key without the part that differs between machines. */
 export function withoutEdition(name: string): string {
   return name.replace(/-[0-9a-f]{8}$/, "");
 }

@@ -7,12 +7,12 @@ import { endProcessesWith } from "./processes.ts";
 import { run, succeed } from "./run.ts";
 
 /**
- * A file for each checkout of a test that is not cleared away. Its name says whose it is: `PID.STACK.FOLDER`. Nothing is
- * taken away that has no such file, whatever its name in Docker.
+ * A file for each checkout of a test that is not removed yet. Its name says whose it is: `PID.STACK.FOLDER`. Without
+ * such a file nothing is removed, whatever its name in Docker.
  */
 const notes = join(tmpdir(), "private-registry-tests");
 
-/** What a checkout of a test has: its folder, the processes that work in it, and what is in Docker under its stack's name. */
+/** What a checkout of a test has: its folder, the processes in it, and Docker's resources under its stack's name. */
 export class Remains {
   readonly folder: string;
   private readonly stack: string;
@@ -36,7 +36,7 @@ export class Remains {
     return Remains.all().filter(({ pid }) => pid === process.pid);
   }
 
-  /** Those of processes that have ended, so that nobody else takes them away. */
+  /** Those of processes that have ended, so that nobody else removes them. */
   static nobodys(): Remains[] {
     return Remains.all().filter(({ pid }) => !isAlive(pid));
   }
@@ -45,7 +45,7 @@ export class Remains {
     return join(notes, [this.pid, this.stack, basename(this.folder)].join("."));
   }
 
-  /** Notes that they are there, and whose they are. */
+  /** Records that they exist, and whose they are. */
   sign(): void {
     mkdirSync(notes, { recursive: true });
     writeFileSync(this.note, "");
@@ -68,7 +68,7 @@ export class Remains {
     return names.split("\n").filter((name) => name !== "");
   }
 
-  /** The last words of its containers, for a test that failed. */
+  /** The last log lines of its containers, for a failed test. */
   lastWords(): string {
     const docker = (...args: string[]) => {
       const { stdout, stderr } = spawnSync("docker", args, { encoding: "utf8" });
@@ -82,9 +82,9 @@ export class Remains {
       .join("");
   }
 
-  /** Takes all of it away, whatever state a failed or killed test left it in. */
+  /** Removes all of it, whatever state a failed or killed test left it in. */
   async remove(): Promise<void> {
-    // What a killed run started and nobody ended: it is known by the state that its environment names.
+    // Processes that a killed run left, known by the state that their environment names.
     endProcessesWith(`file://${this.folder}/.state`);
     for (const [command, names] of [
       [["rm", "--force", "--volumes"], await this.containers()],
@@ -95,7 +95,7 @@ export class Remains {
     this.forget();
   }
 
-  /** Only the folder: there is nothing else. */
+  /** Only the folder: nothing else exists. */
   forget(): void {
     rmSync(this.folder, { recursive: true, force: true });
     rmSync(this.note, { force: true });

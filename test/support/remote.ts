@@ -9,7 +9,7 @@ import type { TestCloud } from "../testCloud/testCloud.ts";
 import { Checkout } from "./checkout.ts";
 import { run, type Result, type RunOptions, stop } from "./run.ts";
 
-/** The zones that a cloud for tests has before anything is made. */
+/** The zones that a cloud for tests has at first. */
 export const zones = { digitalOcean: ["example.com"], route53: ["example.org"], dnsimple: ["example.net"] } as const;
 
 /** A stack on a machine of a cloud for tests, with the settings that a user would write. */
@@ -45,7 +45,7 @@ export class RemoteCheckout extends Checkout {
     return this.outputs();
   }
 
-  /** `make up`, which must fail; gives what it says, without the colours and the progress. */
+  /** `make up`, which must fail; returns its output, without colours and progress. */
   async upFails(options: RunOptions = {}): Promise<string> {
     const { code, output } = await this.make("up", options);
     assert.notEqual(code, 0, output);
@@ -53,8 +53,8 @@ export class RemoteCheckout extends Checkout {
   }
 
   /**
-   * `make TARGET`, killed with all that it started at a moment, before which it must not have ended; gives what it said.
-   * What waits for the moment ends with the run, by the signal.
+   * `make TARGET`, killed with everything that it started at a moment, before which it must not end; returns its output.
+   * The wait for the moment ends with the run, by the signal.
    */
   async killed(target: string, moment: (signal: AbortSignal) => Promise<unknown>): Promise<string> {
     let group = 0;
@@ -73,7 +73,7 @@ export class RemoteCheckout extends Checkout {
   }
 
   /**
-   * The same while the cloud was doing all of these at once. It does them all the same, as nobody takes back what it was
+   * The same while the cloud does all of these at once. It completes them nevertheless, as nobody takes back what it was
    * asked for.
    */
   async killedDuring(target: string, calls: readonly string[]): Promise<string> {
@@ -90,7 +90,7 @@ export class RemoteCheckout extends Checkout {
     assert.equal(code, 0, output);
   }
 
-  /** Runs something with a client that reaches the registry by its name, at the address that its record holds. */
+  /** Runs something with a client that reaches the registry by its name, at the address in its record. */
   async asking<T>(outputs: Outputs, ask: (client: RegistryClient) => Promise<T>): Promise<T> {
     const [address] = await this.cloud.resolve(new URL(outputs.url).hostname, "A");
     assert.ok(address, "the name does not resolve");
@@ -98,7 +98,7 @@ export class RemoteCheckout extends Checkout {
     return ask(client).finally(() => client.close());
   }
 
-  /** Pushes an artifact; gives its digest. */
+  /** Pushes an artifact; returns its digest. */
   push(outputs: Outputs, repository: string, content: string): Promise<string> {
     const layer = Buffer.from(content);
     return this.asking(outputs, async (client) => {
@@ -116,7 +116,7 @@ export class RemoteCheckout extends Checkout {
     return this.asking(outputs, async (client) => (await client.ask("GET", path, { as: "admin" })).status === 200);
   }
 
-  /** Pulls an image by its digest and pushes it under a tag, as `skopeo` does that knows the registry by its name only. */
+  /** Pulls an image by its digest and pushes it under a tag, with a `skopeo` that knows only the registry's name. */
   async copies(outputs: Outputs, repository: string, digest: string, tag: string): Promise<void> {
     const folder = mkdtempSync(join(tmpdir(), "image-"));
     try {
@@ -143,7 +143,7 @@ export class RemoteCheckout extends Checkout {
       writeFileSync(join(folder, "hosts"), `${address} ${hostname}\n`);
       writeFileSync(join(folder, "ca.crt"), outputs.caCertificate);
       writeFileSync(join(folder, "auth.json"), JSON.stringify({ auths: { [host]: { auth } } }), { mode: 0o600 });
-      // In a mount namespace of its own, so that nobody else's names change.
+      // In its own mount namespace, so that nobody else's names change.
       const script =
         'mount --bind "$1/hosts" /etc/hosts; folder=$1; shift; exec skopeo --insecure-policy "$@" --authfile "$folder/auth.json"';
       return await run("unshare", [

@@ -7,15 +7,15 @@ const { Remains } = require("./remains.ts");
 const { EVENT_HOOK_END, EVENT_RUN_END, EVENT_TEST_END, EVENT_TEST_FAIL } = Runner.constants;
 
 /**
- * Mocha's own report, with a closing line that a machine can read. Where a test fails, what its containers said comes
- * with it. In a lane of test/run.ts, which writes that line for all of them, what came of the tests goes into a file.
+ * Mocha's own report, with a closing line that a machine can read. A failed test also prints its containers' logs.
+ * In a lane of test/run.ts, which writes that line for all lanes, the results go into a file.
  */
 module.exports = class extends reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
     const times = [];
     const failed = [];
-    // What a test needs before it begins may take longer than the test.
+    // A test's preparation may take longer than the test.
     for (const event of [EVENT_TEST_END, EVENT_HOOK_END])
       runner.on(event, (each) => times.push({ title: each.fullTitle(), seconds: (each.duration ?? 0) / 1000 }));
     runner.on(EVENT_TEST_FAIL, (test, error) => {

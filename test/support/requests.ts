@@ -2,14 +2,14 @@ import fc from "fast-check";
 
 import type { Settings } from "../../settings/index.ts";
 
-/** What a client sends. A user is one who has signed in. */
+/** A client's request. A user has signed in. */
 export interface Request {
   readonly user?: string | undefined;
   readonly method: string;
   readonly target: string;
 }
 
-/** The named location that is to answer a request: what docs/access.md says, thought through once more and not as maps. */
+/** The named location that must answer a request: docs/access.md, implemented a second time and without maps. */
 export function expectedRoute(settings: Settings, { user, method, target }: Request): string {
   const asked = understood(target);
   if (asked === undefined) return "@unknown";
@@ -50,12 +50,12 @@ function mayDo(settings: Settings, user: string | undefined, action: Action, rep
 interface Asked {
   readonly about: keyof typeof actions;
   readonly repository: string;
-  /** Where a pull is answered, if not by the registry alone: a tag, and what has the one digest that the registry files things by. */
+  /** Where a pull is answered, if not by the registry alone: a tag, or a digest of the kind that the registry stores by. */
   readonly answered?: "@blob" | "@manifest" | "@tag" | undefined;
   readonly mountedFrom?: string | undefined;
 }
 
-/** What a canonical target asks about; nothing for any other. */
+/** The subject of a canonical target; undefined for any other. */
 function understood(target: string): Asked | undefined {
   const [path = "", ...rest] = target.split("?");
   const query = rest.join("?");
@@ -85,7 +85,7 @@ function understood(target: string): Asked | undefined {
   return kind === "blobs" ? { about: "blobs", repository, answered: filed ? "@blob" : undefined } : undefined;
 }
 
-/** The parameters of a query; nothing where one has a name that could mean another, or a value that could be two. */
+/** The parameters of a query; undefined if a name could mean another, or a value could be two. */
 function fieldsOf(query: string): { name: string; value: string }[] | undefined {
   const fields = query === "" ? [] : query.split("&").map((field) => field.split("="));
   const few = 8;
@@ -110,7 +110,7 @@ function isListQuery(query: string): boolean {
   return fields?.every(({ value }) => value.length - 2 * (value.split("%").length - 1) <= 255) === true;
 }
 
-/** The repository that a new upload is to be mounted from, if any; `false` for a query that clients don't send. */
+/** The repository to mount a new upload from, if any; `false` for a query that clients don't send. */
 function sourceOf(query: string): string | undefined | false {
   const fields = fieldsOf(query);
   if (fields === undefined) return false;
@@ -136,7 +136,7 @@ function isDigest(text: string): boolean {
   return more.length === 0 && consistsOf(algorithm, `${alphanumeric}+._-`) && consistsOf(hex, `${digits}abcdefABCDEF`);
 }
 
-/** A digest as the registry files things by. */
+/** A digest of the kind that the registry stores by. */
 function hasDigits(text: string): boolean {
   const lengths = { sha256: 64, sha384: 96, sha512: 128 };
   return Object.entries(lengths).some(([algorithm, length]) => {
@@ -162,7 +162,7 @@ function isRepository(name: string): boolean {
   });
 }
 
-/** Requests that come near what the settings are about: the repositories of the rules, those beside, above and below. */
+/** Requests close to the settings: the repositories of the rules, and those beside, above and below. */
 export function anyRequest({ users, rules, anonymous }: Settings): fc.Arbitrary<Request> {
   const prefixes = ["a", "a.b", ...rules.map(({ prefix }) => prefix), ...(anonymous?.prefixes ?? [])];
   const near = (changes: readonly ((name: string) => string)[]) =>
@@ -272,7 +272,7 @@ const around = [
   (name: string) => `${name}/${"x".repeat(254)}`.slice(0, 255),
 ] as const;
 
-/** No names, but what a registry might take for one. */
+/** Not names, but a registry might take them for names. */
 const spoiled = [
   (name: string) => name.replace(/[a-z]/, "%61"),
   (name: string) => name.toUpperCase(),
@@ -298,7 +298,7 @@ const mounts = [
   (from: string) => `?x=from=y&mount=${digest}&y=mount%3D&from=${from}&xfrom=y`,
 ] as const;
 
-/** No mounts, but what a registry might take for one. */
+/** Not mounts, but a registry might take them for mounts. */
 const spoiledMounts = [
   (from: string, other: string) => `?from=${from}&from=${other}`,
   (from: string) => `?From=${from}`,

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 
 export interface Result {
-  /** Null where a signal ended it. */
+  /** Null if a signal ended it. */
   readonly code: number | null;
-  /** What it printed, both streams as they came. */
+  /** Its output, both streams as they came. */
   readonly output: string;
   readonly stdout: string;
 }
@@ -12,13 +12,13 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string;
-  /** Called when the process is there; `group` ends it and all that it started. */
+  /** Called when the process has started; `group` ends it and everything that it started. */
   readonly onStart?: (group: number) => void;
-  /** Called with all that it has printed so far, each time that it prints more. */
+  /** Called with the output so far, each time that it grows. */
   readonly onOutput?: (output: string) => void;
 }
 
-/** Runs a command in a process group of its own, to its end. */
+/** Runs a command in its own process group, to its end. */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -46,7 +46,7 @@ export function run(command: string, args: readonly string[], options: RunOption
   });
 }
 
-/** The same, for a command that must succeed; gives what it printed on its standard output. */
+/** The same, for a command that must succeed; returns its standard output. */
 export async function succeed(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const { code, output, stdout } = await run(command, args, options);
   if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${String(code)}:\n${output}`);

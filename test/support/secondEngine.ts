@@ -7,8 +7,8 @@ import { issue } from "./certificates.ts";
 import { run, succeed } from "./run.ts";
 
 /**
- * A second Docker engine: in a network namespace of its own, so that it touches no rule of the first, listening with TLS
- * on port 2376 of that namespace's loopback. Its client certificate lies in a docker-machine's folder.
+ * A second Docker engine: in its own network namespace, so that it touches no rule of the first, listening with TLS
+ * on port 2376 of that namespace's loopback. Its client certificate is in a docker-machine's folder.
  */
 export class SecondEngine {
   private readonly folder = mkdtempSync(join(tmpdir(), "engine-"));
@@ -22,7 +22,7 @@ export class SecondEngine {
     this.machine = machine;
   }
 
-  /** Put before a command, it runs beside the engine: on the same loopback. */
+  /** A prefix that runs a command on the engine's loopback. */
   get beside(): string[] {
     return ["nsenter", `--net=/proc/${String(this.daemon?.pid)}/ns/net`, "--"];
   }
@@ -61,7 +61,7 @@ export class SecondEngine {
     throw new Error(await succeed("tail", ["-n", "20", path("log")]));
   }
 
-  /** Images travel from the first engine: the namespace has no way to anywhere. */
+  /** Copies images from the first engine, as the namespace reaches no network. */
   async load(...images: string[]): Promise<void> {
     const tar = join(this.folder, "images.tar");
     await succeed("docker", ["save", "--output", tar, ...images]);

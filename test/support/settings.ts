@@ -15,7 +15,7 @@ interface Declaration {
 /** The settings that Pulumi.yaml declares. */
 export const declared = (parse(readFileSync("Pulumi.yaml", "utf8")) as { config: Record<string, Declaration> }).config;
 
-/** Their defaults, as Pulumi hands them over. */
+/** Their defaults, as Pulumi passes them on. */
 export const defaults = Object.fromEntries(
   Object.entries(declared).map(([key, { default: value }]) => [key, String(value)]),
 );
@@ -31,7 +31,7 @@ export const localHost = {
   },
 } as const satisfies HostSettings;
 
-/** What a stack that sets nothing gets. */
+/** The settings of a stack that sets nothing. */
 export const settings: Settings = {
   host: localHost,
   port: 5043,

@@ -23,14 +23,14 @@ const publishers = [
   { prefix: "/aws/service/canonical/ubuntu/", user: "ubuntu" },
 ];
 
-/** The types of instances, to be had in every zone, and whether their disks are NVMe devices. */
+/** The instance types, available in every zone, and whether their disks are NVMe devices. */
 const instanceTypes = new Map([
   ["t2.small", "unsupported"],
   ["t3.small", "required"],
   ["t3.medium", "required"],
 ]);
 
-/** AWS, as far as a machine with a disk, an address, a firewall and DNS records takes it: one region of one account. */
+/** AWS, the part for a machine with a disk, an address, a firewall and DNS records: one region of one account. */
 export class Aws implements Provider {
   readonly settings = names<sdk.ProviderArgs>(
     ...(["accessKey", "secretKey", "token", "region", "profile", "defaultTags", "allowedAccountIds"] as const),
@@ -44,10 +44,10 @@ export class Aws implements Provider {
   /** How many the account may have. */
   readonly limits = { instances: 5, addresses: 5 };
 
-  /** How many requests it still answers before it says that they are too many. */
+  /** How many requests it still answers before it refuses more. */
   requestsLeft = Infinity;
 
-  /** A new one of every image comes out when this grows. */
+  /** A higher number releases a new version of every image. */
   imageRelease = 1;
 
   private readonly vpcId = newId("vpc");
@@ -59,7 +59,7 @@ export class Aws implements Provider {
   /** Who signs in to a machine of an image. */
   private readonly users = new Map<string, string>();
   private readonly disks = new Map<string, Disk>();
-  /** The addresses that instances got by themselves. */
+  /** The addresses that instances got automatically. */
   private readonly publicIps = new Map<string, string>();
   private readonly world: World;
   readonly secretKey: string;
@@ -202,7 +202,7 @@ export class Aws implements Provider {
 
   readonly attachments = new Kind<sdk.ec2.VolumeAttachmentArgs, sdk.ec2.VolumeAttachment>({
     noun: "EBS Volume Attachment",
-    // It goes with its instance, which can't be stopped any more then.
+    // It is deleted with its instance, which can no longer be stopped.
     gone: () => new Refusal("IncorrectInstanceState", "This instance is not in a state from which it can be stopped."),
     replacedBy: ["deviceName", "instanceId", "volumeId"],
     changedBy: ["forceDetach", "skipDestroy", "stopInstanceBeforeDetaching"],
@@ -469,12 +469,12 @@ export class Aws implements Provider {
     }
   }
 
-  /** The filter of an instance, by all of its groups: what none of them lets pass is dropped. */
+  /** The filter of an instance, from all its groups: what none of them admits is dropped. */
   private filterOf(
     { vpcSecurityGroupIds = [] }: InstanceInputs,
     groups: readonly { readonly id: string; readonly inputs: SecurityGroupInputs }[],
   ): Filter {
-    // Without one it is in the VPC's own, which nothing enters from outside.
+    // Without one it is in the VPC's default group, which admits nothing from outside.
     if (vpcSecurityGroupIds.length === 0)
       return { inbound: [], outbound: [{ protocol: "all", peers: ["0.0.0.0/0", "::/0"] }] };
     const own = vpcSecurityGroupIds.map((id) => {
@@ -521,7 +521,7 @@ export class Aws implements Provider {
     return { id, state };
   }
 
-  /** Where the instance is to be, if nothing speaks against it. */
+  /** The subnet for the instance; throws if it is refused. */
   private checkInstance({
     ami = "",
     instanceType = "",
@@ -557,7 +557,7 @@ export class Aws implements Provider {
     return pair.inputs.publicKey;
   }
 
-  /** A new type or new user data take a stop and a start; user data are read at the first boot only, all the same. */
+  /** A new type or new user data need a stop and a start; even so, only the first boot reads user data. */
   private async modifyInstance(instance: Instance, inputs: InstanceInputs): Promise<void> {
     const { id, inputs: olds, state } = instance;
     const machine = this.machineOf(id);
@@ -572,7 +572,7 @@ export class Aws implements Provider {
     await machine.powerOn();
   }
 
-  /** The attachment that is there already: the real plugin looks first, and has nothing to do then. */
+  /** The existing attachment: the real plugin looks first, and then has nothing to do. */
   private attachmentOf(deviceName: string, instanceId: string, volumeId: string): string | undefined {
     const zone = this.instances.get(instanceId)?.state.availabilityZone;
     if (this.volumes.get(volumeId)?.inputs.availabilityZone !== zone) {
@@ -592,7 +592,7 @@ export class Aws implements Provider {
     return undefined;
   }
 
-  /** The address takes the place of the one that the instance got by itself. */
+  /** The address replaces the one that the instance got automatically. */
   private async associate(address: Thing<sdk.ec2.EipArgs, sdk.ec2.Eip>, instance: Instance) {
     const { publicIp = "" } = address.state;
     const id = newId("eipassoc");

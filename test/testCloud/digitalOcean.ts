@@ -31,7 +31,7 @@ const sizes = ["s-1vcpu-1gb", "s-1vcpu-2gb", "s-2vcpu-4gb"];
 
 type Droplet = Thing<sdk.DropletArgs, sdk.Droplet>;
 
-/** DigitalOcean, as far as a machine with a disk, an address, a firewall and DNS records takes it. */
+/** DigitalOcean, the part for a machine with a disk, an address, a firewall and DNS records. */
 export class DigitalOcean implements Provider {
   readonly settings = names<sdk.ProviderArgs>(
     ...(["apiEndpoint", "httpRetryMax", "httpRetryWaitMax", "httpRetryWaitMin", "requestsPerSecond"] as const),
@@ -41,7 +41,7 @@ export class DigitalOcean implements Provider {
   /** How many the account may have. */
   readonly limits = { droplets: 10, reservedIps: 3 };
 
-  /** How many requests it still answers before it says that they are too many. */
+  /** How many requests it still answers before it refuses more. */
   requestsLeft = Infinity;
 
   private lastId = 400_000_000;
@@ -50,7 +50,7 @@ export class DigitalOcean implements Provider {
   readonly token: string;
   private readonly domains: readonly string[];
 
-  /** @param domains Those that the account has. */
+  /** @param domains The account's domains. */
   constructor(world: World, token: string, domains: readonly string[]) {
     this.world = world;
     this.token = token;
@@ -84,7 +84,7 @@ export class DigitalOcean implements Provider {
       return Promise.resolve({ id: name, state: { dropletsCount: 0, totalResourceCount: 0 } });
     },
     delete: ({ id }) => {
-      // It comes off whatever has it.
+      // It is taken from the machine that has it.
       for (const { inputs } of [...this.droplets.all, ...this.firewalls.all])
         inputs.tags = inputs.tags?.filter((tag) => tag !== id);
       return this.guardAll(this.firewallsBut());
@@ -372,13 +372,13 @@ export class DigitalOcean implements Provider {
       ipv6Address: machine.ipv6 ?? "",
       dropletUrn: `do:droplet:${id}`,
       status: "active",
-      // It isn't kept in the clear.
+      // It isn't stored unencrypted.
       userData: createHash("sha1").update(userData).digest("hex"),
     };
     return { id, state };
   }
 
-  /** The attachment that is there already: the real plugin looks first, and has nothing to do then. */
+  /** The existing attachment: the real plugin looks first, and then has nothing to do. */
   private attachmentOf(volumeId: string, dropletId: number): string | undefined {
     const attached = this.attachments.all.find(({ inputs }) => inputs.volumeId === volumeId);
     if (attached && attached.inputs.dropletId !== dropletId)
@@ -405,7 +405,7 @@ export class DigitalOcean implements Provider {
     return { id, state: { volumeUrn: `do:volume:${id}`, dropletIds: [] } };
   }
 
-  /** All firewalls, without the one that is about to change or go. */
+  /** All firewalls, without the one that is about to change or be deleted. */
   private firewallsBut(id?: string): Inputs<sdk.FirewallArgs>[] {
     return this.firewalls.all.filter((firewall) => firewall.id !== id).map(({ inputs }) => inputs);
   }
@@ -416,7 +416,7 @@ export class DigitalOcean implements Provider {
   }
 }
 
-/** What firewalls let pass to and from a Droplet, by its id or a tag of it; one that none is about is open. */
+/** What firewalls admit to and from a Droplet, by its id or tag; a Droplet without one is open. */
 function filterFor(
   firewalls: readonly Inputs<sdk.FirewallArgs>[],
   { tags = [] }: Inputs<sdk.DropletArgs>,

@@ -15,7 +15,7 @@ export class Disks {
     this.folder = folder;
   }
 
-  /** What is to be done to the file of the next disk that is made, for content that was there before. */
+  /** Called with the file of the next new disk, to give it earlier content. */
   preload(prepare: (file: string) => Promise<void>): void {
     this.prepare = prepare;
   }
@@ -57,14 +57,14 @@ export class Disk {
   }
 
   /**
-   * Takes the block device away. A machine that goes on using it, as after a surprise removal, is left with a copy of
-   * its own, and can't spoil what the next machine finds.
+   * Removes the block device. A machine that still uses it, as after a surprise removal, keeps its own
+   * copy, and can't damage what the next machine finds.
    */
   async close(): Promise<void> {
     if (this.device === undefined) return;
     await succeed("losetup", ["--detach", this.device]);
     this.device = undefined;
-    // Of a container that has just ended, the kernel unmounts what it had by and by.
+    // The kernel takes some time to unmount what a just-ended container had.
     for (let tries = 0; tries < 40 && (await this.isInUse()); tries++) await sleep(50);
     if (!(await this.isInUse())) return;
     const copy = `${this.file}.copy`;

@@ -10,7 +10,7 @@ import { run, succeed } from "../support/run.ts";
 
 export type RecordType = "A" | "AAAA" | "CNAME" | "TXT";
 
-/** What a name answers. */
+/** The answers for a name. */
 export interface DnsRecord {
   /** The whole name, without a dot at its end. */
   readonly name: string;
@@ -24,7 +24,7 @@ export class Dns {
   private readonly records = new Map<unknown, DnsRecord>();
   private server: ChildProcess | undefined;
   private port = 0;
-  /** The last restart: they go one after the other. */
+  /** The last restart: they run one after the other. */
   private restarted: Promise<void> = Promise.resolve();
   private readonly folder: string;
   private readonly zones: readonly string[];
@@ -41,14 +41,14 @@ export class Dns {
 
   async start(): Promise<void> {
     if ((await run("sh", ["-c", "command -v dnsmasq"])).code !== 0) {
-      // The package dnsmasq would start a server of its own.
+      // The package dnsmasq would start its own server.
       await succeed("bootstrap/ensure-commands", ["dnsmasq-base"]);
     }
     this.port = await freePort();
     await this.restart();
   }
 
-  /** Serves a record in the place of the one that its owner had. */
+  /** Serves a record in place of its owner's earlier one. */
   set(owner: unknown, record: DnsRecord): Promise<void> {
     this.records.set(owner, record);
     return this.restart();
@@ -59,12 +59,12 @@ export class Dns {
     return this.restart();
   }
 
-  /** All records, whoever made them. */
+  /** All records of all owners. */
   get all(): DnsRecord[] {
     return [...this.records.values()];
   }
 
-  /** What the server answers; nothing where there is no such name. */
+  /** The server's answer; empty for an unknown name. */
   async resolve(name: string, type: RecordType): Promise<string[]> {
     const resolver = new resolvers.Resolver({ timeout: 1000, tries: 3 });
     resolver.setServers([this.address]);

@@ -13,19 +13,19 @@ import type { Dns } from "./dns.ts";
 import type { Faults } from "./faults.ts";
 import { Refusal } from "./kinds.ts";
 
-/** A body that is a text is no JSON. */
+/** A body that is a string is sent as it is, not as JSON. */
 type Answer = readonly [status: number, body?: object | string];
 
 const time = new Date(0).toISOString();
 const repeated: Answer = [400, { message: "Validation failed", errors: { base: ["The record already exists"] } }];
 
-/** The part of DNSimple's API v2 that has to do with records, on loopback. */
+/** The records part of DNSimple's API v2, on loopback. */
 export class Dnsimple {
   readonly account = 1010;
   readonly token: string;
   /** The authority of its certificate, for NODE_EXTRA_CA_CERTS: their client library speaks TLS only. */
   readonly authority: string;
-  /** Whether only what stands before it answers. */
+  /** Whether only a server in front of it answers. */
   isDown = false;
   private readonly server: Server;
   private readonly zones: readonly Zone[];
@@ -66,7 +66,7 @@ export class Dnsimple {
     this.server.closeAllConnections();
   }
 
-  /** Takes the records of a name away, as somebody does by hand. */
+  /** Deletes the records of a name, as somebody does by hand. */
   async forget(name: string): Promise<void> {
     for (const record of this.records.filter((each) => each.name === name)) await this.remove(record);
   }
@@ -88,7 +88,7 @@ export class Dnsimple {
       return await this.faults.around(`${method} ${path}`, () => this.act(method, path, url.searchParams, content));
     } catch (error) {
       if (error instanceof Refusal) return [Number(error.code), { message: error.message }];
-      request.destroy(); // An answer that is to be lost.
+      request.destroy(); // This answer gets lost.
       return [500];
     }
   }

@@ -1,39 +1,39 @@
 import { Refusal } from "./kinds.ts";
 
-/** A call that hangs: a promise of the moment when it was asked for, and the way to let it go on. */
+/** A call that hangs: a promise for the moment when it begins, and a way to let it continue. */
 export interface Hanging {
   readonly asked: Promise<void>;
-  /** If it was not asked for, it will not hang any more. */
+  /** If it has not begun, it will no longer hang. */
   readonly release: () => void;
 }
 
-/** The engine's connection is to break instead of getting an answer. */
+/** Makes the engine's connection break instead of getting an answer. */
 export class AnswerLost extends Error {}
 
 interface Fault {
   readonly call: string;
-  /** How many calls of this name still pass before it. */
+  /** How many calls of this name pass before it. */
   passes: number;
   readonly before?: () => Promise<void>;
   readonly after?: () => void;
 }
 
 /**
- * What is to go wrong at a chosen call, and a list of all that was asked for. A call is named by what it does and to
+ * Faults for chosen calls, and a list of all calls. A call is named by what it does and to
  * what: `create digitalocean:index/droplet:Droplet`, `invoke aws:ssm/getParameter:getParameter`, and of the DNSimple
  * API `POST /zones/example.com/records`. `nth` counts from now on.
  */
 export class Faults {
-  /** Every call that the cloud was asked for, in order; those of a preview, which ask nothing of it, aren't there. */
+  /** Every call to the cloud, in order; without those of a preview, which ask nothing of it. */
   readonly calls: string[] = [];
   private faults: Fault[] = [];
 
-  /** The cloud refuses: `code` is an HTTP status (DigitalOcean, DNSimple) or a code as AWS has them. */
+  /** The cloud refuses: `code` is an HTTP status (DigitalOcean, DNSimple) or an AWS error code. */
   fail(call: string, code: string, message: string, nth = 1): void {
     this.add({ call, passes: nth - 1, before: () => Promise.reject(new Refusal(code, message)) });
   }
 
-  /** The cloud does nothing until it is released, and then what it was asked for, even if nobody waits any more. */
+  /** The cloud does nothing until it is released, and then completes the call, even if nobody waits any more. */
   hang(call: string, nth = 1): Hanging {
     let reached: () => void = () => undefined;
     let goOn: () => void = () => undefined;
@@ -48,7 +48,7 @@ export class Faults {
     return { asked, release };
   }
 
-  /** The cloud does the thing, and its plugin dies before it can say so. */
+  /** The cloud completes the call, and its plugin dies before it can say so. */
   loseAnswer(call: string, nth = 1): void {
     const after = () => {
       throw new AnswerLost("the connection broke");
@@ -60,7 +60,7 @@ export class Faults {
     this.faults.push(fault);
   }
 
-  /** Does what a call is about, with the fault that is meant for it. */
+  /** Executes a call, with its fault if it has one. */
   async around<Result>(call: string, act: () => Result | Promise<Result>): Promise<Result> {
     this.calls.push(call);
     const fault = this.take(call);

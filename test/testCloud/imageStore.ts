@@ -7,8 +7,8 @@ import { machineImage } from "./machineImage.ts";
 import { privileges } from "./privileges.ts";
 
 /**
- * Has an engine load images from the standard input, and prints what it keeps of them. To save one reads each file of it
- * once more and compares checksums: a page that was lost on its way to the disk would be in every machine from then on.
+ * Makes an engine load images from the standard input, and prints what it stores. Saving one reads each of its files
+ * again and compares checksums: a page lost on its way to the disk would be in every later machine.
  */
 const load = `
 dockerd --bridge none --iptables=false >&2 &
@@ -26,8 +26,8 @@ docker save "$@" |
   docker run --rm --interactive $privileges --volume /var/lib/docker "$machine" sh -ec "$load" sh "$@" >"$path"`;
 
 /**
- * A tar of what the engine of a machine keeps of the images that it would get from Docker Hub, which no machine reaches:
- * to unpack that takes a machine less time than to load them. Made once.
+ * A tar of a machine's engine's storage of the images that it would get from Docker Hub, which no machine reaches:
+ * a machine unpacks it faster than it loads the images. Built once.
  */
 export async function imageStore(): Promise<string> {
   const names = Object.values(settings.images);

@@ -1,9 +1,9 @@
 import type { Output, Unwrap } from "@pulumi/pulumi";
 
-/** What a program gives for a resource, by the SDK's own arguments. */
+/** A program's inputs for a resource, with the SDK's own arguments. */
 export type Inputs<Args> = Unwrap<Args>;
 
-/** What a resource tells, by the SDK's own outputs. */
+/** A resource's outputs, with the SDK's own names. */
 export type State<Resource> = {
   -readonly [Name in keyof Resource as Resource[Name] extends Output<unknown> ? Name : never]?: Unwrap<Resource[Name]>;
 };
@@ -12,13 +12,13 @@ export type State<Resource> = {
 export interface Thing<Args, Resource> {
   readonly id: string;
   inputs: Inputs<Args>;
-  /** What the cloud says of it beyond the inputs; changes with the cloud. */
+  /** What the cloud returns beyond the inputs; changes with the cloud. */
   state: State<Resource>;
 }
 
-/** How a cloud treats one kind of resource. Inputs that are named nowhere here are refused. */
+/** How a cloud treats one kind of resource. Inputs that are not named here are refused. */
 export interface Definition<Args, Resource> {
-  /** What the cloud's own error messages call it. */
+  /** Its name in the cloud's own error messages. */
   readonly noun: string;
   readonly replacedBy: readonly (keyof Args & string)[];
   readonly changedBy: readonly (keyof Args & string)[];
@@ -26,19 +26,19 @@ export interface Definition<Args, Resource> {
   readonly within?: Partial<Record<keyof Args, readonly string[]>>;
   /** The input that is filled in when a program leaves it out. */
   readonly autoName?: keyof Args & string;
-  /** What is unknown until it is made. */
+  /** The outputs that are unknown until it is created. */
   readonly computed: readonly (keyof State<Resource> & string)[];
-  /** Which inputs replace it by what they say; throws where the cloud refuses the change. */
+  /** The inputs whose values replace it; throws if the cloud refuses the change. */
   compare?(olds: Inputs<Args>, news: Inputs<Args>): (keyof Args & string)[];
   create(inputs: Inputs<Args>): Promise<{ id: string; state: State<Resource> }>;
-  /** Called before the thing has its new inputs. */
+  /** Called before the resource has its new inputs. */
   update?(thing: Thing<Args, Resource>, inputs: Inputs<Args>): Promise<void>;
   delete?(thing: Thing<Args, Resource>): Promise<void>;
-  /** What its plugin says where something that it is to delete is gone already. Default: nothing. */
+  /** Its plugin's error if a resource to delete is already gone. Default: none. */
   gone?(): Refusal;
 }
 
-/** One kind of resource, and all of it that the cloud has. */
+/** One kind of resource, and all of its resources in the cloud. */
 export class Kind<Args, Resource> {
   private readonly things = new Map<string, Thing<Args, Resource>>();
   readonly definition: Definition<Args, Resource>;
@@ -51,7 +51,7 @@ export class Kind<Args, Resource> {
     return [...this.things.values()];
   }
 
-  /** A thing by its id, which may have come as a number. */
+  /** A resource by its id, which may come as a number. */
   get(id: unknown): Thing<Args, Resource> | undefined {
     return this.things.get(String(id));
   }
@@ -86,7 +86,7 @@ export function names<Type>(...names: (keyof Type & string)[]): (keyof Type & st
   return names;
 }
 
-/** What the cloud says when it refuses: a status or code, and its words. */
+/** The cloud's refusal: a status or code, and a message. */
 export class Refusal extends Error {
   readonly code: string;
 
@@ -107,9 +107,9 @@ export interface Provider {
   readonly kinds: Readonly<Record<string, AnyKind>>;
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   readonly functions: Readonly<Record<string, (args: any) => object>>;
-  /** Looks at the credentials; called by the engine once a run. What it gives back is asked before every call. */
+  /** Checks the credentials; called by the engine once a run. The returned function is called before every call. */
   signIn(credentials: Credentials): () => void;
-  /** The words in which the program gets a refusal. */
+  /** The message of a refusal to the program. */
   explain(call: Call, refusal: Refusal): string;
 }
 

@@ -20,19 +20,19 @@ const hooks = [
   `sync-in ${files} /`,
   // Each machine makes its own.
   'rm -f "$1"/etc/ssh/ssh_host_*',
-  // For a machine that is to begin without Docker.
+  // For a machine that begins without Docker.
   'mkdir "$1"/packages && cd "$1"/packages && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download docker.io',
   `cd "$1"/packages && for deb in *.deb; do dpkg-deb --field "$deb" &&
      printf 'Filename: ./%s\\nSize: %s\\nSHA256: %s\\n\\n' "$deb" "$(stat -c %s "$deb")" "$(sha256sum "$deb" | cut -c -64)"
    done >Packages`,
   // The packages are all there, and a machine reaches no mirror: without sources `apt-get update` succeeds at once.
   'rm -rf "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/* "$1"/var/lib/apt/lists/*',
-  // They would be set for the whole of this host.
+  // They would apply to this whole host.
   'ln -s /dev/null "$1"/etc/systemd/system/systemd-sysctl.service',
   'echo LANG=C.UTF-8 >"$1"/etc/default/locale',
 ];
 
-/** The Docker image that machines run: a Debian with systemd, as a cloud offers it. Made once. */
+/** The Docker image that machines run: a Debian with systemd, as a cloud offers it. Built once. */
 export async function machineImage(): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify([suite, packages, hooks]));
   for (const path of pathsIn(files)) hash.update(path).update(readFileSync(path));

@@ -10,7 +10,7 @@ import { type Metadata, MetadataService } from "./metadata.ts";
 import { type Filter, metadataAddress, type Network, renderFilter } from "./network.ts";
 import { privileges } from "./privileges.ts";
 
-/** A machine as it is ordered. */
+/** The order for a machine. */
 export interface Order {
   readonly id: string;
   readonly hostname: string;
@@ -20,7 +20,7 @@ export interface Order {
   readonly keys: readonly string[];
   readonly hasIpv6: boolean;
   readonly filter?: Filter;
-  /** Nothing where there is no cloud around the machine. */
+  /** Undefined without a cloud around the machine. */
   readonly metadata?: Metadata;
 }
 
@@ -47,7 +47,7 @@ export class Machines {
     return this.machines.get(String(id));
   }
 
-  /** Switches a new machine on; it is still booting then. */
+  /** Switches on a new machine; it still boots afterwards. */
   async boot(order: Order): Promise<Machine> {
     const machine = new Machine(order, this.network, join(this.folder, `machine-${order.id}`), this.label);
     this.machines.set(order.id, machine);
@@ -102,7 +102,7 @@ export class Machine {
   async make(): Promise<void> {
     this.writeSeed();
     this.writeWorld();
-    // One that is to have no IPv6 address loses it before it boots.
+    // A machine without IPv6 loses its address before it boots.
     const { hasIpv6 } = this.network;
     const volume = (from: string, to: string) => ["--volume", `${from}:${to}`];
     await docker(
@@ -136,12 +136,12 @@ export class Machine {
     const metadata = { "instance-id": id, "local-hostname": hostname, "public-keys": keys };
     writeFileSync(this.path("seed/meta-data"), JSON.stringify(metadata));
     writeFileSync(this.path("seed/user-data"), userData, { mode: 0o600 });
-    // JSON is YAML, too. A user root is no other one's alias.
+    // JSON is YAML, too. The user root isn't an alias of another one.
     const login = { disable_root: user !== "root", system_info: { default_user: { name: user } } };
     writeFileSync(this.path("cloud.cfg"), `#cloud-config\n${JSON.stringify(login)}\n`);
   }
 
-  /** What is around the machine, as a script that arranges it: before it boots, and again after each change. */
+  /** A script that sets up the machine's surroundings: before it boots, and again after each change. */
   private writeWorld(): void {
     const addresses = [`${this.address}/24`, ...[...this.extraAddresses].map((address) => `${address}/24`)];
     if (this.ipv6) addresses.push(`${this.ipv6}/64`);
@@ -179,7 +179,7 @@ ${renderFilter(this.filter, this.isCutOff)}END
     try {
       if (await this.isRunning()) await succeed("docker", ["exec", this.container, "sh", "/world/arrange"]);
     } catch (error) {
-      // What is around it may change at the same time as it goes.
+      // Its surroundings may change while it is deleted.
       if (!this.isRemoved) throw error;
     }
   }
@@ -193,7 +193,7 @@ ${renderFilter(this.filter, this.isCutOff)}END
     return run("docker", ["exec", this.container, "sh", "-c", script]);
   }
 
-  /** The same, for a script that must succeed; gives what it printed. */
+  /** The same, for a script that must succeed; returns its output. */
   async succeed(script: string): Promise<string> {
     return (await succeed("docker", ["exec", this.container, "sh", "-c", script])).trim();
   }
@@ -207,7 +207,7 @@ ${renderFilter(this.filter, this.isCutOff)}END
     while ((await this.run(script)).code !== 0) await sleep(100, undefined, { signal });
   }
 
-  /** Waits for the end of cloud-init; gives what it says of itself. */
+  /** Waits for the end of cloud-init; returns its status. */
   async untilBooted(): Promise<string> {
     const { output } = await this.run(
       "until [ -d /run/cloud-init ]; do sleep 0.2; done; cloud-init status --wait --long",
@@ -215,7 +215,7 @@ ${renderFilter(this.filter, this.isCutOff)}END
     return output;
   }
 
-  /** Takes the power away. */
+  /** Cuts the power. */
   async kill(): Promise<void> {
     await docker("kill", this.container);
   }
@@ -245,7 +245,7 @@ ${renderFilter(this.filter, this.isCutOff)}END
     await this.arrange();
   }
 
-  /** It is to be reached at one more address of the network, at once. */
+  /** Makes it reachable at one more address of the network, at once. */
   async addAddress(address: string): Promise<void> {
     this.extraAddresses.add(address);
     await this.arrange();
@@ -257,7 +257,7 @@ ${renderFilter(this.filter, this.isCutOff)}END
     await this.arrange();
   }
 
-  /** Plugs a disk in, to be found under a name of `/dev/disk/by-id`. */
+  /** Plugs in a disk, under a name of `/dev/disk/by-id`. */
   async plug(disk: Disk, link: string): Promise<void> {
     await disk.open();
     this.disks.set(disk, link);
@@ -283,12 +283,12 @@ ${renderFilter(this.filter, this.isCutOff)}END
     );
   }
 
-  /** User data that only the next boot of an unchanged machine would see, and so does nothing. */
+  /** Does nothing: only the next boot of an unchanged machine would see new user data. */
   replaceUserData(userData: string): void {
     writeFileSync(this.path("seed/user-data"), userData, { mode: 0o600 });
   }
 
-  /** Of a machine that is gone nothing stays but its disks. */
+  /** Only the disks of a deleted machine stay. */
   async remove(): Promise<void> {
     this.isRemoved = true;
     await docker("rm", "--force", "--volumes", this.container);

@@ -5,16 +5,16 @@ import { docker } from "../support/run.ts";
 import { machineImage } from "./machineImage.ts";
 import { metadataAddress, type Network } from "./network.ts";
 
-/** What the metadata service tells a machine. */
+/** The metadata service's answers to a machine. */
 export interface Metadata {
-  /** Where it asks for its user data. */
+  /** The path of its user data. */
   readonly path: string;
   readonly userData: string;
   /** Only at AWS. */
   readonly imds?: { readonly tokens: string; readonly hopLimit: number } | undefined;
 }
 
-/** The metadata service of a cloud: a server of its own beside the machines, so that a machine's filters apply to it. */
+/** The metadata service of a cloud: a separate server beside the machines, so that a machine's filters apply to it. */
 export class MetadataService {
   private readonly machines: Record<string, Metadata> = {};
   private readonly folder: string;
@@ -28,7 +28,7 @@ export class MetadataService {
     this.folder = join(folder, "metadata");
   }
 
-  /** Tells the machine that has an address. The service starts with the first one. */
+  /** Sets the answers for the machine at an address. The service starts with the first one. */
   async tell(address: string, metadata: Metadata): Promise<void> {
     this.machines[address] = metadata;
     mkdirSync(this.folder, { recursive: true });

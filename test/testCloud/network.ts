@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 
 import { run, succeed } from "../support/run.ts";
 
-/** A rule of a firewall: what may pass. */
+/** A rule of a firewall: what passes. */
 export interface Rule {
   readonly protocol: "tcp" | "udp" | "icmp" | "all";
   /** A port, a range `8000-9000`, or nothing for all. */
@@ -47,7 +47,7 @@ export class Network {
     return this.at6("/64");
   }
 
-  /** In a range that is nobody's: networks for measurements between devices. */
+  /** In a range that nobody uses: networks for measurements between devices. */
   async create(): Promise<void> {
     for (let tries = 0; tries < 20; tries++) {
       this.block = randomInt(256);
@@ -64,7 +64,7 @@ export class Network {
     throw new Error("no free network was found in 198.19.0.0/16");
   }
 
-  /** An address that nobody has yet. */
+  /** A free address. */
   allocate(): string {
     let host = 10;
     while (this.taken.has(host)) host++;
@@ -86,14 +86,14 @@ export class Network {
     return `fd19:${this.block.toString(16)}::${end}`;
   }
 
-  /** Makes this host look anew for the machine that has an address. */
+  /** Makes this host look again for the machine that has an address. */
   async forget(address: string): Promise<void> {
     await succeed("ip", ["neighbour", "flush", "to", address, "dev", this.bridge]);
   }
 }
 
 /**
- * The packet filter of a machine, in the words of nft. It stands outside of all that the machine itself filters: before
+ * The packet filter of a machine, in nft's language. It is outside the machine's own filters: before
  * Docker sends a packet on to a container, and after the last change of a packet that leaves.
  */
 export function renderFilter(filter: Filter | undefined, isCutOff: boolean): string {

@@ -11,7 +11,7 @@ import type { Provider } from "./kinds.ts";
 import { PluginServer } from "./protocol.ts";
 
 /**
- * The plugins as Pulumi finds them: a PULUMI_HOME for tests, with the user's own tools in it and, in the place of the
+ * The plugins as Pulumi finds them: a PULUMI_HOME for tests, with the user's own tools and, in place of the
  * clouds' plugins, a script. Each time the engine starts that, it gets a gRPC server of this process, so that all runs
  * see one cloud, which goes on when a run is killed.
  */

@@ -1,4 +1,4 @@
-/** All that a machine takes; what is this host's own, like its clock and its kernel modules, isn't among it. */
+/** Everything that a machine needs; without what belongs to this host, like its clock and kernel modules. */
 const capabilities = [
   ...["CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP"],
   ...["LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER"],
@@ -7,7 +7,7 @@ const capabilities = [
   ...["BLOCK_SUSPEND", "AUDIT_READ"],
 ];
 
-/** The options of `docker run` by which systemd and an engine run in a container. */
+/** The options of `docker run` with which systemd and an engine run in a container. */
 export const privileges = [
   ...capabilities.map((capability) => `--cap-add=${capability}`),
   ...["seccomp", "apparmor", "systempaths"].flatMap((name) => ["--security-opt", `${name}=unconfined`]),

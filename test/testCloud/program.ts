@@ -40,7 +40,7 @@ export class Program {
     });
   }
 
-  /** The same, for a command that must succeed; gives what it printed. */
+  /** The same, for a command that must succeed; returns its output. */
   async succeed(...args: string[]): Promise<string> {
     const { code, output, stdout } = await this.pulumi(args);
     if (code !== 0) throw new Error(`pulumi ${args.join(" ")} ended with ${String(code)}:\n${output}`);

@@ -14,10 +14,10 @@ import { type AnyKind, type Call, type Provider, Refusal } from "./kinds.ts";
 
 type Properties = Record<string, unknown>;
 
-/** What stands for a value that isn't known yet. */
+/** Stands for an unknown value. */
 const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
-/** The input in which it is noted, as by the real plugins, which others were filled in. */
+/** The input that lists, as in the real plugins, which other inputs were filled in. */
 const defaultsKey = "__defaults";
 
 /** What the engine adds to a provider's own settings. */
@@ -55,7 +55,7 @@ export class PluginServer {
     this.server.addService(services.ResourceProviderService, this.handlers());
   }
 
-  /** Starts to listen; gives the port. */
+  /** Starts to listen; returns the port. */
   listen(): Promise<number> {
     return new Promise((resolve, reject) => {
       this.server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) =>
@@ -92,7 +92,7 @@ export class PluginServer {
     handle: (request: Request) => Response | Promise<Response>,
   ): grpc.handleUnaryCall<Request, Response> {
     return ({ request }, callback) => {
-      // An async function, so that what it throws at once is a rejection, too.
+      // An async function, so that an exception is a rejection, too.
       const answered = (async () => handle(request))();
       answered.then(
         (response) => callback(null, response),
@@ -156,7 +156,7 @@ export class PluginServer {
     return new messages.CreateResponse().setId(thing.id).setProperties(tell(thing));
   }
 
-  /** What isn't there any more has no id. */
+  /** A resource that is gone has no id. */
   private async read(request: messages.ReadRequest): Promise<messages.ReadResponse> {
     const kind = this.kindOf(request.getUrn());
     const thing = await this.ask("read", request.getUrn(), () => kind.get(request.getId()));
@@ -198,7 +198,7 @@ export class PluginServer {
     return this.askFor({ verb, token: typeOf(urn) }, act);
   }
 
-  /** A call that reaches the cloud: credentials, then the fault that was ordered for it, then the thing itself. */
+  /** A call that reaches the cloud: credentials, then its fault if it has one, then the call itself. */
   private async askFor<Result>(call: Call, act: () => Result | Promise<Result>): Promise<Result> {
     try {
       return await this.faults.around(`${call.verb} ${call.token}`, () => {
@@ -232,7 +232,7 @@ function differing(olds: Properties, news: Properties): string[] {
   return names.filter((name) => !isDeepStrictEqual(olds[name], news[name]));
 }
 
-/** Two of a name that the program chose can't be there at once, so the old one has to go first. */
+/** Two resources can't share a name that the program chose, so the old one is deleted first. */
 function keepsName(autoName: string | undefined, olds: Properties, news: Properties): boolean {
   return autoName !== undefined && news[defaultsKey] === undefined && olds[autoName] === news[autoName];
 }

@@ -21,12 +21,12 @@ export class Remains {
     this.label = `private-registry.test-cloud=${name}`;
   }
 
-  /** Notes whose they are: those of a process that was killed are nobody's. */
+  /** Records the owner: those of a killed process are nobody's. */
   sign(): void {
     writeFileSync(join(this.folder, "owner"), `${String(process.pid)} ${beginOf(String(process.pid))}`);
   }
 
-  /** Those of processes that were killed. */
+  /** Those of killed processes. */
   static nobodys(): Remains[] {
     return readdirSync(tmpdir())
       .filter((name) => name.startsWith("test-cloud-"))
@@ -38,7 +38,7 @@ export class Remains {
   }
 
   async remove(): Promise<void> {
-    // Runs that use it, and the plugins that a killed one leaves: all of them know the folder that they find them in.
+    // Runs that use it, and the plugins that a killed one leaves: the plugins' folder is in their environment.
     endProcessesWith(`PULUMI_HOME=${this.folder}/`);
     this.endServer();
     const listed = (kind: readonly string[]) =>
@@ -60,7 +60,7 @@ export class Remains {
   }
 }
 
-/** When a process began, as the number alone may be another one's by now; nothing where it has ended. */
+/** When a process began, as another one may have its number by now; undefined if it has ended. */
 function beginOf(pid: string): string {
   return (
     read(join("/proc", pid, "stat"))

@@ -16,7 +16,7 @@ import { Remains } from "./remains.ts";
 export interface TestCloudOptions {
   /** Whether its network has IPv6. */
   readonly ipv6?: boolean;
-  /** The zones that are there already, by provider. */
+  /** The existing zones, by provider. */
   readonly zones?: {
     readonly digitalOcean?: readonly string[];
     readonly dnsimple?: readonly string[];
@@ -25,9 +25,9 @@ export interface TestCloudOptions {
 }
 
 /**
- * DigitalOcean, AWS and DNSimple on this machine: resource plugins that the Pulumi of `env` finds in the place of the
+ * DigitalOcean, AWS and DNSimple on this machine: resource plugins that the Pulumi of `env` finds in place of the
  * real ones, with machines that really boot, disks that are real block devices, firewalls that really drop packets and
- * a DNS server that answers. It lives in the process of the test; several can be there at a time.
+ * a DNS server that answers. It lives in the process of the test; several can exist at a time.
  */
 export class TestCloud {
   /** What the names of its containers and its network begin with. */
@@ -46,7 +46,7 @@ export class TestCloud {
 
   static async start(options: TestCloudOptions = {}): Promise<TestCloud> {
     for (const remains of Remains.nobodys()) await remains.remove();
-    // Built once, in minutes: not while a machine is being created, and somebody waits for it.
+    // Built once, which takes minutes: not while somebody waits for a machine.
     await imageStore();
     const cloud = new TestCloud(options);
     try {
@@ -78,7 +78,7 @@ export class TestCloud {
     this.plugins = new Plugins(folder, providers, this.faults);
   }
 
-  /** The environment in which Pulumi and this project's commands use this cloud, with credentials that it takes. */
+  /** The environment in which Pulumi and this project's commands use this cloud, with valid credentials. */
   get env(): NodeJS.ProcessEnv {
     return {
       PULUMI_HOME: this.plugins.home,
@@ -95,12 +95,12 @@ export class TestCloud {
     };
   }
 
-  /** The machines that are there, in the order in which they were made. */
+  /** The existing machines, in the order of their creation. */
   get machines(): Machine[] {
     return this.allMachines.all;
   }
 
-  /** A machine that a user has already, made by none of the clouds. */
+  /** A machine that the user already has, outside the clouds. */
   boot(order: Omit<Order, "hasIpv6" | "metadata">): Promise<Machine> {
     return this.allMachines.boot({ ...order, hasIpv6: false });
   }
@@ -109,12 +109,12 @@ export class TestCloud {
     return this.allMachines.remove(machine);
   }
 
-  /** What the DNS server answers for a name; nothing where it knows none. */
+  /** The DNS server's answer for a name; empty if it is unknown. */
   resolve(name: string, type: RecordType): Promise<string[]> {
     return this.dns.resolve(name, type);
   }
 
-  /** Takes away all that there is of it, whatever state a failed test left it in. */
+  /** Removes all of it, whatever state a failed test left it in. */
   async dispose(): Promise<void> {
     this.plugins.stop();
     this.dnsimple.stop();

@@ -3,7 +3,7 @@ import type { Dns } from "./dns.ts";
 import type { Machines } from "./machines.ts";
 import type { Network } from "./network.ts";
 
-/** What the clouds' resources are made of. */
+/** The building blocks of the clouds' resources. */
 export interface World {
   readonly network: Network;
   readonly machines: Machines;

@@ -4,15 +4,15 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 
 export interface CloudInit {
-  /** Who signs in, with these public keys, in OpenSSH's notation: not root, and without a password. */
+  /** The user who signs in, with these public keys in OpenSSH format: not root, and without a password. */
   readonly user: string;
   readonly authorizedKeys: readonly string[];
-  /** The host key that the machine boots with. Whoever can read the user data can read it, so it is replaced at once. */
+  /** The host key that the machine boots with. It is replaced at once, as readers of the user data know it. */
   readonly hostKey: { readonly private: string; readonly public: string };
-  /** The device of the data disk, attached at any time after the start, and where it is mounted. */
+  /** The device of the data disk, which may be attached after the start, and its mount point. */
   readonly disk: string;
   readonly dataFolder: string;
-  /** Another one makes another machine, as nothing else of a machine may have changed. */
+  /** A different number replaces the machine even if nothing else changes. */
   readonly generation: number;
 }
 
@@ -22,16 +22,16 @@ const boundedLogs = { "log-driver": "json-file", "log-opts": { "max-size": "10m"
 const ours = ["mount-data", "release-data", "replace-host-key", "block-metadata"] as const;
 
 /**
- * The user data that makes a registry's machine of a bare Debian or Ubuntu: the engine from the distribution, a deploy
- * user, the data disk mounted before the engine starts, security updates by themselves. Secret, as it holds a host key.
- * A change replaces the machine.
+ * The user data that sets up a bare Debian or Ubuntu as a registry's machine: the engine from the distribution, a
+ * deploy user, the data disk mounted before the engine starts, automatic security updates. Secret, as it holds a host
+ * key. A change replaces the machine.
  */
 export function renderCloudInit({ user, authorizedKeys, hostKey, disk, dataFolder, generation }: CloudInit): string {
   const config = {
     users: [
       {
         name: user,
-        // Whoever talks to the engine is as good as root anyway; the point is that nobody signs in as root.
+        // A user with access to the engine has the rights of root anyway; the point is that nobody signs in as root.
         groups: ["adm", "docker"],
         shell: "/bin/bash",
         lock_passwd: true,
@@ -63,7 +63,7 @@ export function renderCloudInit({ user, authorizedKeys, hostKey, disk, dataFolde
       },
       {
         path: "/etc/ssh/sshd_config.d/10-registry.conf",
-        // Every call of the engine is a session, and many come at once.
+        // Every request to the engine opens a session, and many come at once.
         content: lines(
           "HostKey /etc/ssh/ssh_host_ed25519_key",
           "PermitRootLogin no",
@@ -91,7 +91,7 @@ export function renderCloudInit({ user, authorizedKeys, hostKey, disk, dataFolde
         ),
       },
       {
-        // Without its data disk a registry would start empty, and be written to.
+        // Without its data disk the registry would start empty and accept pushes.
         path: "/etc/systemd/system/docker.service.d/10-registry.conf",
         content: lines(
           "[Unit]",
@@ -105,7 +105,7 @@ export function renderCloudInit({ user, authorizedKeys, hostKey, disk, dataFolde
     runcmd: [
       ["systemctl", "daemon-reload"],
       ["systemctl", "enable", "docker.service"],
-      // An image may have brought one that started before all this was written.
+      // The image may include an engine that started before these files were written.
       ["systemctl", "restart", "docker.service"],
     ],
   };

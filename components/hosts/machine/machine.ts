@@ -9,37 +9,37 @@ import { pinnedOptions, writeKeyFile } from "../sshClient.ts";
 import { renderCloudInit } from "./cloudInit.ts";
 import type { HostKeyStep, PrepareStep, StepName, Verb } from "./steps.ts";
 
-/** Who signs in to a machine that this project made. */
+/** The user who signs in to a machine that this project created. */
 const user = "deploy";
 
-/** Where its data disk is mounted, and the folder on it that the registry gets. */
+/** The mount point of the data disk, and the registry's folder on it. */
 const mountPoint = "/srv/registry";
 export const machineDataPath = `${mountPoint}/data`;
 
-/** What a machine in a cloud has, whichever cloud it is. */
+/** The args of a machine in any cloud. */
 export interface CloudMachineArgs {
-  /** The size of the data disk, GiB. It can grow, not shrink. A change grows it, live. */
+  /** The size of the data disk, GiB. It can grow but not shrink. A change goes live. */
   readonly dataSize: number;
   /** Who may connect by SSH: networks in CIDR notation, at least one. A change goes live. */
   readonly sshFrom: readonly string[];
-  /** Who may connect to the registry, likewise. A change goes live. */
+  /** Who may connect to the registry, in the same notation. A change goes live. */
   readonly registryFrom: readonly string[];
   /** The TCP ports of the registry's endpoints. A change goes live. */
   readonly ports: readonly number[];
-  /** Another number makes another machine, with the same disk and address. The registry is away for some minutes. */
+  /** A change replaces the machine; disk and address stay. The registry is down for some minutes. */
   readonly generation: number;
-  /** What the machine boots, as its cloud calls it. A change makes another machine, too. */
+  /** The image that the machine boots, in the cloud's notation. A change replaces the machine, too. */
   readonly image: string;
 }
 
-/** What a machine is made of: other words are about another machine. */
+/** Identifies a machine; another image or generation means another one. */
 export function editionOf({ image, generation }: Pick<CloudMachineArgs, "image" | "generation">): string {
   return `${image} ${String(generation)}`;
 }
 
 /**
- * The keys of a machine, all of them in the state before it exists: that of the client that signs in, which stays; the
- * host key that the user data gives the machine, and the one that replaces that, which no two machines share.
+ * The keys of a machine, all in the state before the machine exists: the client's key, which stays; the host key in the
+ * user data; and the host key that replaces it. No two machines share a host key.
  */
 export class MachineKeys extends pulumi.ComponentResource {
   readonly client: tls.PrivateKey;
@@ -63,7 +63,7 @@ export class MachineKeys extends pulumi.ComponentResource {
   }
 
   /**
-   * Secret: what the cloud hands to the machine. A change replaces the machine.
+   * Secret: what the cloud passes to the machine. A change replaces the machine.
    *
    * @param disk The device of the data disk.
    */
@@ -85,24 +85,24 @@ export class MachineKeys extends pulumi.ComponentResource {
 
 export interface MachineArgs {
   readonly keys: MachineKeys;
-  /** The cloud's name for the machine; another one is another machine. */
+  /** The cloud's id of the machine. */
   readonly id: pulumi.Input<string>;
-  /** Where it is reached: it stays when the machine is replaced. */
+  /** The address of the machine. It stays when the machine is replaced. */
   readonly address: pulumi.Input<string>;
   /** The size of its data disk, GiB. A change grows the file system. */
   readonly dataSize: number;
-  /** The size of the machine; for another one it is off for a while, and waited for. */
+  /** The size of the machine. A change switches it off for a while, and it is waited for. */
   readonly size: string;
 }
 
 /**
- * A machine that has booted, has its own host key and its data disk, and whose engine answers. Depend it on all that
- * must be there for that: disk, address, firewall.
+ * A machine that has booted, has its own host key and its data disk, and whose engine answers. Make it depend on
+ * everything that this requires: disk, address, firewall.
  */
 export class Machine extends pulumi.ComponentResource {
-  /** Reaches its engine, over SSH only, and only when it is ready. */
+  /** Connects to its engine over SSH, once the machine is ready. */
   readonly provider: docker.Provider;
-  /** The fact that it is ready. */
+  /** Depend on this to wait until the machine can run containers. */
   readonly prepared: pulumi.Resource;
   readonly login: MachineLogin;
 
@@ -136,7 +136,7 @@ export class Machine extends pulumi.ComponentResource {
     this.provider = new docker.Provider(
       `${name}-docker`,
       {
-        // Of the prepared machine: whoever uses this provider waits for it.
+        // The address comes from the prepared machine, so that users of this provider wait for it.
         host: pulumi.interpolate`ssh://${user}@${prepared.address}`,
         sshOpts: pulumi.unsecret(pulumi.all([hostKey, keyFile]).apply((both) => pinnedOptions(...both))),
       },
@@ -153,7 +153,7 @@ type Inputs = Record<string, unknown> & { readonly step: StepName; readonly mach
 
 type Wrapped<T> = { readonly [K in keyof T]: pulumi.Input<T[K]> };
 
-/** Loads what is done from the project as it is now: nothing of it is kept in the state. */
+/** Loads the steps from the project at run time, so that their code is not stored in the state. */
 const provider: pulumi.dynamic.ResourceProvider<Inputs, Inputs> = {
   async create(inputs) {
     await perform("create", inputs);
@@ -176,7 +176,7 @@ const provider: pulumi.dynamic.ResourceProvider<Inputs, Inputs> = {
   delete: (_id, olds) => perform("delete", olds),
 };
 
-/** Runs in the process of Pulumi's dynamic provider, whose working folder is the project's. */
+/** Runs in the process of Pulumi's dynamic provider, whose working folder is that of the project. */
 async function perform(verb: Verb, inputs: Inputs, before?: Inputs): Promise<void> {
   /* eslint-disable @typescript-eslint/no-require-imports */
   const path = require("node:path") as typeof import("node:path");
@@ -185,9 +185,9 @@ async function perform(verb: Verb, inputs: Inputs, before?: Inputs): Promise<voi
   await steps.perform(inputs.step, verb, inputs, before);
 }
 
-/** Something that is done on a machine over SSH when it is new, and again when one of its inputs changes. */
+/** A step that runs on a new machine over SSH, and again when one of its inputs changes. */
 class MachineStep<T extends { readonly address: string }> extends pulumi.dynamic.Resource {
-  /** Where the machine is reached, once the step is done. */
+  /** The address of the machine, known once the step is done. */
   declare readonly address: pulumi.Output<string>;
 
   constructor(

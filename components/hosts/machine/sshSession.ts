@@ -2,28 +2,28 @@ import ssh2, { type Client, type ConnectConfig } from "ssh2";
 
 import { messageOf } from "../../userError.ts";
 
-/** Where to sign in, as whom, and who must answer. */
+/** Where and as which user to sign in, and which machine must answer. */
 export interface SshLogin {
   readonly address: string;
   readonly user: string;
-  /** The client's private key, in OpenSSH's notation. */
+  /** The client's private key, in OpenSSH format. */
   readonly privateKey: string;
-  /** The host keys that may answer, in OpenSSH's notation: `ssh-ed25519 AAAA…`. */
+  /** The accepted host keys, in OpenSSH format: `ssh-ed25519 AAAA…`. */
   readonly hostKeys: readonly string[];
 }
 
 export interface Outcome {
   readonly code: number | null;
-  /** Both streams as they came, trimmed. */
+  /** Standard output and standard error as they came, trimmed. */
   readonly output: string;
 }
 
-/** Somebody else answered. Nothing was sent but that a connection is wanted. */
+/** Another machine answered. Only a connection request was sent to it. */
 export class WrongHostKey extends Error {}
 
-/** Nobody answered, or nobody let us in, until the time was up. */
+/** The machine did not answer, or refused the login, until the time was up. */
 export class Unreachable extends Error {
-  /** Whether nothing at all came back, as from behind a firewall. */
+  /** Whether nothing came back at all, as behind a firewall. */
   get isSilent(): boolean {
     const { level, code } = this.cause as { readonly level?: string; readonly code?: string };
     return level === "client-timeout" || code === "ETIMEDOUT" || code === "EHOSTUNREACH";
@@ -32,10 +32,10 @@ export class Unreachable extends Error {
 
 const secondsPerTry = 15;
 
-/** A connection to a machine, over which commands run one after the other. */
+/** A connection to a machine that runs commands one after the other. */
 export class SshSession {
   private readonly client: Client;
-  /** The key that the machine proved to have, one of the login's. */
+  /** The host key that the machine proved to have; one of those in the login. */
   readonly hostKey: string;
 
   private constructor(client: Client, hostKey: string) {
@@ -44,10 +44,10 @@ export class SshSession {
   }
 
   /**
-   * Signs in, trying again until the machine has booted.
+   * Signs in. Retries until the machine has booted.
    *
-   * @param seconds For how long it tries.
-   * @throws WrongHostKey at once; Unreachable with the last reason when the time is up.
+   * @param seconds How long it tries.
+   * @throws WrongHostKey immediately; Unreachable, with the last reason, when the time is up.
    */
   static async open(login: SshLogin, seconds: number): Promise<SshSession> {
     const end = Date.now() + seconds * 1000;
@@ -74,10 +74,10 @@ export class SshSession {
       let answered: string | undefined;
       let other = "";
       client.once("ready", () => resolve(new SshSession(client, answered ?? "")));
-      // Lasts: a connection may also break when it is no longer needed.
+      // This listener stays, as a connection may also break after its last use.
       client.on("error", (error) => {
         client.destroy();
-        const wrong = `${address} answers with another host key than it was given (${other}); nothing was sent to it`;
+        const wrong = `${address} answers with another host key than expected (${other}); nothing was sent to it`;
         reject(other === "" ? error : new WrongHostKey(wrong));
       });
       client.once("close", () => reject(new Error("the connection was closed")));
@@ -98,8 +98,8 @@ export class SshSession {
   }
 
   /**
-   * @param input What the command reads.
-   * @param seconds For how long it may run.
+   * @param input The command's standard input.
+   * @param seconds How long it may run.
    */
   run(command: string, input = "", seconds = 120): Promise<Outcome> {
     return new Promise((resolve, reject) => {
@@ -128,7 +128,7 @@ export class SshSession {
     });
   }
 
-  /** The same for a command that must succeed. */
+  /** Runs a command that must succeed. */
   async succeed(command: string, input = "", seconds = 120): Promise<string> {
     const { code, output } = await this.run(command, input, seconds);
     if (code !== 0) throw new Error(output || `\`${command}\` ended with ${String(code)}`);

@@ -3,18 +3,18 @@ import { resources } from "./registryApi.ts";
 import { escapePattern, patternKey, plainKey, quoted, renderMap } from "./text.ts";
 
 export interface Access {
-  /** Who may use the registry. No name twice. */
+  /** Who may use the registry. All names are different. */
   readonly users: readonly { readonly name: string; readonly role: Role }[];
-  /** Every name in them is a user's; no prefix twice. */
+  /** Every name in them is that of a user; all prefixes are different. */
   readonly rules: readonly Rule[];
-  /** The prefixes of the repositories that anybody may pull, from the endpoint for that. */
+  /** The prefixes of the repositories that anybody may pull at the anonymous endpoint. */
   readonly openPrefixes: readonly string[];
 }
 
 /**
- * Who may do what, as `map` blocks: from a request and `$user`, who is signed in, to `$route`, the named location that
- * answers it. A map is looked up when its variable is first read. `$resource` is a part of each source that has
- * `$repository` or `$mount_from`, as looking it up is what sets these.
+ * Who may do what, as `map` blocks: from a request and `$user`, the signed-in user, to `$route`, the named location
+ * that answers. nginx evaluates a map when its variable is first read. `$resource` is part of every source that
+ * contains `$repository` or `$mount_from`, because evaluating `$resource` sets these.
  */
 export function renderAccess({ users, rules, openPrefixes }: Access): string {
   const keyOf = exactKeys(users.map(({ name }) => name));
@@ -61,7 +61,7 @@ export function renderAccess({ users, rules, openPrefixes }: Access): string {
       [patternKey("admin:.*|\\w+:(?:free|listed)"), "allowed"],
       ["default", "denied"],
     ]),
-    // A mount from where the user may not pull becomes an upload like any other, as the API has it for one that fails.
+    // A mount from a repository that the user may not pull becomes a normal upload: so the API treats a failed mount.
     renderMap(quoted("$verdict:$action:$resource:$hex:$tag:$mount_from:$source_verdict"), "$route", [
       [patternKey("allowed:pull:blob:\\w+:.*"), "@blob"],
       [patternKey("allowed:pull:manifest:\\w+:.*"), "@manifest"],
@@ -76,8 +76,8 @@ export function renderAccess({ users, rules, openPrefixes }: Access): string {
 }
 
 /**
- * From a repository to the rule that it is under, the longest prefix first, and whether that rule lists the user for
- * what is done: `listed`, `unlisted`, or `free` where no rule says anything.
+ * Maps a repository to its rule, longest prefix first, and to whether that rule lists the user for the action:
+ * `listed`, `unlisted`, or `free` without a rule.
  */
 function renderRules(
   repository: "$repository" | "$mount_from",
@@ -107,15 +107,14 @@ function renderRules(
   ];
 }
 
-/** Regular expression of the repositories under a prefix; the slash may be encoded, as it is in a mount's query. */
+/** Regular expression for the repositories under a prefix. The slash may be encoded, as in the query of a mount. */
 function under(prefix: string): string {
   const slash = "(?:/|%2[Ff])";
   return `${prefix.split("/").map(escapePattern).join(slash)}(?:${slash}.*)?`;
 }
 
 /**
- * A map looks texts up ignoring case. Only names that then mean two users need a regular expression each, which is
- * slower and minds case.
+ * A map ignores case. Names that differ only in case need a regular expression each, which is slower and respects case.
  */
 export function exactKeys(names: readonly string[]): (before: string, name: string) => string {
   const folded = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());

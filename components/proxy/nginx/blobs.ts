@@ -2,9 +2,9 @@ import { errorPage } from "./refusals.ts";
 import { patternKey, quoted, renderMap } from "./text.ts";
 
 /**
- * Whether a blob is what If-Match and If-None-Match ask for. Its ETag is its digest, while nginx would compare with one of
- * its own, and with the date of a file that never changes: what it would answer wrongly is `$conditional`, and goes to the
- * registry, whose blobs have no date.
+ * Whether a blob satisfies If-Match and If-None-Match. Its ETag is its digest, but nginx would compare with its own
+ * ETag and with the date of a file that never changes. Requests that nginx would answer wrongly set `$conditional` and
+ * go to the registry, whose blobs have no date.
  */
 export function renderPreconditions(): string {
   const tag = '(?:W/)?"[^"]*"';
@@ -24,8 +24,8 @@ ${renderMap(quoted("$if_match$if_none_match$http_if_unmodified_since"), "$condit
 }
 
 /**
- * A repository has a blob when the registry has linked it there. What isn't here isn't asked for at the registry: it
- * would follow a symbolic link, wherever that leads.
+ * A repository has a blob if the registry has linked it there. A request for a missing blob is not passed to the
+ * registry, which would follow a symbolic link anywhere.
  */
 export function renderBlobLocations(dataFolder: string): string {
   const data = "/blobs/sha256/$shard/$shard$hex/data";

@@ -1,4 +1,4 @@
-/** The files that lie beside `nginx.conf`. Certificate and key bear the names that the 2015 proxy image gave them. */
+/** `nginx.conf` and the files next to it. Certificate and key have the names of the 2015 proxy image. */
 export const configFiles = {
   conf: "nginx.conf",
   certificate: "docker-registry.crt",

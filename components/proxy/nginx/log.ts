@@ -1,6 +1,6 @@
 import { plainKey, quoted, renderMap } from "./text.ts";
 
-/** One line of JSON for each request. */
+/** The access log: one line of JSON per request. */
 export function renderLog(): string {
   return `\
 ${renderMap("$signed_in", "$user", [[plainKey("yes"), "$remote_user"]])}

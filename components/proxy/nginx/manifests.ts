@@ -2,12 +2,12 @@ import { errorPage, refusals } from "./refusals.ts";
 import { escapePattern, patternKey, quoted, renderMap } from "./text.ts";
 import { renderForwarded, variableOf } from "./upstream.ts";
 
-/** What nginx would judge of a cached answer, or cut out of it, otherwise than the registry. */
+/** The headers that nginx would handle differently from the registry when it answers from the cache. */
 const conditions = [
   ...["If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"],
 ] as const;
 
-/** The types of manifest that the registry looks for in an Accept header: without them it has another answer, or none. */
+/** The manifest types that the registry looks for in an Accept header; its answer depends on them. */
 const acceptedTypes = {
   manifest: "application/vnd.oci.image.manifest.v1+json",
   index: "application/vnd.oci.image.index.v1+json",
@@ -15,12 +15,12 @@ const acceptedTypes = {
 } as const;
 
 /**
- * The registry's answers about manifests, in memory. A key has the repository, what is asked for, and what the Accept header
- * comes to. What the registry makes of parameters there, and of other spaces than these, nobody need know: a request with
- * them goes to the registry, as one with conditions does.
+ * The cache of the registry's answers about manifests, in memory. A key consists of the repository, the manifest, and
+ * the result of the Accept header. A request whose Accept header has parameters or unusual white space goes to the
+ * registry, so that its rules for these need not be repeated here. So does a request with conditions.
  *
- * Clients choose what is asked for, so all that they can fill is bounded: the keys have room for fewer than 2,000 answers,
- * none of them larger than most manifests are, and so less than 40 MB of /tmp's 64 are taken.
+ * Clients choose what they ask for, so the size of the cache is limited: there are keys for fewer than 2,000 answers,
+ * no larger than most manifests, which take less than 40 of the 64 MB of /tmp.
  */
 export function renderManifestCache(): string {
   const accepts = (kind: string) => `$accepts_${kind}`;
@@ -50,11 +50,11 @@ ${renderMap("$upstream_http_content_length", "$large", [
 }
 
 /**
- * A repository has a manifest when the registry has linked its revision there. Nothing about files is cached, so that one
- * which is gone is gone at once; what is to be said about that, the registry says.
+ * A repository has a manifest if the registry has linked its revision there. Nothing about files is cached, so a
+ * deleted manifest is gone at once, and the registry answers.
  *
- * Which manifest a tag names the registry is asked each time: whether it is still the one that it was. It answers that with
- * 304 before it reads the manifest, which then comes from the cache.
+ * For a tag, the registry is asked each time whether it still names the same manifest. If so, it answers 304 before it
+ * reads the manifest, which then comes from the cache.
  */
 export function renderManifestLocations(dataFolder: string): string {
   return `\

@@ -10,19 +10,19 @@ import { renderTls } from "./tls.ts";
 import { renderTransfers, type Transfers } from "./transfers.ts";
 import { renderUpstream, type Upstream } from "./upstream.ts";
 
-/** How much a client may ask of the proxy. */
+/** Limits on requests of clients. */
 export type ProxyLimits = Pick<SignIn, "guessesPerMinute"> & Transfers;
 
 export interface NginxConf extends Access, SignIn, Server, Transfers, Upstream {
-  /** The TCP port, on the container's own loopback, that says which revision is served and whether the registry answers. */
+  /** The TCP port on the container's loopback that reports the served revision and whether the registry answers. */
   readonly statusPort: number;
 }
 
 /**
- * The proxy's configuration, section by section. Relative paths are those of the folder that it lies in, so that the same
- * text can be checked in one place and served from another. The root file system is read-only; /tmp is memory.
+ * The proxy's configuration, section by section. Paths are relative to the folder of the file, so that the same text
+ * can be checked in one folder and served from another. The root file system is read-only; /tmp is in memory.
  *
- * @param admit How each audience is let in. Default: as the product does it; a benchmark has other ways.
+ * @param admit How each audience is authenticated. Default: as in the product; a benchmark differs.
  */
 export function renderNginxConf(conf: NginxConf, admit: Readonly<Record<Audience, Admission>> = admissions): string {
   return `\

@@ -1,6 +1,6 @@
 import { patternKey, plainKey, quoted, renderMap } from "./text.ts";
 
-/** The statuses that the proxy itself answers with; each in the words of the registry's API. */
+/** The error statuses of the proxy itself, with the error codes of the registry's API. */
 export const refusals = {
   400: ["UNSUPPORTED", "the request is malformed, or was meant for a port without TLS"],
   401: ["UNAUTHORIZED", "a user name and its password are needed"],
@@ -20,7 +20,7 @@ export const refusals = {
   507: ["UNAVAILABLE", "the proxy has no room left"],
 } as const;
 
-/** The same for what could not be read as a request. */
+/** The same for input that is not a valid request. */
 const malformed = {
   414: ["UNSUPPORTED", "the request line is too long"],
   421: ["UNSUPPORTED", "the request was meant for another host"],
@@ -29,7 +29,7 @@ const malformed = {
   505: ["UNSUPPORTED", "the request is of a version of HTTP that is not supported"],
 } as const;
 
-/** What each refusal says. */
+/** The body of each error response. */
 export function renderRefusals(): string {
   const json = ([code, message]: readonly [string, string]) =>
     `'{"errors":[{"code":"${code}","message":"${message}","detail":null}]}'`;
@@ -55,13 +55,13 @@ ${renderMap("$status", "$retry_after", [["429", "10"]])}
 `;
 }
 
-/** @param except The statuses that are dealt with otherwise in this place. */
+/** @param except The statuses that this location handles itself. */
 export function errorPage(...except: readonly number[]): string {
   const statuses = Object.keys(refusals).filter((status) => !except.includes(Number(status)));
   return `error_page ${statuses.join(" ")} @refusal;`;
 }
 
-/** What a refusal says. The status is that of the error whose page it is. */
+/** The error response. Its status is that of the error whose page it is. */
 export function renderAnswer(): string {
   return `default_type application/json;
       add_header_inherit merge;
@@ -70,7 +70,7 @@ export function renderAnswer(): string {
       return 200 $refusal;`;
 }
 
-/** Where a request ends that is refused. What is outside /v2/ is unknown. */
+/** The locations for refused requests. Everything outside /v2/ is unknown. */
 export function renderRefusalLocations(): string {
   return `\
     ${errorPage(400)}

@@ -1,33 +1,34 @@
 /**
- * The registry's HTTP API as the proxy lets it through: canonical paths only. What the registry would take in a second
- * spelling (encoded, with an upper-case host before the name, with a doubled slash) is no path here, so that the
- * decision who may do it is about the very repository that the registry will open. What it would fail at, or answer in
- * other words than the API's, is no path either: it has no list of referrers, for one, and says so in plain text.
+ * The part of the registry's HTTP API that the proxy forwards: canonical paths only. The registry also accepts other
+ * spellings (encoded, with an upper-case host before the name, with a doubled slash). The proxy refuses them, so that
+ * it checks permissions for exactly the repository that the registry will open. It also refuses paths at which the
+ * registry would fail or answer in another format than the API's, such as the list of referrers, which the registry
+ * lacks.
  */
 
-/** What a user needs to be allowed to do. `check` is the question whether one is signed in. */
+/** The actions that need a permission. `check` only tests whether the user is signed in. */
 export type Action = "check" | "pull" | "push" | "delete" | "catalog";
 
-/** Something that a request is about. */
+/** A kind of resource in the API. */
 export interface Resource {
   readonly name: string;
   /**
-   * Regular expression of the request target, from its beginning to its end. Named groups: `repository`; `tag`;
-   * `shard` and `hex`, the digest of a manifest or a blob as the registry files it; `mount_from`, as it is written, so perhaps with %2F.
+   * Regular expression for the whole request target. Named groups: `repository`; `tag`; `shard` and `hex`, the parts of
+   * a digest in the registry's file names; `mount_from`, as in the request, so possibly with %2F.
    */
   readonly target: string;
-  /** The methods that it has, and what each of them takes. */
+  /** Its methods, and the action that each requires. */
   readonly actions: Readonly<Record<string, Action>>;
 }
 
 const component = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
 
-/** A repository's name: components of lower-case letters and digits, with single separators, divided by slashes. */
+/** A repository's name: components of lower-case letters and digits with single separators, joined by slashes. */
 export const repositoryPattern = `${component}(?:/${component})*`;
 
 /**
- * The repository at the beginning of a path, no longer than the registry takes. Of what comes after it, only the number
- * of slashes tells where it ends. No path is longer than 600 characters, which are few enough for nginx.
+ * The repository at the beginning of a path, within the registry's length limit. Only the number of slashes in the rest
+ * of the path shows where the name ends. A path has at most 600 characters, few enough for nginx.
  */
 function inRepository(slashes: 2 | 3): string {
   const tooLong = `[^?]{256,}(?:/[^/?]*){${String(slashes)}}(?:\\?|$)|[^?]{600}`;
@@ -35,28 +36,28 @@ function inRepository(slashes: 2 | 3): string {
 }
 const repository = inRepository(2);
 
-/** The one that the registry files things by. */
+/** The digest that the registry uses in file names. */
 const filedDigest = "sha256:(?<shard>[0-9a-f]{2})(?<hex>[0-9a-f]{62})";
-/** Those of the registry's other algorithms: for a manifest under any other digest, it fails. */
+/** Digests of the registry's other algorithms. It fails for a manifest with any other digest. */
 const otherDigest = "sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}";
 const tag = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}";
 
 /**
- * Queries are looked at as wholes where they can be: nginx has little room for a pattern that repeats a group, and takes a
- * text for which it doesn't suffice for an unknown one. An encoded control character makes the registry fail.
+ * Queries are matched as a whole if possible: nginx has little memory for a pattern that repeats a group, and treats a
+ * text that exceeds it as unknown. The registry fails at an encoded control character.
  */
 const query = "(?:\\?(?!.*%[01]).*)?";
-/** Eight at most, none of whose values could be two. No encoding of such a name could be another. */
+/** At most eight fields. No value can be read as two, and no encoded name as another name. */
 const fields = "(?!.*(?:[;#]|%(?![2-9A-Fa-f][0-9A-Fa-f]))|(?:[^&]*&){8})";
 const name = "[A-Za-z0-9._~-]+";
 
-/** Where a list begins is a file to the registry, whose name may have so many characters. */
+/** The registry uses the start of a list as a file name, whose length is limited. */
 const shortFields = `${fields}(?!.*=(?:[^&%]|%..){256})`;
 const listQuery = `(?:\\?${shortFields}(?:${name}=[^&]*(?:&${name}=[^&]*){0,7})?)?`;
 
 /**
- * The registry reads the first `from` and the first `mount` of any spelling, so there is one of each at most, spelled as
- * clients do. What else they add means nothing to it.
+ * The registry reads the first `from` and the first `mount` in any spelling, so at most one of each is allowed, in the
+ * spelling of clients. The registry ignores other fields.
  */
 const source = `from=(?<mount_from>(?!(?:[^&%]|%..){256})${repositoryPattern.replaceAll("/", "(?:/|%2[Ff])")})`;
 const mounted = "mount=[A-Za-z0-9+._-]+(?::|%3[Aa])[0-9A-Fa-f]+";

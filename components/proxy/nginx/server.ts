@@ -9,18 +9,18 @@ export interface Server {
   /** The name that clients type. */
   readonly serverName: string;
   readonly endpoints: readonly ServedEndpoint[];
-  /** Where the registry's files can be read. */
+  /** The folder with the registry's files. */
   readonly dataFolder: string;
 }
 
-/** An endpoint inside the container. */
+/** An endpoint, as seen inside the container. */
 export interface ServedEndpoint {
   readonly audience: Audience;
-  /** TCP ports, all alike; unprivileged. */
+  /** Unprivileged TCP ports, all with the same function. */
   readonly ports: readonly number[];
 }
 
-/** How a server finds out who its audience is: what stands before a request is answered, and the locations for that. */
+/** How a server authenticates its audience: directives that run before a request is answered, and their locations. */
 export interface Admission {
   readonly renderBefore: () => string;
   readonly renderLocations: () => string;
@@ -28,7 +28,7 @@ export interface Admission {
 
 export const admissions: Readonly<Record<Audience, Admission>> = {
   users: { renderBefore: renderAuthRequest, renderLocations: () => `${renderSignInLocations()}\n` },
-  // Nobody is asked who they are, so that $user is nobody.
+  // Nobody signs in, so $user is empty.
   anybody: { renderBefore: () => "", renderLocations: () => "" },
 };
 
@@ -58,7 +58,7 @@ ${renderRefusalLocations()}\
 `;
 }
 
-/** For the container's own health check and for whoever loads a configuration. */
+/** The server for the container's health check and for the loader of configurations. */
 export function renderStatusServer({ statusPort, revision }: { statusPort: number; revision: string }): string {
   return `\
   server {

@@ -4,23 +4,24 @@ import { errorPage } from "./refusals.ts";
 import { escapePattern, patternKey, quoted, renderMap } from "./text.ts";
 
 export interface SignIn {
-  /** By user, a word that changes with the password. */
+  /** For each user, a text that changes with the password. */
   readonly passwordRevisions: Readonly<Record<string, string>>;
   /**
-   * How many passwords an address may try per minute, and at once, that are not known to be right, 1 to 40. A first
-   * right one counts as well. All addresses together have 60 per minute and 45 at once, more than any one of them.
+   * How many passwords an address may try per minute, and in a burst, 1 to 40. Passwords already known to be right
+   * don't count; the first right one does. All addresses together have 60 per minute and a burst of 45, more than any
+   * one.
    */
   readonly guessesPerMinute: number;
-  /** Names the configuration, and the folder that it lies in. Letters and digits. */
+  /** The name of the configuration and of its folder. Letters and digits. */
   readonly revision: string;
 }
 
 const passwordSocket = "unix:/tmp/passwords.sock";
 
-/** Who is asked about in place of a name that is no user's. No user has this name, as it is a control character. */
+/** The name that is checked in place of an unknown user name. No user has it, as it is a control character. */
 const decoy = "\u0001";
 
-/** One line for each user, and one for the decoy: of the same cost as theirs, and of no password that anybody knows. */
+/** One line for each user, and one for the decoy: a hash of the same cost that no known password has. */
 export function renderHtpasswd(hashes: Readonly<Record<string, string>>): string {
   const [costly = ""] = Object.values(hashes);
   const prefix = costly.slice(0, "$2y$10$".length);
@@ -30,8 +31,8 @@ export function renderHtpasswd(hashes: Readonly<Record<string, string>>): string
 }
 
 /**
- * The server that checks passwords, at about 60 ms of a core each. The cache before it is in memory only, as its keys
- * hold passwords. It answers a throttled guess with 403, as everything but 401 and 403 becomes 500 on its way.
+ * The server that checks passwords, about 60 ms of CPU time each. Its cache is in memory only, as the cache keys
+ * contain passwords. It answers a throttled guess with 403, because `auth_request` turns all but 401 and 403 into 500.
  */
 export function renderPasswords({
   users,
@@ -94,7 +95,7 @@ ${renderMap("$http_authorization", "$guesser", [
 `;
 }
 
-/** Has each request wait until its user is known. */
+/** The directives that make each request wait until its user is known. */
 export function renderAuthRequest(): string {
   return `\
       auth_request /_sign_in;
@@ -105,7 +106,7 @@ export function renderAuthRequest(): string {
 `;
 }
 
-/** Who is asked about each request. */
+/** The locations that authenticate each request. */
 export function renderSignInLocations(): string {
   return `\
     # Asked about every request, it asks on about those only that it has not seen to be right.

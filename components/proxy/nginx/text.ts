@@ -1,19 +1,19 @@
-/** A parameter in nginx's notation: whatever the text holds, nginx reads that text, unless it has a `$` and variables mean something there. */
+/** A text as an nginx parameter. nginx reads it unchanged, but expands `$` where it accepts variables. */
 export function quoted(text: string): string {
   return `"${text.replaceAll(/["\\]/g, "\\$&")}"`;
 }
 
-/** A source value of a `map` that is this very text: nginx takes a few words and a leading `~` for something else. */
+/** A source value of a `map` that matches exactly this text: some words and a leading `~` have another meaning. */
 export function plainKey(text: string): string {
   return quoted(`\\${text}`);
 }
 
-/** A source value of a `map` that is a regular expression, from its beginning to its end, minding case. */
+/** A source value of a `map` that matches a whole text by a regular expression, case-sensitive. */
 export function patternKey(pattern: string): string {
   return quoted(`~^(?:${pattern})\\z`);
 }
 
-/** A regular expression of this text, byte by byte, as nginx reads bytes. */
+/** A regular expression that matches this text byte by byte, as nginx does. */
 export function escapePattern(text: string): string {
   return [...Buffer.from(text)]
     .map((byte) => {
@@ -23,7 +23,7 @@ export function escapePattern(text: string): string {
     .join("");
 }
 
-/** A `map` block. Keys are in nginx's notation, values as they are. */
+/** A `map` block. Keys are in nginx's notation; values are used unchanged. */
 export function renderMap(source: string, variable: string, entries: readonly (readonly [string, string])[]): string {
   const lines = entries.map(([key, value]) => `    ${key} ${value};\n`);
   return `  map ${source} ${variable} {\n${lines.join("")}  }\n`;

@@ -1,12 +1,12 @@
 import { configFiles } from "./files.ts";
 
-/** Of TLS 1.2. */
+/** The ciphers for TLS 1.2. */
 const ciphers = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"].flatMap((cipher) => [
   `ECDHE-ECDSA-${cipher}`,
   `ECDHE-RSA-${cipher}`,
 ]);
 
-/** HTTP/2 stays off: registry clients do without it, and nginx reads an upload from a distance far slower by it. */
+/** HTTP/2 stays off: registry clients don't need it, and with it nginx reads uploads from afar far slower. */
 export function renderTls(): string {
   return `\
   ssl_certificate ${configFiles.certificate};

@@ -3,7 +3,7 @@ export interface Transfers {
   readonly maxUploadSize?: string | undefined;
 }
 
-/** How long a client may take, and how its bytes pass. */
+/** Time limits for clients, and how data is transferred. */
 export function renderTransfers({ maxUploadSize = "0" }: Transfers): string {
   return `\
   # A client has to ask at once; once it is signed in, it may be slow, and stall for some minutes.

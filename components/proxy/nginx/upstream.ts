@@ -7,7 +7,7 @@ export interface Upstream {
   readonly serverName: string;
 }
 
-/** What the registry reads of a client's headers, beside those about the body. */
+/** The client headers that the registry reads, in addition to those about the body. */
 const forwardedHeaders = [
   ...["Accept", "Content-Range", "If-Modified-Since", "If-None-Match", "If-Range", "Range", "User-Agent"],
 ] as const;
@@ -20,11 +20,11 @@ export function variableOf(header: string): string {
   return `$http_${header.toLowerCase().replaceAll("-", "_")}`;
 }
 
-/** What the registry is sent in one place: the headers that it always needs, and some more. */
+/** The headers that the registry is sent in one location: those that it always needs, and `more`. */
 export function renderForwarded(more: Readonly<Record<string, string>>, indent = 2): string {
   const headers = {
     Connection: quoted(""),
-    // With its port, or the registry sends uploads to a wrong place.
+    // With the port: the registry builds the URL of an upload from it.
     Host: "$asked_host",
     "X-Forwarded-Proto": "$scheme",
     "X-Forwarded-For": "$remote_addr",
@@ -35,7 +35,7 @@ export function renderForwarded(more: Readonly<Record<string, string>>, indent =
     .join("");
 }
 
-/** The registry, and what it is sent. */
+/** The registry, and the headers that it is sent. */
 export function renderUpstream({ registry, serverName }: Upstream): string {
   return `\
   # The registry may come back under another address: its name is asked for again.
@@ -79,7 +79,7 @@ ${renderForwarded({
 `;
 }
 
-/** What the registry itself answers. */
+/** The locations that the registry answers. */
 export function renderRegistryLocations(): string {
   return `\
     location @registry {

@@ -5,18 +5,18 @@ import { registryUser } from "../user.ts";
 import type { StorageOf } from "./storage.ts";
 
 export interface FilesystemArgs {
-  /** An absolute folder of the host for the data. Default: a volume. A change starts with what is in the new folder. */
+  /** The absolute path of the data folder on the host. Default: a volume. A change serves what is in the new folder. */
   readonly path: string | undefined;
-  /** The name of the volume, where there is no `path`. */
+  /** The name of the volume, used without a `path`. */
   readonly volumeName: string;
 }
 
-/** A folder that the image doesn't have: an empty volume would take the owner of one that it has. */
+/** This folder must not exist in the image: an empty volume would copy the owner of the image's folder. */
 const dataFolder = "/data";
 
 /**
- * Refuses a folder whose files are somebody else's, before they are given away. One with a registry's data that has its
- * owner already is ours, and so is what another registry left; a disk of its own has `lost+found`.
+ * Refuses a folder with other files, before their owner is changed. A folder with registry data is accepted, whether
+ * its owner is already set or another registry left it. The root of a file system also has `lost+found`.
  */
 const refuseForeign = `set -e
 cd ${dataFolder}
@@ -28,14 +28,14 @@ echo "it holds other files: $(echo "$foreign" | head -n 3 | tr '\\n' ' ')"
 echo "Nothing in it was changed. Name an empty folder, or one with the data of a registry, by the setting dataPath."
 exit 1`;
 
-/** The data's folder itself gets its owner last, so that a run cut short is taken up again. */
+/** The owner of the data folder itself is set last, so that the next run finishes an interrupted one. */
 const giveToUser = `if [ "$(stat -c %u:%g:%a ${dataFolder})" != ${registryUser}:750 ]; then
   chown 0:0 ${dataFolder}
   chmod 0750 ${dataFolder}
   find ${dataFolder} -depth -exec chown -h ${registryUser} {} +
 fi`;
 
-/** The registry's data on a disk of the host: in a volume of Docker's, which outlives the stack, or in a folder. */
+/** Stores the registry's data on a disk of the host: in a Docker volume, which outlives the stack, or in a folder. */
 export function filesystem({ path, volumeName }: FilesystemArgs): StorageOf {
   return (name, registry) => {
     const blobs = path === undefined ? { volumeName: createVolume(name, volumeName, registry) } : { hostPath: path };
@@ -52,7 +52,7 @@ export function filesystem({ path, volumeName }: FilesystemArgs): StorageOf {
   };
 }
 
-/** `destroy` leaves the volume alone, and the next `up` takes it again. */
+/** `destroy` keeps the volume, and the next `up` uses it again. */
 function createVolume(name: string, volumeName: string, parent: pulumi.Resource): pulumi.Output<string> {
   return new docker.Volume(`${name}-data`, { name: volumeName }, { parent, retainOnDelete: true }).name;
 }

@@ -1,26 +1,26 @@
 import type * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 
-/** Where the registry keeps what was pushed. */
+/** Where the registry stores the pushed images. */
 export interface Storage {
-  /** What the registry's configuration says of it: the driver, by its name, with its parameters. */
+  /** For the registry's configuration: the name of the driver and its parameters. */
   readonly driver: Readonly<Record<string, object>>;
 
-  /** What the registry's container has to mount for it, to write. */
+  /** The writable mounts of the registry's container. */
   readonly volumes: docker.types.input.ContainerVolume[];
 
-  /** Refuses what can't be used, before anything there is changed. Default: all can. */
+  /** Refuses unusable storage before anything in it is changed. Default: no check. */
   readonly check?: { readonly failure: string; readonly script: string } | undefined;
 
-  /** Makes what is mounted the registry's, as root with CAP_CHOWN. Shell, under `set -e`. */
+  /** Shell script that gives the mounts to the registry's user. Runs as root with CAP_CHOWN, under `set -e`. */
   readonly setup: string;
 
-  /** The blobs as files, from where the proxy serves them. */
+  /** The blob files, for the proxy to serve. */
   readonly blobs: BlobFiles;
 }
 
-/** Where the data is on the host, for a container to mount. */
+/** The location of the data on the host, for a container to mount. */
 export type BlobFiles = { readonly volumeName: pulumi.Output<string> } | { readonly hostPath: string };
 
-/** Makes a storage for the registry that is given. */
+/** Creates the storage of a registry. */
 export type StorageOf = (name: string, registry: pulumi.Resource) => Storage;

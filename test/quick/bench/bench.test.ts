@@ -86,7 +86,7 @@ describe("the benchmark's report", () => {
 });
 
 describe("this stack's proxy without authentication", () => {
-  it("asks nobody, takes everybody as signed in, and is as it is elsewhere", () => {
+  it("asks nobody, treats everybody as signed in, and is otherwise unchanged", () => {
     const lines = (text: string) => text.split("\n").filter((line) => line.trim() !== "");
     const usual = lines(renderNginxConf(plainConf));
     const open = lines(renderNginxConf(plainConf, withoutAuthentication));

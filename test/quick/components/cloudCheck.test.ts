@@ -6,7 +6,7 @@ import type { Problem } from "../../../settings/problems.ts";
 import { type ProviderOutputs, record } from "../../support/mocks.ts";
 import { hosts } from "../../support/settings.ts";
 
-/** What a plugin says where the cloud refuses. */
+/** A plugin's error if the cloud refuses. */
 function refused(message: string): () => never {
   return () => {
     throw Object.assign(new Error(), {
@@ -19,7 +19,7 @@ function lines(problems: readonly Problem[]): string[] {
   return problems.map(({ setting, wrong, cure }) => `${setting}: ${wrong}. ${cure}`);
 }
 
-describe("what is asked of DigitalOcean before anything is made", () => {
+describe("the check of DigitalOcean before anything is created", () => {
   const region = "digitalocean:index/getRegion:getRegion";
   const image = "digitalocean:index/getImage:getImage";
   const there: ProviderOutputs = {
@@ -33,15 +33,15 @@ describe("what is asked of DigitalOcean before anything is made", () => {
     return lines((await record(check, { ...there, ...answers })).built);
   }
 
-  it("is all there", async () => assert.deepEqual(await problemsWith({}), []));
+  it("finds nothing wrong", async () => assert.deepEqual(await problemsWith({}), []));
 
-  it("lacks the size in that region, and names the nearest", async () => {
+  it("reports a size that the region doesn't have, and names the nearest", async () => {
     assert.deepEqual(await problemsWith({ size: "s-1vcpu-3gb" }), [
       "host.size: there is no size \"s-1vcpu-3gb\" in fra1. pulumi config set --path 'host.size' s-1vcpu-1gb",
     ]);
   });
 
-  it("lacks region and image, which are told at once", async () => {
+  it("reports an unknown region and image together", async () => {
     const answers = { [region]: refused("Region does not exist: xyz1"), [image]: refused("GET: 404 not found") };
     assert.deepEqual(await problemsWith({ region: "xyz1", image: "windows" }, answers), [
       "host.region: DigitalOcean has no region \"xyz1\". pulumi config set --path 'host.region' fra1",
@@ -49,7 +49,7 @@ describe("what is asked of DigitalOcean before anything is made", () => {
     ]);
   });
 
-  it("has the image elsewhere, which may be one of the user's own, by its number", async () => {
+  it("reports an image that is in another region only, here the user's own by its number", async () => {
     const answers: ProviderOutputs = { [image]: ({ id }) => ({ regions: id === 4711 ? ["nyc3"] : [] }) };
     assert.deepEqual(await problemsWith({ image: "4711" }, answers), [
       "host.image: there is no image \"4711\" in fra1. pulumi config set --path 'host.image' ubuntu-24-04-x64",
@@ -57,7 +57,7 @@ describe("what is asked of DigitalOcean before anything is made", () => {
     assert.deepEqual(await problemsWith({ image: "4711", region: "nyc3" }, answers), []);
   });
 
-  it("has no more of what a machine is made of that is there already: that is a warning", async () => {
+  it("only warns about values that an existing machine has and that are no longer offered", async () => {
     const asked: unknown[] = [];
     const answers: ProviderOutputs = {
       "digitalocean:index/getDroplets:getDroplets": ({ filters }) => {
@@ -71,26 +71,26 @@ describe("what is asked of DigitalOcean before anything is made", () => {
     assert.equal((await problemsWith({}, { ...answers, [region]: unable })).length, 1);
   });
 
-  it("may not be asked, which is no problem of the settings", async () => {
+  it("ignores a missing read permission", async () => {
     const forbidden = refused("GET: 403 You are not authorized to perform this operation");
     assert.deepEqual(await problemsWith({}, { [region]: forbidden, [image]: forbidden }), []);
   });
 
-  it("refuses the token, which is told once", async () => {
+  it("reports a refused token once", async () => {
     const unable = refused("Unable to load regions: GET: 401 Unable to authenticate you");
     assert.deepEqual(await problemsWith({}, { [region]: unable, [image]: unable }), [
       "digitalocean:token: is not accepted. pulumi config set --secret digitalocean:token",
     ]);
   });
 
-  it("doesn't answer: that is told with what came back", async () => {
+  it("reports an error of the cloud with its text", async () => {
     assert.deepEqual(await problemsWith({}, { [region]: refused("GET: 429 API rate limit exceeded.") }), [
-      "target: DigitalOcean refuses, or does not answer: GET: 429 API rate limit exceeded. mend what it says, or try again in a while",
+      "target: DigitalOcean refuses the request or does not answer: GET: 429 API rate limit exceeded. fix what it reports, or try again later",
     ]);
   });
 });
 
-describe("what is asked of AWS before anything is made", () => {
+describe("the check of AWS before anything is created", () => {
   const type = "aws:ec2/getInstanceType:getInstanceType";
 
   async function problemsWith(settings: object, answers: ProviderOutputs = {}): Promise<string[]> {
@@ -102,20 +102,20 @@ describe("what is asked of AWS before anything is made", () => {
     return lines((await record(check, { ...there, ...answers })).built);
   }
 
-  it("is all there", async () => assert.deepEqual(await problemsWith({ image: "ami-0a1b" }), []));
+  it("finds nothing wrong", async () => assert.deepEqual(await problemsWith({ image: "ami-0a1b" }), []));
 
-  it("is no type of instance, or one whose disks have other names", async () => {
+  it("reports an unknown instance type, and one whose disks have other names", async () => {
     const unknown = refused("InvalidInstanceType: The following supplied instance types do not exist: [t3.tiny]");
     assert.deepEqual(await problemsWith({ size: "t3.tiny" }, { [type]: unknown }), [
-      "host.size: \"t3.tiny\" is no type of instance in this region. pulumi config set --path 'host.size' t3.small",
+      "host.size: \"t3.tiny\" is not an instance type in this region. pulumi config set --path 'host.size' t3.small",
     ]);
     const old = () => ({ ebsNvmeSupport: "unsupported" });
     assert.deepEqual(await problemsWith({ size: "t2.small" }, { [type]: old }), [
-      "host.size: \"t2.small\" is of an old generation, whose disks are no NVMe devices. pulumi config set --path 'host.size' t3.small",
+      "host.size: \"t2.small\" is of an old generation, whose disks are not NVMe devices. pulumi config set --path 'host.size' t3.small",
     ]);
   });
 
-  it("lacks subnet and image, which are told at once", async () => {
+  it("reports an unknown subnet and image together", async () => {
     const answers = {
       "aws:ec2/getVpc:getVpc": refused("no matching EC2 VPC found"),
       "aws:ec2/getSubnet:getSubnet": refused("no matching EC2 Subnet found"),
@@ -126,7 +126,7 @@ describe("what is asked of AWS before anything is made", () => {
       'host.image: there is no SSM parameter "/ubuntu/ami-id" in this region. ' +
       "pulumi config set --path 'host.image' ami-0123456789abcdef0";
     assert.deepEqual(await problemsWith({}, answers), [
-      `host.subnet: is not set, and this region has no default VPC to take one of. ${cure}`,
+      `host.subnet: is not set, and this region has no default VPC to take a subnet from. ${cure}`,
       image,
     ]);
     assert.deepEqual(await problemsWith({ subnet: "subnet-0a1b" }, answers), [
@@ -135,7 +135,7 @@ describe("what is asked of AWS before anything is made", () => {
     ]);
   });
 
-  it("has no more of what a machine is made of that is there already: that is a warning", async () => {
+  it("only warns about values that an existing machine has and that are no longer offered", async () => {
     const asked: unknown[] = [];
     const answers: ProviderOutputs = {
       [type]: () => ({ ebsNvmeSupport: "unsupported" }),
@@ -148,17 +148,17 @@ describe("what is asked of AWS before anything is made", () => {
     assert.deepEqual(asked, [{ Name: "registry" }]);
   });
 
-  it("refuses the credentials, which is told once", async () => {
+  it("reports refused credentials once", async () => {
     const invalid = refused("api error InvalidClientTokenId: The security token is invalid.");
     assert.deepEqual(await problemsWith({}, { [type]: invalid, "aws:ec2/getVpc:getVpc": invalid }), [
-      "aws: the credentials are not accepted. see that `aws sts get-caller-identity` works in this shell",
+      "aws: the credentials are not accepted. check that `aws sts get-caller-identity` works in this shell",
     ]);
   });
 
-  it("doesn't answer: that is told with what came back", async () => {
+  it("reports an error of the cloud with its text", async () => {
     const exceeded = refused("api error RequestLimitExceeded: Request limit exceeded.");
     assert.deepEqual(await problemsWith({}, { [type]: exceeded }), [
-      "target: AWS refuses, or does not answer: api error RequestLimitExceeded: Request limit exceeded. mend what it says, or try again in a while",
+      "target: AWS refuses the request or does not answer: api error RequestLimitExceeded: Request limit exceeded. fix what it reports, or try again later",
     ]);
   });
 });

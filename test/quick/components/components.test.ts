@@ -16,7 +16,7 @@ describe("Credentials", () => {
     { name: "alice", role: "writer", password: pulumi.secret("given") },
   ] as const;
 
-  it("hashes given and generated passwords alike, as secrets, the same on every run", async () => {
+  it("hashes given and generated passwords, as secrets, the same on every run", async () => {
     const runs = [];
     for (let run = 0; run < 2; run++) {
       const { built } = await record(() => new Credentials("c", { users }), computed);
@@ -30,7 +30,7 @@ describe("Credentials", () => {
     assert.ok(await bcrypt.compare("given", first?.["alice"] ?? ""));
   });
 
-  it("generates no password where one is given", async () => {
+  it("generates no password if one is given", async () => {
     const { resources } = await record(() => new Credentials("c", { users }), computed);
     const generated = resources.filter(({ name }) => name.endsWith("-password"));
     assert.deepEqual(
@@ -41,7 +41,7 @@ describe("Credentials", () => {
 });
 
 describe("Certificate", () => {
-  it("signs a short certificate by a long-lived authority, both renewed before their end", async () => {
+  it("signs a short-lived certificate with a long-lived authority, and renews both before their end", async () => {
     const hosts = ["registry.example", "10.0.0.5"];
     const { resources } = await record(() => new Certificate("c", { source: { mode: "selfSigned" }, hosts }), computed);
     const ca = find(resources, "tls:index/selfSignedCert:SelfSignedCert", "c-ca").inputs;
@@ -54,7 +54,7 @@ describe("Certificate", () => {
     assert.deepEqual([request["dnsNames"], request["ipAddresses"]], [["registry.example"], ["10.0.0.5"]]);
   });
 
-  it("names as authority the root that a provided bundle brings, and none where it brings none", async () => {
+  it("names the root of a provided bundle as authority, and none if it has none", async () => {
     const root = issue({ commonName: "Root" });
     const server = issue({ commonName: "s", names: "DNS:registry.example", issuer: root });
     const authorityOf = async (bundle: string) => {
@@ -84,7 +84,7 @@ describe("OneShot", () => {
     });
   });
 
-  it("says so where it was never started, and the provider knows neither code nor log", async () => {
+  it("says so if it never started and the provider has neither exit code nor log", async () => {
     const unstarted = {
       ...computed,
       "docker:index/container:Container": () => ({ exitCode: null, containerLogs: null }),
@@ -96,7 +96,7 @@ describe("OneShot", () => {
     );
   });
 
-  it("has no network unless it joins a container's, and then its processes too", async () => {
+  it("has no network unless it joins a container's, and then also joins its processes", async () => {
     const alone = await record(() => new OneShot("once", args), computed);
     const joined = await record(() => new OneShot("once", { ...args, joins: "container:abc" }), computed);
     const inputs = (resources: typeof alone.resources) =>

@@ -19,11 +19,11 @@ import { Faults } from "../../testCloud/faults.ts";
 const zone = "example.com";
 const args = { name: "registry.example.com", zone, ttl: 300, ipv4Address: "192.0.2.1" };
 const ipv6Address = "2001:db8::1";
-/** Names, and how their zone has them. */
+/** Names, and their form in the zone. */
 const names = { "registry.example.com": "registry", "a.b.example.com": "a.b", "example.com": "@" };
 
 describe("the record of a hostname", () => {
-  it("is an A record at DigitalOcean, and an AAAA record where there is an IPv6 address, named as the zone does", async () => {
+  it("is an A record at DigitalOcean, also an AAAA record for an IPv6 address, under its name in the zone", async () => {
     const type = "digitalocean:index/dnsRecord:DnsRecord";
     const make = (more: Partial<DnsRecordArgs>) =>
       record(() => new DigitalOceanDnsRecord("d", { ...args, ...more }), computed);
@@ -41,7 +41,7 @@ describe("the record of a hostname", () => {
     );
   });
 
-  it("is in the public zone of Route 53, by its whole name, and takes the place of one that is there already", async () => {
+  it("is in the public zone of Route 53, under its full name, and replaces an existing one", async () => {
     const type = "aws:route53/record:Record";
     const asked: unknown[] = [];
     const zones = { "aws:route53/getZone:getZone": (inputs: object) => (asked.push(inputs), { zoneId: "Z1" }) };
@@ -62,7 +62,7 @@ describe("the record of a hostname", () => {
     );
   });
 
-  it("is at DNSimple by a token that stays secret", async () => {
+  it("is at DNSimple with a token that stays secret", async () => {
     const type = "pulumi-nodejs:dynamic/privateregistry:DnsimpleRecord";
     const account = { account: 1010, token: pulumi.secret("dnsimple_a_0") };
     const make = (more: Partial<DnsRecordArgs> & { apiUrl?: string }) =>
@@ -94,7 +94,7 @@ describe("the record of a hostname", () => {
 describe("a record at DNSimple", () => {
   const token = "dnsimple_a_0123456789";
   const faults = new Faults();
-  /** What the zone answers, by who owns the record. */
+  /** The zone's answers, by the record's owner. */
   const served = new Map<unknown, DnsRecord>();
   let folder: string;
   let service: Dnsimple;
@@ -112,7 +112,7 @@ describe("a record at DNSimple", () => {
     };
     service = new Dnsimple(folder, [zone], token, dns as unknown as Dns, faults);
     await service.start();
-    // Their client takes no authority of its own.
+    // Their client can't be given an authority.
     globalAgent.options.ca = readFileSync(service.authority);
     const { resources } = await record(() => new DnsimpleDnsRecord("d", { ...args, account: 1010, token }), computed);
     provider = providerOf<Inputs>(find(resources, "pulumi-nodejs:dynamic/privateregistry:DnsimpleRecord", "d-a"));
@@ -131,7 +131,7 @@ describe("a record at DNSimple", () => {
     faults.calls.length = 0;
   });
 
-  it("is made, changed and taken away", async () => {
+  it("is created, changed and deleted", async () => {
     const answer = { name: "registry.example.com", type: "A", ttl: 300, values: ["192.0.2.1"] };
     const { id, outs } = await provider.create(inputs);
     assert.deepEqual(outs, inputs);
@@ -143,21 +143,21 @@ describe("a record at DNSimple", () => {
     assert.deepEqual([...served.values()], []);
   });
 
-  it("is that of the zone itself where the name is the zone's", async () => {
+  it("is at the top of the zone if the name is the zone's", async () => {
     const apex = { ...inputs, name: "@", type: "AAAA", value: "2001:db8::1" };
     const { id } = await provider.create(apex);
     assert.deepEqual([...served.values()], [{ name: "example.com", type: "AAAA", ttl: 300, values: ["2001:db8::1"] }]);
     await provider.delete(id, apex);
   });
 
-  it("is taken over where a run that was cut short made it already", async () => {
+  it("is taken over if an interrupted run has created it", async () => {
     const made = await provider.create(inputs);
     assert.deepEqual(await provider.create(inputs), made);
     assert.equal(served.size, 1);
     await provider.delete(made.id, inputs);
   });
 
-  it("is kept as long as is wanted, where it was made to be kept otherwise", async () => {
+  it("gets the ttl of the settings if it was created with another", async () => {
     const made = await provider.create({ ...inputs, ttl: 60 });
     assert.equal((await provider.create(inputs)).id, made.id);
     assert.deepEqual(
@@ -167,7 +167,7 @@ describe("a record at DNSimple", () => {
     await provider.delete(made.id, inputs);
   });
 
-  it("is read as it is there, with what somebody changed by hand, and is gone when it was taken away", async () => {
+  it("is read with changes made by hand, and as gone once it was deleted", async () => {
     const { id } = await provider.create(inputs);
     assert.deepEqual(await provider.read(id, inputs), { id, props: inputs });
     const changed = { ...inputs, value: "192.0.2.9", ttl: 60 };
@@ -177,14 +177,14 @@ describe("a record at DNSimple", () => {
     assert.deepEqual(await provider.read(id, inputs), {});
   });
 
-  it("is taken to be as it was where it can't be read, as the token may be about to change", async () => {
+  it("is assumed unchanged if it can't be read, as the token may be about to change", async () => {
     const { id } = await provider.create(inputs);
     const stale = { ...inputs, token: "dnsimple_a_wrong" };
     assert.deepEqual(await provider.read(id, stale), { id, props: stale });
     await provider.delete(id, inputs);
   });
 
-  it("is refused a change when it is gone, in a sentence that says how to go on", async () => {
+  it("can't be changed when it is gone, and the error says what to do", async () => {
     const { id } = await provider.create(inputs);
     await provider.delete(id, inputs);
     await assert.rejects(provider.update(id, inputs, { ...inputs, ttl: 60 }), {
@@ -202,13 +202,13 @@ describe("a record at DNSimple", () => {
     for (const made of [id, otherId]) await provider.delete(made, inputs);
   });
 
-  it("says so where nobody answers", async () => {
+  it("is reported if nobody answers", async () => {
     await assert.rejects(provider.create({ ...inputs, apiUrl: "https://127.0.0.1:1" }), {
       message: "DNSimple does not answer about the record in example.com: connect ECONNREFUSED 127.0.0.1:1",
     });
   });
 
-  it("says so where something answers in the place of DNSimple", async () => {
+  it("is reported if something else answers in place of DNSimple", async () => {
     service.isDown = true;
     try {
       await assert.rejects(provider.create(inputs), {
@@ -219,7 +219,7 @@ describe("a record at DNSimple", () => {
     }
   });
 
-  it("is not taken over where it is for another name, type or address", async () => {
+  it("is not taken over if it is for another name, type or address", async () => {
     const others = [{ name: "other" }, { type: "TXT" }, { value: "192.0.2.9" }].map((other) => ({
       ...inputs,
       ...other,
@@ -230,14 +230,14 @@ describe("a record at DNSimple", () => {
     for (const id of made) await provider.delete(id, inputs);
   });
 
-  it("may be gone already when it is taken away", async () => {
+  it("may already be gone when it is deleted", async () => {
     const { id } = await provider.create(inputs);
     await provider.delete(id, inputs);
     await provider.delete(id, inputs);
     assert.equal(faults.calls.filter((call) => call.startsWith("DELETE")).length, 2);
   });
 
-  it("is another one for another zone, name, type or account, and changes in its place for all else", async () => {
+  it("is replaced for another zone, name, type or account, and changes in place for all else", async () => {
     const diffOf = (changed: object) => provider.diff("1", inputs, { ...inputs, ...changed });
     const deleteBeforeReplace = true;
     assert.deepEqual(await diffOf({ __provider: "new" }), { changes: false, replaces: [], deleteBeforeReplace });
@@ -264,7 +264,7 @@ describe("a record at DNSimple", () => {
     });
   }
 
-  it("can't be taken away with a token that is no longer accepted", async () => {
+  it("can't be deleted with a token that is no longer accepted", async () => {
     const { id } = await provider.create(inputs);
     await assert.rejects(provider.delete(id, { ...inputs, token: "dnsimple_a_wrong" }), {
       message: "DNSimple refuses the record in example.com: the token is not accepted",

@@ -39,7 +39,7 @@ const certificates = {
 
 type Types = Readonly<Record<string, readonly string[]>>;
 
-/** What is made, by type, with what follows the stack's name. */
+/** The resources, by type, each with the part after the stack's name. */
 const made = {
   registry: {
     "privateregistry:index:PrivateRegistry": [""],
@@ -150,9 +150,9 @@ for (const target of targets) {
 
     for (const provider of ["none", "route53", "digitalocean", "dnsimple"] as const) {
       for (const mode of ["selfSigned", "provided"] as const) {
-        it(`with ${provider} for its name and a certificate that is ${mode} is made of these, and nothing else`, async () => {
+        it(`with ${provider} for its name and a certificate that is ${mode} has exactly these resources`, async () => {
           const { resources } = await stack(target, { dns: dns[provider], certificate: certificates[mode] });
-          // A Droplet has an IPv6 address; an instance by its settings.
+          // A Droplet has an IPv6 address; an instance only with its setting.
           const of = target === "digitalocean" ? ["-dns-a", "-dns-aaaa"] : ["-dns-a"];
           const parts: Types[] = [made.registry, made[mode], made[target], records[provider](of)];
           const expected = [...parts, ...(isCloud ? [made.machine] : [])].flatMap((types) =>
@@ -163,7 +163,7 @@ for (const target of targets) {
             expected.sort(),
           );
 
-          // Neither a key nor a token is where it could be read.
+          // No key and no token is readable anywhere.
           for (const { name: logicalName, inputs, secrets } of resources) {
             const plain = Object.entries(inputs).filter(([key]) => !secrets.includes(key));
             assert.doesNotMatch(JSON.stringify(plain), /PRIVATE KEY|private private-registry|dnsimple_a_/, logicalName);
@@ -191,7 +191,7 @@ for (const target of cloudNames) {
     let resources: Recorded[];
     before(async () => ({ resources } = await stack(target)));
 
-    it("gets secret user data, with the keys that are known before it and the device of its data disk", () => {
+    it("gets secret user data, with the keys made before it and the device of its data disk", () => {
       const { inputs, secrets, options } = find(resources, machine, `${name}${of}`);
       assert.deepEqual([secrets, options.secretOutputs], [["userData"], ["userData"]]);
       const { users, ssh_keys, write_files } = parse(String(inputs["userData"])) as {
@@ -217,7 +217,7 @@ for (const target of cloudNames) {
       );
     });
 
-    it("is another one for another generation, and is gone before the next one takes its disk and address", async () => {
+    it("is replaced for another generation, and is deleted before the next one takes its disk and address", async () => {
       const { resources: next } = await stackWith(target, { generation: 2 });
       assert.notEqual(input(next, machine, of)["userData"], input(resources, machine, of)["userData"]);
       const keysOf = (all: Recorded[]) =>
@@ -234,14 +234,14 @@ for (const target of cloudNames) {
       assert.deepEqual(deletedFirst.map((each) => each.name).sort(), moved.map((each) => name + each).sort());
     });
 
-    it("has its data volume protected, and nothing else", () => {
+    it("has only its data volume protected", () => {
       assert.deepEqual(
         resources.filter(({ options }) => options.protect).map((each) => each.name),
         [`${host}-data`],
       );
     });
 
-    it("changes its boot key for its own first, and is prepared then, once disk and address are there", () => {
+    it("first replaces its boot key by its own, and then is prepared, once disk and address are attached", () => {
       const joined = {
         digitalocean: [`${host}-data-attachment`, `${host}-ip-assignment`],
         aws: [`${host}-data-attachment`, `${host}-ip-association`],
@@ -276,7 +276,7 @@ for (const target of cloudNames) {
       assert.ok(prepared.options.dependsOn.includes(`${host}-machine-host-key`));
     });
 
-    it("has its engine reached over SSH when it is prepared, by its own host key alone and by a key from a file", () => {
+    it("has its engine reached over SSH once it is prepared, with its own host key only and a key from a file", () => {
       const { inputs, options } = find(resources, "pulumi:providers:docker", `${host}-machine-docker`);
       assert.equal(inputs["host"], "ssh://deploy@192.0.2.1");
       assert.ok(options.dependsOn.includes(`${host}-machine-prepared`));
@@ -300,7 +300,7 @@ for (const target of cloudNames) {
       );
     });
 
-    it("has all that Docker holds on it bear its id, and forgotten with it without a word to it", () => {
+    it("labels all its Docker resources with its id, and drops them with it without contacting it", () => {
       for (const { type, name: logicalName, inputs, options } of resources) {
         if (!type.startsWith("docker:")) continue;
         assert.deepEqual([options.deletedWith, options.deleteBeforeReplace], [`${host}-machine-prepared`, true]);
@@ -314,7 +314,7 @@ for (const target of cloudNames) {
       }
     });
 
-    it("has the data in a folder of its disk, and in no volume of Docker", () => {
+    it("has the data in a folder of its disk, not in a Docker volume", () => {
       const mounted = resources.flatMap(({ inputs }) =>
         ((inputs["volumes"] ?? []) as { containerPath: string; hostPath?: string }[])
           .filter(({ containerPath }) => containerPath === "/data")
@@ -323,7 +323,7 @@ for (const target of cloudNames) {
       assert.deepEqual(mounted, Array(4).fill("/srv/registry/data"));
     });
 
-    it("lives with another size, another network or another port, and a larger disk", async () => {
+    it("stays when its size, networks or port change, or its disk grows", async () => {
       const { resources: changed } = await stack(target, {
         host: { ...hosts[target], dataSize: 100, sshFrom: ["10.0.0.0/8"], registryFrom: ["10.0.0.0/8"] },
         port: 443,
@@ -367,7 +367,7 @@ describe("a machine at DigitalOcean", () => {
     );
   });
 
-  it("admits SSH from the networks that may sign in, the endpoints from those that may use them, and nothing else", async () => {
+  it("admits SSH from sshFrom, the endpoints from registryFrom, and nothing else", async () => {
     const { resources } = await stack("digitalocean", {
       host: { ...hosts.digitalocean, registryFrom: ["198.51.100.0/24", "2001:db8::/32"] },
       anonymous: { port: 5044, prefixes: ["public"] },
@@ -392,18 +392,18 @@ describe("a machine at DigitalOcean", () => {
     ]);
   });
 
-  it("gets more time to be deleted than the minute that is usual", async () => {
+  it("has more time to be deleted than the usual minute", async () => {
     const { resources } = await stack("digitalocean");
     assert.equal(find(resources, "digitalocean:index/droplet:Droplet", `${host}-droplet`).options.deleteTimeout, "10m");
   });
 
-  it("has its firewall before it is there itself, so that it is open at no moment", async () => {
+  it("has its firewall before it exists, so that it is never open", async () => {
     const { resources } = await stack("digitalocean");
     const { options } = find(resources, "digitalocean:index/droplet:Droplet", `${host}-droplet`);
     assert.ok(options.dependsOn.includes(`${host}-firewall`));
   });
 
-  it("has a name that DigitalOcean takes, whatever the stack is called", async () => {
+  it("has a name that DigitalOcean accepts, whatever the stack is called", async () => {
     const args = { ...hosts.digitalocean, ports: [443] };
     const { resources } = await record(() => new DigitalOceanDockerHost("My_Stack.1-host", args), computed);
     const named = resources.filter(({ type }) => /^digitalocean:.*:(Droplet|Volume|SshKey|Firewall|Tag)$/.test(type));
@@ -422,7 +422,7 @@ describe("a machine at DigitalOcean", () => {
 });
 
 describe("a machine at AWS", () => {
-  it("is an instance with metadata for itself only, on disks that are encrypted", async () => {
+  it("is an instance on encrypted disks, with metadata for itself only", async () => {
     const { resources } = await stack("aws");
     const { inputs, options } = find(resources, "aws:ec2/instance:Instance", `${host}-instance`);
     const { userData, ...instance } = inputs;
@@ -463,7 +463,7 @@ describe("a machine at AWS", () => {
     });
   });
 
-  it("admits SSH from the networks that may sign in, the endpoints from those that may use them, and nothing else", async () => {
+  it("admits SSH from sshFrom, the endpoints from registryFrom, and nothing else", async () => {
     const { resources } = await stack("aws", {
       host: { ...hosts.aws, sshFrom: ["203.0.113.7/32", "2001:db8::1/128"], registryFrom: ["2001:db8::/32"] },
       anonymous: { port: 5044, prefixes: ["public"] },
@@ -487,7 +487,7 @@ describe("a machine at AWS", () => {
     ]);
   });
 
-  /** What was looked up, and what is kept of it. */
+  /** What was looked up, and what is kept. */
   async function lookedUp(more: Partial<AwsDockerHostArgs>) {
     const asked: string[] = [];
     const answers = Object.entries(computed).map(([token, outputs]) => [
@@ -509,7 +509,7 @@ describe("a machine at AWS", () => {
     return { asked: asked.sort(), image: kept("h-image"), subnet: kept("h-subnet") };
   }
 
-  it("looks image and subnet up, and keeps what it found until the settings ask for another", async () => {
+  it("looks up image and subnet, and keeps the result until the settings ask for another", async () => {
     const subnets = [
       { name: "vpc-id", values: ["vpc-1"] },
       { name: "default-for-az", values: ["true"] },
@@ -529,7 +529,7 @@ describe("a machine at AWS", () => {
     assert.deepEqual((await lookedUp({ generation: 2 })).image, ["ami-1", "/ubuntu/ami-id 2"]);
   });
 
-  it("takes the image and the subnet that the settings name without asking", async () => {
+  it("takes image and subnet from the settings without a look-up", async () => {
     assert.deepEqual(await lookedUp({ image: "ami-0a1b", subnet: "subnet-0a1b" }), {
       asked: ['getSubnet {"id":"subnet-0a1b"}'],
       image: ["ami-0a1b", "ami-0a1b 1"],
@@ -538,8 +538,8 @@ describe("a machine at AWS", () => {
   });
 });
 
-describe("what was looked up once", () => {
-  it("stays in the state whatever is looked up later, until another is asked for", async () => {
+describe("the result of a look-up", () => {
+  it("stays in the state, whatever later look-ups find, until another is asked for", async () => {
     const { resources } = await record(() => new Kept("k", { found: { value: "ami-1" }, until: "ubuntu 1" }), computed);
     const recorded = find(resources, "pulumi-nodejs:dynamic/privateregistry:Kept", "k");
     const { create, diff, update } = providerOf<{ value: string; until: string; reason?: string }>(recorded);
@@ -577,7 +577,7 @@ describe("a machine with an IPv6 address", () => {
     }
   });
 
-  it("has the endpoint without passwords published there as well", async () => {
+  it("has the anonymous endpoint published there, too", async () => {
     const { resources } = await stack("digitalocean", { anonymous: { port: 5044, prefixes: ["public"] } });
     assert.deepEqual(proxyPorts(resources), [
       { internal: 8443, external: 5043, ip: "0.0.0.0" },
@@ -587,14 +587,14 @@ describe("a machine with an IPv6 address", () => {
     ]);
   });
 
-  it("has it asked of AWS where the settings want it", async () => {
+  it("is requested from AWS if the settings say so", async () => {
     const { resources } = await stackWith("aws", { ipv6: true });
     assert.equal(input(resources, "aws:ec2/instance:Instance", "-host-instance")["ipv6AddressCount"], 1);
   });
 });
 
-describe("a machine that is the user's own", () => {
-  it("is reached over SSH with the options that its settings give", async () => {
+describe("a machine of the user's own", () => {
+  it("is reached over SSH with the options from its settings", async () => {
     const { resources } = await stack("ssh");
     assert.deepEqual(input(resources, "pulumi:providers:docker", "-host-docker"), {
       host: "ssh://deploy@203.0.113.10",
@@ -610,20 +610,20 @@ describe("a machine that is the user's own", () => {
   });
 
   for (const target of ["local", "ssh"] as const) {
-    it(`has nothing on it bound to a machine with the target ${target}, and what is on it taken away by a word to it`, async () => {
+    it(`with the target ${target} has no resource bound to a machine's id, and has each deleted there`, async () => {
       const { resources } = await stack(target);
       for (const { type, inputs, options, name: logicalName } of resources) {
         if (!type.startsWith("docker:")) continue;
         assert.doesNotMatch(JSON.stringify(inputs), /private-registry\.machine/, logicalName);
         assert.deepEqual([inputs["triggers"], options.deletedWith], [undefined, ""]);
-        // A container goes before the next one gets its name, wherever it is.
+        // A container is deleted before the next one gets its name, on every host.
         assert.equal(options.deleteBeforeReplace, type === "docker:index/container:Container", logicalName);
       }
     });
   }
 });
 
-describe("the private key of who signs in to a machine", () => {
+describe("the client's private key for a machine", () => {
   let project: string;
   before(() => {
     project = process.cwd();
@@ -635,7 +635,7 @@ describe("the private key of who signs in to a machine", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("is in a file that only its user reads, and stays so", () => {
+  it("is in a file that only its user can read, and stays so", () => {
     const modeOf = (path: string) => statSync(path).mode & 0o777;
     const file = writeKeyFile("dev1", "first");
     assert.equal(file, ".state/ssh/dev1");

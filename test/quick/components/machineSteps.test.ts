@@ -20,14 +20,14 @@ const keys = {
   other: sshKeyPair(),
 };
 
-/** What comes of a command: its exit code and what it prints; or the connection breaks, or nothing comes at all. */
+/** The outcome of a command: exit code and output; or the connection breaks, or nothing comes at all. */
 type Answer = { readonly code?: number; readonly output?: string } | "break" | "nothing";
 
-/** A machine with a real SSH server, which answers to commands as it is told. */
+/** A machine with a real SSH server, which answers commands as a test says. */
 class Machine {
   /** How often somebody tried to sign in. */
   attempts = 0;
-  /** What was run, and what it was given to read. */
+  /** The commands, and their inputs. */
   readonly commands: string[] = [];
   readonly inputs: string[] = [];
   private readonly server: Server;
@@ -52,7 +52,7 @@ class Machine {
 
   stop(): void {
     this.server.close();
-    // Also those of a test that failed.
+    // Also those of a failed test.
     for (const client of this.clients) client.end();
   }
 
@@ -96,7 +96,7 @@ function blobOf(publicKey: string): Buffer {
   return Buffer.from(publicKey.split(" ")[1] ?? "", "base64");
 }
 
-/** Does something while time goes by ten times as fast. */
+/** Runs something while time passes ten times as fast. */
 async function hurried<T>(work: () => Promise<T>): Promise<T> {
   const { setTimeout: set } = globalThis;
   const { now } = Date;
@@ -111,7 +111,7 @@ async function hurried<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What is said on the console meanwhile. */
+/** The warnings on the console meanwhile. */
 async function warningsOf(work: () => Promise<void>): Promise<string[]> {
   const { warn } = console;
   const warnings: string[] = [];
@@ -124,7 +124,7 @@ async function warningsOf(work: () => Promise<void>): Promise<string[]> {
   }
 }
 
-/** What answers at port 22, of whatever address; undefined: nothing does. */
+/** What answers at port 22 of every address; undefined: nothing. */
 let reached: { readonly port: number } | undefined;
 const running: Machine[] = [];
 
@@ -161,7 +161,7 @@ describe("over SSH", () => {
   });
 
   describe("a session", () => {
-    it("runs a command, gives it what it is to read, and tells what it printed and how it ended", async () => {
+    it("runs a command with its input, and returns its output and exit code", async () => {
       const machine = await start(keys.host, (_, input) => ({ code: 3, output: ` got ${input}\n` }));
       const session = await SshSession.open(login, 1);
       assert.deepEqual(await session.run("cat", "a\nb"), { code: 3, output: "got a\nb" });
@@ -170,7 +170,7 @@ describe("over SSH", () => {
       session.close();
     });
 
-    it("is with a machine that has one of the given host keys, and says which", async () => {
+    it("accepts a machine with one of the given host keys, and says which", async () => {
       for (const key of [keys.boot, keys.host]) {
         await start(key);
         const session = await SshSession.open(login, 1);
@@ -179,14 +179,14 @@ describe("over SSH", () => {
       }
     });
 
-    it("is refused to a machine that has another host key, which is told nothing, not even who would sign in", async () => {
+    it("refuses a machine with another host key, and sends it nothing, not even the user's name", async () => {
       const machine = await start(keys.other);
       await assert.rejects(SshSession.open(login, 60), (error: Error) => {
         assert.ok(error instanceof WrongHostKey);
         const shown = keys.other.public.split(" ").slice(0, 2).join(" ");
         assert.equal(
           error.message,
-          `machine.example answers with another host key than it was given (${shown}); nothing was sent to it`,
+          `machine.example answers with another host key than expected (${shown}); nothing was sent to it`,
         );
         return true;
       });
@@ -203,7 +203,7 @@ describe("over SSH", () => {
       });
     });
 
-    it("is given up when the time is up, with the reason of the last try", async () => {
+    it("fails when the time is up, with the reason of the last try", async () => {
       await assert.rejects(SshSession.open(login, 0), {
         message: "machine.example can't be reached over SSH as deploy after 0 s: connect ECONNREFUSED 127.0.0.1:1",
       });
@@ -214,7 +214,7 @@ describe("over SSH", () => {
       });
     });
 
-    it("fails with a command that was cut off, and with every one after it", async () => {
+    it("fails at a command that was cut off, and at every later one", async () => {
       await start(keys.host, () => "break");
       const session = await SshSession.open(login, 1);
       await assert.rejects(session.run("upgrade", "", 1), { message: "the connection broke during `upgrade`" });
@@ -227,7 +227,7 @@ describe("over SSH", () => {
       await assert.rejects(session.run("sleep", "", 0.2), { message: "no answer within 0.2 s from `sleep`" });
     });
 
-    it("fails with a command that must succeed and doesn't, with what it printed", async () => {
+    it("fails at a command that must succeed and doesn't, with its output", async () => {
       await start(keys.host, (command) => ({
         code: command === "true" ? 0 : 1,
         output: command === "ls" ? "none\n" : "",
@@ -254,7 +254,7 @@ describe("over SSH", () => {
       ["create", keys.boot, undefined],
       ["update", keys.other, { ...step, hostKey: keys.other.public }],
     ] as const) {
-      it(`is replaced by its own, which it shows from then on (${verb})`, async () => {
+      it(`is replaced by the final one, which is shown from then on (${verb})`, async () => {
         const next = await start(keys.host);
         const machine = await start(known, () => {
           reached = next;
@@ -268,23 +268,23 @@ describe("over SSH", () => {
 
     it("is never again that of the boot, which others may have read", async () => {
       const machine = await start(keys.boot);
-      await assert.rejects(perform("HostKey", "update", step, step), /another host key than it was given/);
+      await assert.rejects(perform("HostKey", "update", step, step), /another host key than expected/);
       assert.deepEqual([machine.attempts, machine.commands], [0, []]);
     });
 
-    it("is left alone where it is its own already", async () => {
+    it("is left alone if it is already its own", async () => {
       const machine = await start(keys.host);
       await perform("HostKey", "create", step);
       assert.deepEqual(machine.commands, []);
     });
 
-    it("is neither, and the machine is told nothing", async () => {
+    it("is refused if it is neither of the two, and nothing is sent", async () => {
       const machine = await start(keys.other);
-      await assert.rejects(perform("HostKey", "create", step), /another host key than it was given/);
+      await assert.rejects(perform("HostKey", "create", step), /another host key than expected/);
       assert.deepEqual([machine.attempts, machine.commands], [0, []]);
     });
 
-    it("could not be replaced: that fails with what the machine says", async () => {
+    it("fails to be replaced with what the machine says", async () => {
       await start(keys.boot, () => ({ code: 1, output: "sudo: a password is required\n" }));
       await assert.rejects(perform("HostKey", "create", step), (error: Error) => {
         assert.ok(error instanceof UserError);
@@ -293,15 +293,15 @@ describe("over SSH", () => {
       });
     });
 
-    it("goes on being that of the boot: that fails, too", async () => {
+    it("fails the step if it is still that of the boot", async () => {
       await start(keys.boot);
       await assert.rejects(
         hurried(() => perform("HostKey", "create", step)),
-        { message: "machine.example goes on showing the host key that it had before" },
+        { message: "machine.example still uses its previous host key" },
       );
     });
 
-    it("is not spoken of when the machine is taken down", () => perform("HostKey", "delete", step));
+    it("is not touched when the machine is deleted", () => perform("HostKey", "delete", step));
   });
 
   describe("a machine", () => {
@@ -313,11 +313,11 @@ describe("over SSH", () => {
     const space = ". /etc/registry-data && df --output=avail -B 1M $FOLDER | tail -n 1";
     const ready = [boot, mount, space, "sudo systemctl start docker.service", "docker version"];
 
-    /** A machine where all is well but for some commands. */
+    /** A machine where all is well except for some commands. */
     const startWith = (answers: Readonly<Record<string, Answer>> = {}) =>
       start(keys.host, (command) => answers[command] ?? (command === space ? { output: "  51200\n" } : {}));
 
-    it("is waited for, gets its data disk and its engine, and is rid of what a run that was cut short left there", async () => {
+    it("is waited for, gets its data disk and its engine, and loses what an interrupted run left there", async () => {
       const machine = await startWith();
       await perform("Prepared", "create", step);
       assert.deepEqual(machine.commands, [
@@ -327,19 +327,21 @@ describe("over SSH", () => {
       ]);
     });
 
-    it("keeps what runs on it when it is only looked at again", async () => {
+    it("keeps what runs on it when it is only checked again", async () => {
       const machine = await startWith();
       await perform("Prepared", "update", step);
       assert.deepEqual(machine.commands, ready);
     });
 
-    it("is taken as it is where its boot had something to remark, which is told", async () => {
+    it("is used with a warning if its boot had warnings", async () => {
       await startWith({ [boot]: { code: 2, output: "status: done" } });
       const told = await warningsOf(() => perform("Prepared", "create", step));
-      assert.deepEqual(told, ["machine.example is ready, and its boot left remarks: cloud-init status --long"]);
+      assert.deepEqual(told, [
+        "machine.example is ready, but cloud-init finished with warnings. To see them: cloud-init status --long",
+      ]);
     });
 
-    it("did not boot well: that fails with what its data disk says and the end of cloud-init's log", async () => {
+    it("fails after a failed boot, with the error of its data disk and the end of cloud-init's log", async () => {
       const machine = await startWith({
         [boot]: { code: 1, output: "status: error" },
         [mount]: { code: 1, output: "the data disk /dev/sdf is not attached\n" },
@@ -349,7 +351,7 @@ describe("over SSH", () => {
         assert.ok(error instanceof UserError);
         assert.equal(
           error.message,
-          "the machine did not boot well: the data disk /dev/sdf is not attached\n" +
+          "cloud-init failed: the data disk /dev/sdf is not attached\n" +
             "The end of cloud-init's log:\nE: Unable to locate package docker.io",
         );
         assert.equal(error.stack, error.message);
@@ -367,56 +369,56 @@ describe("over SSH", () => {
       [
         "has a full disk",
         { [space]: { output: "   63\n" } },
-        "the data disk is full: 63 MiB are left. A larger host.dataSize makes it grow",
+        "the data disk is full: 63 MiB are left. To grow it, increase host.dataSize",
       ],
       ["has an engine that doesn't answer", { "docker version": { code: 1 } }, "`docker version` ended with 1"],
     ] as const) {
-      it(`booted well and ${what}: that fails, and cloud-init has no part in it`, async () => {
+      it(`fails if it booted well and ${what}, without a mention of cloud-init`, async () => {
         const machine = await startWith(answers);
         await assert.rejects(perform("Prepared", "create", step), { message });
         assert.ok(!machine.commands.some((command) => /cloud-init-output|docker rm/.test(command)));
       });
     }
 
-    it("is not prepared where it shows the host key that it booted with", async () => {
+    it("is not prepared while it shows the host key that it booted with", async () => {
       const machine = await start(keys.boot);
-      await assert.rejects(perform("Prepared", "create", step), /another host key than it was given/);
+      await assert.rejects(perform("Prepared", "create", step), /another host key than expected/);
       assert.deepEqual([machine.attempts, machine.commands], [0, []]);
     });
 
-    describe("that is taken down", () => {
+    describe("that is deleted", () => {
       const takenDown = () => warningsOf(() => perform("Prepared", "delete", step));
 
-      it("lets go of its data disk first", async () => {
+      it("first releases its data disk", async () => {
         const machine = await startWith();
         assert.deepEqual(await takenDown(), []);
         assert.deepEqual(machine.commands, ["sudo /usr/local/sbin/release-data"]);
       });
 
-      it("is in nobody's way where it can't, or is somebody else", async () => {
+      it("blocks nothing if it can't, or if it is another machine", async () => {
         await startWith({ "sudo /usr/local/sbin/release-data": { code: 1, output: "umount: target is busy" } });
-        assert.deepEqual(await takenDown(), ["umount: target is busy; going on without it"]);
+        assert.deepEqual(await takenDown(), ["umount: target is busy; continuing without it"]);
         const other = await start(keys.other);
         assert.match(
           (await takenDown()).join(),
-          /^machine\.example answers with another host key .*; going on without it$/,
+          /^machine\.example answers with another host key .*; continuing without it$/,
         );
         assert.deepEqual([other.attempts, other.commands], [0, []]);
       });
 
-      it("is in nobody's way where it is dead", async () => {
+      it("blocks nothing if it is dead", async () => {
         assert.deepEqual(await hurried(takenDown), [
-          "machine.example can't be reached over SSH as deploy after 20 s: connect ECONNREFUSED 127.0.0.1:1; going on without it",
+          "machine.example can't be reached over SSH as deploy after 20 s: connect ECONNREFUSED 127.0.0.1:1; continuing without it",
         ]);
       });
 
-      it("is told with the setting that may shut us out, where nothing comes back", async () => {
+      it("is reported with the setting that may shut us out, if nothing comes back", async () => {
         const silent = createServer().listen(0, "127.0.0.1");
         await once(silent, "listening");
         reached = silent.address() as AddressInfo;
         try {
           const [warning = ""] = await hurried(takenDown);
-          assert.match(warning, /Timed out.* \(is your network among those of host\.sshFrom\?\); going on without it$/);
+          assert.match(warning, /Timed out.* \(is your network listed in host\.sshFrom\?\); continuing without it$/);
         } finally {
           silent.close();
         }
@@ -424,7 +426,7 @@ describe("over SSH", () => {
     });
   });
 
-  describe("what is done on a machine", () => {
+  describe("a step on a machine", () => {
     interface Inputs extends Record<string, unknown> {
       readonly step: string;
       readonly machineId: string;
@@ -448,7 +450,7 @@ describe("over SSH", () => {
       };
     });
 
-    it("is done from the text that the state has of it, and is known by the machine's id", async () => {
+    it("runs from its text in the state, and has the machine's id", async () => {
       const machine = await start(keys.host, () => ({ output: "51200" }));
       assert.deepEqual(await provider.create(inputs), { id: "4711", outs: inputs });
       assert.equal(machine.commands.length, 7);
@@ -459,15 +461,15 @@ describe("over SSH", () => {
       assert.deepEqual(machine.commands.slice(12), ["sudo /usr/local/sbin/release-data"]);
     });
 
-    it("is done again in the light of what it was: a key that is no longer known opens nothing", async () => {
+    it("runs again with its earlier inputs: a boot key that was replaced is no longer accepted", async () => {
       const machine = await start(keys.boot);
       const step = { bootKey: keys.boot.public, hostKey: keys.host.public, privateHostKey: keys.host.private };
       const known = { ...inputs, ...step, step: "HostKey" };
-      await assert.rejects(provider.update("4711", known, known), /another host key than it was given/);
+      await assert.rejects(provider.update("4711", known, known), /another host key than expected/);
       assert.equal(machine.attempts, 0);
     });
 
-    it("fails with a sentence, and without a stack that Pulumi would print", async () => {
+    it("fails with a sentence, and without a stack trace that Pulumi would print", async () => {
       await start(keys.other);
       await assert.rejects(provider.create(inputs), (error: Error) => {
         assert.match(error.message, /^machine\.example answers with another host key/);
@@ -476,7 +478,7 @@ describe("over SSH", () => {
       });
     });
 
-    it("is done again where an input changed, and anew on another machine, once the old one has let go", async () => {
+    it("runs again if an input changed, and is replaced for another machine, once the old one is released", async () => {
       const diffOf = (changed: object) => provider.diff("4711", inputs, { ...inputs, ...changed });
       const deleteBeforeReplace = true;
       assert.deepEqual(await diffOf({}), { changes: false, replaces: [], deleteBeforeReplace });

@@ -24,7 +24,7 @@ const image = (name: string) => ({ name });
 const digest = `sha256:${"0".repeat(64)}`;
 const hours = (days: number) => ({ validityPeriodHours: days * 24 });
 
-/** By rule: what satisfies it, and what doesn't with what is said of it. */
+/** By rule: what satisfies it, and what doesn't, with the message. */
 const table: Record<string, { good: object[]; bad: [string, object][] }> = {
   "one-door": {
     good: [server, { ...server, name: "a-proxy", ports: [{ internal: 8443, external: 5043 }] }],
@@ -35,7 +35,7 @@ const table: Record<string, { good: object[]; bad: [string, object][] }> = {
     bad: [
       ["a-registry keeps capabilities: it must drop ALL", { ...server, capabilities: { drops: [] } }],
       ["a-registry keeps capabilities: it must drop ALL", { ...server, capabilities: undefined }],
-      ["a-registry lasts and adds CAP_CHOWN: it must add no capability", { ...server, ...adds("CAP_CHOWN") }],
+      ["a-registry is a server and adds CAP_CHOWN: it must add no capability", { ...server, ...adds("CAP_CHOWN") }],
       [
         "a-setup adds CAP_NET_ADMIN: it may add at most CAP_CHOWN, CAP_DAC_READ_SEARCH",
         { ...command, ...adds("CAP_CHOWN", "CAP_NET_ADMIN") },
@@ -64,7 +64,7 @@ const table: Record<string, { good: object[]; bad: [string, object][] }> = {
     good: [server],
     bad: [{ memory: undefined }, { memory: 0, memorySwap: 0 }, { memorySwap: 128 }, { memorySwap: undefined }].map(
       (memory) => [
-        "a-registry has no bound on its memory: memory and memorySwap must be the same",
+        "a-registry has no memory limit: memory and memorySwap must be set and equal",
         { ...server, ...memory },
       ],
     ),
@@ -72,25 +72,25 @@ const table: Record<string, { good: object[]; bad: [string, object][] }> = {
   "bounded-logs": {
     good: [server],
     bad: [{ logDriver: undefined }, { logDriver: "journald" }, { logOpts: { "max-size": "10m" } }].map((logs) => [
-      "a-registry has no bound on its logs: json-file with max-size and max-file",
+      "a-registry has no limit on its logs: use json-file with max-size and max-file",
       { ...server, ...logs },
     ]),
   },
   "not-root": {
     good: [server, command],
     bad: ["0:0", "0", "root", "root:root", undefined].map((user) => [
-      "a-registry lasts and is root",
+      "a-registry is a server and runs as root",
       { ...server, user },
     ]),
   },
   "read-only": {
     good: [server, command],
-    bad: [["a-registry lasts and can write to its root file system", { ...server, readOnly: undefined }]],
+    bad: [["a-registry is a server and can write to its root file system", { ...server, readOnly: undefined }]],
   },
   "health-check": {
     good: [server, command],
     bad: [undefined, { tests: ["NONE"] }].map((healthcheck) => [
-      "a-registry lasts and has no health check",
+      "a-registry is a server and has no health check",
       { ...server, healthcheck },
     ]),
   },
@@ -98,7 +98,7 @@ const table: Record<string, { good: object[]; bad: [string, object][] }> = {
     good: [server, { ...server, envs: ["OTEL_TRACES_EXPORTER=none", "PASSWORD", "PASSWORD="] }],
     bad: [
       [
-        "a-registry has what looks like a secret in its environment: DB_PASSWORD, apiKey",
+        "a-registry seems to have a secret in its environment: DB_PASSWORD, apiKey",
         { ...server, envs: ["DB_PASSWORD=hunter2=", "LANG=C", "apiKey=hunter2"] },
       ],
     ],
@@ -106,15 +106,15 @@ const table: Record<string, { good: object[]; bad: [string, object][] }> = {
   "exact-image": {
     good: ["registry:3.1.2", `registry@${digest}`, `registry:latest@${digest}`, "host:5000/a/b:1"].map(image),
     bad: ["registry", "registry:latest", "host:5000/registry"].map((name) => [
-      `${name} names no exact version and no digest`,
+      `${name} has neither an exact version nor a digest`,
       image(name),
     ]),
   },
   "private-network": {
     good: [{ name: "a", internal: true }, { name: "a-proxy" }],
     bad: [
-      ["a is a network that isn't internal", { name: "a" }],
-      ["a is a network that isn't internal", { name: "a", internal: false }],
+      ["a is a network that is not internal", { name: "a" }],
+      ["a is a network that is not internal", { name: "a", internal: false }],
     ],
   },
   "strong-key": {
@@ -125,14 +125,14 @@ const table: Record<string, { good: object[]; bad: [string, object][] }> = {
       { algorithm: "RSA", rsaBits: 4096 },
     ],
     bad: [
-      ["this is an ECDSA key of P224: P256 at least", { algorithm: "ECDSA" }],
-      ["this is an RSA key of 1024 bits: 2048 at least", { algorithm: "RSA", rsaBits: 1024 }],
-      ["this is a key of DSA, which is none of Ed25519, ECDSA and RSA", { algorithm: "DSA" }],
+      ["this is an ECDSA key on P224: it must be on P256 or larger", { algorithm: "ECDSA" }],
+      ["this is an RSA key of 1024 bits: it must have at least 2048", { algorithm: "RSA", rsaBits: 1024 }],
+      ["this is a key of DSA: it must be Ed25519, ECDSA or RSA", { algorithm: "DSA" }],
     ],
   },
   "short-lived-certificate": {
     good: [hours(90), hours(398), { ...hours(3650), isCaCertificate: true }],
-    bad: [["this lasts 399 days: 398 at most", hours(399)]],
+    bad: [["this is valid for 399 days: at most 398 are allowed", hours(399)]],
   },
 };
 
@@ -149,7 +149,7 @@ describe("the policy", () => {
     });
   }
 
-  it("is satisfied by every resource of the program, and judges resources of each type that it is about", async () => {
+  it("is satisfied by every resource of the program, and checks resources of each type that it names", async () => {
     const { resources } = await record(() => deploy(settings), computed);
     for (const { name, types } of rules) {
       assert.ok(
@@ -158,11 +158,11 @@ describe("the policy", () => {
       );
     }
     for (const { type, inputs } of resources) assert.deepEqual(judge(type, inputs), []);
-    assert.deepEqual(judge("docker:index/network:Network", { name: "a" }), ["a is a network that isn't internal"]);
+    assert.deepEqual(judge("docker:index/network:Network", { name: "a" }), ["a is a network that is not internal"]);
   });
 });
 
-/** What the pack reports of a resource to Pulumi. */
+/** What the pack reports to Pulumi about a resource. */
 function judge(type: string, props: Readonly<Record<string, unknown>>): string[] {
   const reported: string[] = [];
   for (const { validateResource } of policies) {

@@ -20,10 +20,10 @@ import { SettingsError } from "../../../settings/problems.ts";
 
 const read = (path: string): string => readFileSync(path, "utf8");
 
-/** A command for plain `pulumi`, which a new shell doesn't have; no heading of what runs now, no talk of "a `pulumi up`". */
+/** A command for plain `pulumi`, which a new shell doesn't have; not a heading of a run, not the words "a `pulumi up`". */
 const pulumiCommand =
   /(?<!▸ |\ba \\?`)\bpulumi (cancel|config|destroy|import|login|plugin|preview|refresh|stack|state|up)\b/;
-/** What brings it into a shell. */
+/** The line that makes it available in a shell. */
 const preparation = /eval \\?"\\?\$\(make -s env( STACK=\w+)?\)\\?"/;
 
 function filesUnder(folder: string, pattern: RegExp): string[] {
@@ -36,10 +36,10 @@ function isPrepared(lines: readonly string[], line: number): boolean {
   return lines.slice(0, line + 1).some((each) => preparation.test(each));
 }
 
-describe("commands that people are told to run", () => {
+describe("commands that people should run", () => {
   const documents = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "airgap/README.md", ...filesUnder("docs", /\.md$/)];
 
-  it("come in documents after what makes `pulumi` work in a new shell, block by block, and name their stack", () => {
+  it("come in documents after the line that makes `pulumi` work in a new shell, block by block, and name their stack", () => {
     let seen = 0;
     for (const document of documents)
       for (const [, block = ""] of read(document).matchAll(/^```sh\n(.*?)^```/gms)) {
@@ -90,9 +90,9 @@ describe("commands that people are told to run", () => {
     for (const line of printing) assert.match(line, preparation);
   });
 
-  it("name the stack that they are about, where a script tells them for `make`", () => {
+  it("name their stack if a script prints them for `make`", () => {
     const aboutAStack = /\bmake (-s )?(up|preview|destroy|purge|login|passwords|ca|smoke|ssh|logs|images)\b(?! STACK=)/;
-    // What `make doctor` finds missing is brought by any stack's.
+    // Any stack's `make up` installs what `make doctor` finds missing.
     for (const file of [...filesUnder("cli", /\.ts$/), ...filesUnder("bootstrap", /\/(?!doctor$)[\w-]+$/)])
       for (const line of read(file).split("\n")) {
         if (/^\s*(#|\/\/|\*|\/\*\*)/.test(line)) continue;
@@ -100,7 +100,7 @@ describe("commands that people are told to run", () => {
       }
   });
 
-  it("end the list of problems in the settings with the same, where a cure needs it", () => {
+  it("end the list of problems in the settings with the same, if a cure needs it", () => {
     const message = (cure: string) =>
       new SettingsError("test", [{ setting: "port", wrong: "is none", cure }]).message.trimEnd().split("\n").at(-1) ??
       "";
@@ -111,7 +111,7 @@ describe("commands that people are told to run", () => {
 });
 
 describe("the scripts of package.json", () => {
-  it("begin by getting the packages that they need, from whatever state the folder is in", () => {
+  it("first get the packages that they need, whatever state the folder is in", () => {
     const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
     const own = Object.keys(scripts).filter((name) => !name.startsWith("pre"));
     assert.ok(own.length > 1);
@@ -128,25 +128,25 @@ describe("the authority in a file", () => {
 
   const stackWith = (outputs: object) => ({ name: "test", outputs: () => Promise.resolve(outputs as Outputs) });
 
-  it("is written whole, in the place of an older one, and told with its fingerprint", async () => {
+  it("is written whole, in place of an older one, and shown with its fingerprint", async () => {
     writeFileSync(file, "an older and longer one\n");
     const told = await writeAuthority(stackWith(authority), file);
     assert.equal(told, `${file}\nSHA-256 AB:CD`);
     assert.equal(read(file), "the authority\n");
   });
 
-  it("is not made, nor another one touched, where there is none to trust", async () => {
+  it("is not written, nor another one touched, if there is none to trust", async () => {
     for (const older of [undefined, "an older one\n"]) {
       if (older !== undefined) writeFileSync(file, older);
       const none = { ...authority, caCertificate: "", caFingerprint: "" };
       await assert.rejects(writeAuthority(stackWith(none), file), {
-        message: /^Clients trust the certificate of stack test already/,
+        message: /^Clients already trust the certificate of stack test/,
       });
       assert.equal(statSync(file, { throwIfNoEntry: false }) && read(file), older);
     }
   });
 
-  it("leaves nothing where it can't be written, and replaces nothing but a file", async () => {
+  it("leaves nothing behind if it can't be written, and replaces only a file", async () => {
     mkdirSync(file);
     symlinkSync("nowhere", join(folder, "link"));
     for (const path of [file, join(folder, "link"), join(folder, "no-such-folder", "ca.crt")]) {
@@ -159,7 +159,7 @@ describe("the authority in a file", () => {
   });
 });
 
-/** The texts of a program that have a command for `pulumi` in them, each with the whole expression that it is part of. */
+/** The texts of a program that contain a command for `pulumi`, each with its whole expression. */
 function commandsIn(file: string): { readonly text: string; readonly isCure: boolean }[] {
   const source = ts.createSourceFile(file, read(file), ts.ScriptTarget.ES2022, true);
   const found: { text: string; isCure: boolean }[] = [];
@@ -179,7 +179,7 @@ function statementOf(node: ts.Node): ts.Node {
   return ts.isStatement(node) || ts.isSourceFile(node.parent) ? node : statementOf(node.parent);
 }
 
-/** A problem's `cure`, or what makes one. */
+/** A problem's `cure`, or the function that makes one. */
 function isCure(node: ts.Node): boolean {
   if (ts.isSourceFile(node)) return false;
   if (ts.isFunctionDeclaration(node)) return node.name?.text === "configCommand";

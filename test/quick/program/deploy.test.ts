@@ -46,7 +46,7 @@ describe("the program", () => {
     assert.equal((await resolve(built.outputs.url)).value, "https://registry.example");
   });
 
-  it("quotes a user name that a shell would read otherwise", async () => {
+  it("quotes a user name that a shell would change", async () => {
     const { built } = await record(
       () => deploy({ ...settings, users: [{ name: "o'neil $HOME", role: "writer" }] }),
       computed,
@@ -57,7 +57,7 @@ describe("the program", () => {
     );
   });
 
-  it("reaches the engine by its address, and by its client certificate where it has one", async () => {
+  it("reaches the engine at its address, with its client certificate if it has one", async () => {
     const engine = {
       ...localHost.engine,
       host: "tcp://192.168.99.100:2376",
@@ -74,7 +74,7 @@ describe("the program", () => {
     assert.equal((await resolve(built.outputs.endpoint)).value, "192.168.99.100:5043");
   });
 
-  it("deletes each container before another one gets its name, which the engine gives once", async () => {
+  it("deletes each container before another one gets its name, which can exist only once", async () => {
     const host = { ...localHost, dataPath: "/srv/registry" };
     const { resources } = await record(() => deploy({ ...settings, host }), computed);
     const named = containers(resources).filter(({ inputs }) => inputs["name"] !== undefined);
@@ -82,7 +82,7 @@ describe("the program", () => {
     for (const { name: logical, options } of named) assert.equal(options.deleteBeforeReplace, true, logical);
   });
 
-  it("looks at a folder for the data before it gives anything in it to the registry's user", async () => {
+  it("checks a folder for the data before it gives anything in it to the registry's user", async () => {
     const host = { ...localHost, dataPath: "/srv/registry" };
     const { resources } = await record(() => deploy({ ...settings, host }), computed);
     const check = find(resources, container, `${name}-registry-data-check-run`).inputs;
@@ -109,7 +109,7 @@ describe("the program", () => {
     }
   });
 
-  it("publishes a second port where anybody may pull, and tells both endpoints", async () => {
+  it("publishes a second port for pulls without a password, and outputs both endpoints", async () => {
     const anonymous = { port: 5044, prefixes: ["public"] };
     const { built, resources } = await record(() => deploy({ ...settings, anonymous }), computed);
     const ports = find(resources, container, `${name}-proxy-container`).inputs["ports"];
@@ -123,7 +123,7 @@ describe("the program", () => {
     assert.equal((await resolve(without.built.outputs.anonymousEndpoint)).value, "");
   });
 
-  it("shows the proxy the data read-only, wherever it is, and lets only the registry write", async () => {
+  it("mounts the data read-only into the proxy, wherever it is, and lets only the registry write", async () => {
     for (const dataPath of [undefined, "/srv/registry"]) {
       const { resources } = await record(() => deploy({ ...settings, host: { ...localHost, dataPath } }), computed);
       const mounts = containers(resources).flatMap(({ inputs }) =>
@@ -150,7 +150,7 @@ describe("the program", () => {
     assert.equal(registry["networksAdvanced"], undefined);
   });
 
-  it("hardens every container, and runs none for long as root", async () => {
+  it("hardens every container, and runs none permanently as root", async () => {
     const { resources } = await record(() => deploy(settings), computed);
     for (const { name: logicalName, inputs } of containers(resources)) {
       const { drops, adds = [] } = inputs["capabilities"] as { drops: string[]; adds?: string[] };
@@ -170,7 +170,7 @@ describe("the program", () => {
     }
   });
 
-  it("keeps the data volume when it is taken down, and uses a folder instead when one is set", async () => {
+  it("keeps the data volume when it is destroyed, and uses a folder instead if one is set", async () => {
     const volume = await record(() => deploy(settings), computed);
     assert.equal(
       find(volume.resources, "docker:index/volume:Volume", `${name}-registry-data`).inputs["name"],
@@ -190,7 +190,7 @@ describe("the program", () => {
     });
   });
 
-  it("removes no image from the engine when it is taken down", async () => {
+  it("removes no image from the engine when it is destroyed", async () => {
     const { resources } = await record(() => deploy(settings), computed);
     const images = resources.filter(({ type }) => type === "docker:index/remoteImage:RemoteImage");
     assert.deepEqual(
@@ -199,7 +199,7 @@ describe("the program", () => {
     );
   });
 
-  it("hands secrets on as secret uploads only: no environment, no command line, no label", async () => {
+  it("passes secrets on as secret uploads only: no environment, no command line, no label", async () => {
     const password = pulumi.secret("given-password");
     const { resources } = await record(
       () =>
@@ -226,7 +226,7 @@ describe("the program", () => {
       .trimEnd()
       .split("\n")
       .map((line) => /^(.*):\$2y\$10\$.{53}$/.exec(line)?.[1]);
-    // The last one is nobody's, and is asked about where a name is no user's.
+    // The last one is nobody's, and is checked for unknown names.
     assert.deepEqual(names, ["a", "b", "\u0001"]);
   });
 
@@ -238,14 +238,14 @@ describe("the program", () => {
       assert.deepEqual(inputs["labels"], [{ label: "private-registry.stack", value: name }]);
   });
 
-  it("names the certificate for all that a client may type", async () => {
+  it("puts into the certificate every name that a client may type", async () => {
     const { resources } = await record(() => deploy(settings), computed);
     const { inputs } = find(resources, "tls:index/certRequest:CertRequest", `${name}-certificate-request`);
     assert.deepEqual(inputs["dnsNames"], ["localhost"]);
     assert.deepEqual(inputs["ipAddresses"], ["127.0.0.1", "::1"]);
   });
 
-  it("makes no key and no certificate when one is provided", async () => {
+  it("makes no key and no certificate if one is provided", async () => {
     const certificate = { mode: "provided", bundle: "", key: pulumi.secret("key") } as const;
     const { built, resources } = await record(() => deploy({ ...settings, certificate }), computed);
     assert.equal(

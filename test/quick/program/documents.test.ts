@@ -12,7 +12,7 @@ describe("the documents", () => {
     assert.ok(read("README.md").trimEnd().split("\n").length <= 150);
   });
 
-  it("have links only to files that exist, and to headings that they have", () => {
+  it("link only to existing files and headings", () => {
     let seen = 0;
     for (const document of documents)
       for (const [, target = ""] of proseOf(read(document)).matchAll(/\]\(([^)\s]+)\)/g)) {
@@ -26,7 +26,7 @@ describe("the documents", () => {
     assert.ok(seen > 20, "hardly any was found");
   });
 
-  it("name tests that exist where they say how to run some", () => {
+  it("name existing tests in their examples", () => {
     const files = readdirSync("test", { recursive: true, encoding: "utf8" }).filter((name) =>
       name.endsWith(".test.ts"),
     );
@@ -41,7 +41,7 @@ describe("the documents", () => {
   });
 });
 
-/** Without what is only shown as code. */
+/** Without code. */
 function proseOf(text: string): string {
   return text.replace(/^```.*?^```/gms, "").replace(/`[^`\n]*`/g, (code) => code.replace(/[[\]()]/g, ""));
 }

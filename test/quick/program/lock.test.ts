@@ -36,12 +36,12 @@ describe("the lock of a stack, before a run", () => {
     writeFileSync(file, JSON.stringify({ pid, hostname: hostname() }));
   }
 
-  it("costs nothing where nobody holds it", async () => {
+  it("costs nothing if nobody holds it", async () => {
     await releaseLock(stack);
     assert.deepEqual(done, []);
   });
 
-  it("is waited for while its holder lives, whose changes to the state are seen", async () => {
+  it("is waited for while its holder lives, and the holder's changes to the state are seen", async () => {
     const holder = spawn("sleep", ["30"]);
     assert.ok(holder.pid);
     hold(holder.pid);
@@ -55,7 +55,7 @@ describe("the lock of a stack, before a run", () => {
     assert.deepEqual(done, ["the state is forgotten"]);
   });
 
-  it("is taken from a holder that was killed, whose changes to the state are seen", async () => {
+  it("is taken from a killed holder, and the holder's changes to the state are seen", async () => {
     const holder = spawn("true");
     await new Promise((resolve) => holder.once("close", resolve));
     assert.ok(holder.pid);

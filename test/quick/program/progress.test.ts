@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Display } from "../../../cli/display.ts";
 import { type EngineEvent, Progress } from "../../../cli/progress.ts";
 
-/** An event as `pulumi up --json` printed it, without what is not drawn; `after` is when, in milliseconds. */
+/** An event as `pulumi up --json` printed it, without unused parts; `after` is the time, in milliseconds. */
 type Recorded = EngineEvent & { readonly after: number };
 
 function recorded(name: string): string {
@@ -24,7 +24,7 @@ function drawn(name: string): string[] {
   return eventsOf(name).flatMap((event) => progress.take(event, event.after));
 }
 
-/** What a display writes of events that come in pieces, as through a pipe. */
+/** What a display writes for events that come in pieces, as through a pipe. */
 function written(text: string, isTTY: boolean, size = 100): string {
   let all = "";
   const write = (piece: Uint8Array | string) => ((all += piece.toString()), true);
@@ -73,7 +73,7 @@ describe("the progress of an update", () => {
       const step = { urn: "urn:pulumi:dev1::p::t::a", type: "t", old: { custom: true } };
       progress.take({ resourcePreEvent: { metadata: { ...step, op: "refresh" } } }, 0);
       progress.take({ resOutputsEvent: { metadata: { ...step, op } } }, 1000);
-      assert.doesNotMatch(progress.status(2000), /looking at/, op);
+      assert.doesNotMatch(progress.status(2000), /checking/, op);
     }
   });
 
@@ -83,11 +83,11 @@ describe("the progress of an update", () => {
       const metadata = { op: "refresh", urn: `urn:pulumi:dev1::p::t::${name}`, type: "t", old: { custom: true } };
       progress.take({ resourcePreEvent: { metadata } }, i * 1000);
     }
-    const three = "looking at a 9 s, looking at b 8 s, looking at c 7 s";
+    const three = "checking a 9 s, checking b 8 s, checking c 7 s";
     assert.equal(progress.status(9000), `  … 9 s, 0 done; ${three}, 2 more`);
   });
 
-  it("shows an error whole, with what it is about, and nothing for those who look for faults in Pulumi", () => {
+  it("shows an error whole, with its resource, and nothing for debugging Pulumi", () => {
     const lines = drawn("failed");
     const conflict = lines.findIndex((line) => line === `${container}-registry-container: error: 1 error occurred:`);
     assert.match(lines[conflict + 1] ?? "", /Unable to create container: .* to be able to reuse that name\.$/);
@@ -103,7 +103,7 @@ describe("the progress of an update", () => {
     assert.doesNotMatch(drawn("failed").join("\n"), /privateregistry:/);
   });
 
-  it("shows what a policy found, whole", () => {
+  it("shows a policy's findings whole", () => {
     assert.deepEqual(drawn("policy").slice(0, 3), [
       `[mandatory]  capabilities  (${container}-proxy-container)`,
       "  No container has a capability, but for those that give a volume to its user, in one that isn't restarted.",
@@ -111,13 +111,13 @@ describe("the progress of an update", () => {
     ]);
   });
 
-  it("shows what Pulumi says to a Ctrl-C", () => {
+  it("shows Pulumi's answer to Ctrl-C", () => {
     assert.match(drawn("interrupted")[0] ?? "", /^\^C received; cancelling\./);
   });
 });
 
 describe("the display of an update", () => {
-  it("writes the same lines however the events are cut, and as it is what isn't one", () => {
+  it("writes the same lines however the events are cut, and unchanged what isn't an event", () => {
     // All of it comes at once.
     const lines = drawn("change").map((line) => line.replace(/\(\d s\)/, "(0 s)"));
     for (const size of [1, 1000, 1_000_000])
@@ -129,13 +129,13 @@ describe("the display of an update", () => {
       ]);
   });
 
-  it("shows no half of an event, where Pulumi was killed", () => {
+  it("shows no half of an event if Pulumi was killed", () => {
     const whole = recorded("change");
     const cut = whole.lastIndexOf("{") + 20;
     assert.doesNotMatch(written(whole.slice(0, cut), false), /sequence|[{}]/);
   });
 
-  it("leaves to a terminal's last line what begins, and ends with that line empty", () => {
+  it("shows on a terminal's last line what begins, and ends with that line empty", () => {
     const text = written(recorded("change"), true);
     assert.match(text, /-proxy-container replaced \[diff: ports\]/);
     assert.doesNotMatch(text, /creating the replacement/);

@@ -16,7 +16,7 @@ const roles = Object.keys(parents) as Role[];
 const urnOf = (role: Role) =>
   `urn:pulumi:dev1::private-registry::privateregistry:index:PrivateRegistry$${parents[role]}$${containerType}::${role}`;
 
-/** A container as `pulumi stack export` has it. A server's exit code stays there from when it ended last. */
+/** A container as in `pulumi stack export`, which keeps a server's last exit code. */
 function exported(role: Role, outputs: object = {}, more: Partial<Resource> = {}): Resource {
   const name = `stack-${role}`;
   const ended = role === "setup" || role === "loader" ? { exitCode: 0 } : {};
@@ -43,7 +43,7 @@ describe("what `make up` repairs before Pulumi looks", () => {
   const withOutputs = (role: Role, outputs: object) =>
     sound.resources.map((resource) => (resource.id === role ? exported(role, outputs) : resource));
 
-  it("is nothing where all is well, and where nothing is there", () => {
+  it("is nothing if all is well, and if nothing exists", () => {
     expect({}, {});
     expect({ resources: [], containers: [] }, {});
     expect({ resources: [] }, {});
@@ -55,39 +55,39 @@ describe("what `make up` repairs before Pulumi looks", () => {
       ["stopped", 2],
       ["stopped in time", 0],
     ] as const)
-      it(`is not ${role} itself, ${how}, neither while it is down nor for ever after`, () => {
+      it(`is not ${role} itself, ${how}, neither while it is down nor afterwards`, () => {
         expect({ containers: withFound(role, { status: "exited", exitCode }) }, {});
-        // A refresh has stored the code, then the server was started, and nothing clears it.
+        // A refresh stored the code, then the server was started: nothing clears it.
         expect({ resources: withOutputs(role, { exitCode, mustRun: false }) }, {});
         expect({ resources: withOutputs(role, { exitCode, mustRun: true }) }, {});
       });
 
   for (const role of ["setup", "loader"] as const) {
-    it(`is ${role} where it failed, by the state`, () => {
+    it(`is ${role} if it failed, by the state`, () => {
       expect({ resources: withOutputs(role, { exitCode: 3 }) }, { rerun: [urnOf(role)] });
       expect({ resources: withOutputs(role, { exitCode: 3 }), containers: [] }, { rerun: [urnOf(role)] });
     });
 
-    it(`is ${role} where the engine could not start it`, () => {
+    it(`is ${role} if the engine could not start it`, () => {
       expect({ resources: withOutputs(role, { exitCode: null }) }, { rerun: [urnOf(role)] });
       expect({ resources: withOutputs(role, { exitCode: undefined }) }, { rerun: [urnOf(role)] });
     });
 
-    it(`is ${role} where it was run again by hand and failed, by the engine`, () => {
+    it(`is ${role} if it failed when it was run again by hand, by the engine`, () => {
       expect({ containers: withFound(role, { exitCode: 137 }) }, { rerun: [urnOf(role)] });
     });
 
-    it(`is not ${role} where it is gone: a refresh sees that`, () => {
+    it(`is not ${role} if it is gone: a refresh sees that`, () => {
       expect({ containers: sound.containers.filter(({ id }) => id !== role) }, {});
     });
   }
 
-  it("is nothing of a container that only waits to be deleted", () => {
+  it("ignores a container that only waits to be deleted", () => {
     const left = exported("setup", { exitCode: 3 }, { id: "old", delete: true, inputs: { name: "other" } });
     expect({ resources: [...sound.resources, left] }, {});
   });
 
-  it("is nothing of a container that the state does not know, and that is removed", () => {
+  it("ignores a container that the state does not know, which is removed", () => {
     const orphan = { id: "orphan", name: "stack-orphan", status: "paused", exitCode: 3 };
     expect({ containers: [...sound.containers, orphan] }, {});
   });
@@ -100,7 +100,7 @@ describe("what `make up` repairs before Pulumi looks", () => {
     it(`is ${role}, renamed, by the name that the program gave it`, () => {
       const rename = [{ id: role, name: `stack-${role}` }];
       expect({ containers: withFound(role, { name: "old" }) }, { rename });
-      // Also where a refresh has stored the other name.
+      // Also if a refresh has stored the other name.
       expect(
         { resources: withOutputs(role, { name: "old" }), containers: withFound(role, { name: "old" }) },
         { rename },

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { shellQuoted } from "../../../components/commands.ts";
 
 describe("a word for a shell", () => {
-  it("is read by it as it was, whatever is in it", () => {
+  it("is read by it unchanged, whatever is in it", () => {
     const words = [
       "plain",
       "",

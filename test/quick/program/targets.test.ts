@@ -31,7 +31,7 @@ describe("the outputs", () => {
     ["a machine of one's own", hosts.ssh, "203.0.113.10", ["A 203.0.113.10"]],
     ["a docker-machine", hosts.local, "192.168.99.100", ["A 192.168.99.100"]],
   ] as const) {
-    it(`say where the registry is on ${what}, and which records lead its name there`, async () => {
+    it(`say where the registry is on ${what}, and which records point its name there`, async () => {
       const outputs = await outputsOf({ host, hostname });
       assert.deepEqual(outputs.endpoint, open("registry.example.com:5043"));
       assert.deepEqual(outputs.address, open(address));
@@ -43,7 +43,7 @@ describe("the outputs", () => {
     ["a Droplet", hosts.digitalocean],
     ["an instance", hosts.aws],
   ] as const) {
-    it(`keep secret how to sign in to ${what}: as deploy, by a key, and by which host key it is known`, async () => {
+    it(`keep secret how to sign in to ${what}: as deploy, with a key, and its host key`, async () => {
       const { login } = await outputsOf({ host, hostname });
       assert.deepEqual(login, {
         value: {
@@ -57,25 +57,25 @@ describe("the outputs", () => {
     });
   }
 
-  it("say nothing of signing in to a machine that the stack didn't make", async () => {
+  it("say nothing of signing in to a machine that the stack didn't create", async () => {
     for (const host of [hosts.ssh, hosts.local, localHost])
       assert.deepEqual((await outputsOf({ host, hostname })).login, open(null));
   });
 
-  it("name no records where nobody but this machine can type the name", async () => {
+  it("name no records if only this machine can use the name", async () => {
     for (const name of [undefined, "localhost", "127.0.0.2"]) {
       const { records, address } = await outputsOf({ host: localHost, hostname: name });
       assert.deepEqual([records, address], [open([]), open("localhost")]);
     }
   });
 
-  it("name no records where the machine is known by a name, which an A record can't hold", async () => {
+  it("name no records if the machine's address is a name, which an A record can't hold", async () => {
     const host = { ...localHost, engine: { ...localHost.engine, address: "build.example" } };
     const { records, address } = await outputsOf({ host, hostname });
     assert.deepEqual([records, address], [open([]), open("build.example")]);
   });
 
-  it("name no records where people type the address itself, which the certificate is for then", async () => {
+  it("name no records if people type the address itself, which is then in the certificate", async () => {
     for (const host of [hosts.digitalocean, hosts.aws])
       for (const name of [undefined, "192.0.2.1"]) {
         const { endpoint, records, certificate } = await outputsOf({ host, hostname: name });

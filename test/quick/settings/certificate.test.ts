@@ -18,7 +18,7 @@ describe("a certificate that is provided", function () {
   this.timeout(60_000);
 
   for (const [what, { chain, wrong }] of Object.entries(cases)) {
-    it(`${wrong ? "is refused" : "is taken"} with ${what}`, () => {
+    it(`${wrong ? "is refused" : "is accepted"} with ${what}`, () => {
       const made = chain();
       const problems = validateBundle(bundleOf(made), made[0]?.key ?? "", hostname, new Date());
       if (wrong === undefined) {
@@ -30,7 +30,7 @@ describe("a certificate that is provided", function () {
     });
   }
 
-  it("is refused with an RSA key that Go finds too long", () => {
+  it("is refused with an RSA key that is too long for Go", () => {
     const modulus = Buffer.concat([Buffer.from([0xff]), randomBytes(1024)]);
     modulus[1024] = 0xff;
     const jwk = { kty: "RSA", n: modulus.toString("base64url"), e: "AQAB" };
@@ -65,7 +65,7 @@ describe("a certificate that is provided", function () {
         wrong:
           "would be refused by clients: server is signed with SHA-1, not with SHA-256, SHA-384, SHA-512 or Ed25519, " +
           "and server is not for servers: its extendedKeyUsage lacks serverAuth, " +
-          "and server may not sign what a server signs: its keyUsage lacks digitalSignature",
+          "and server may not be used by a server: its keyUsage lacks digitalSignature",
       },
     ]);
   });
@@ -82,9 +82,9 @@ describe("a certificate that is provided", function () {
         [server, intermediate, root, other],
         "Other follows the root Root, which ends the chain",
       ],
-      ["an issuer after the root", [server, intermediate, root, intermediate], "Intermediate is there twice"],
-      ["its root twice", [server, intermediate, root, root], "Root is there twice"],
-      ["itself twice", [server, server, intermediate, root], "server is there twice"],
+      ["an issuer after the root", [server, intermediate, root, intermediate], "Intermediate occurs twice"],
+      ["its root twice", [server, intermediate, root, root], "Root occurs twice"],
+      ["itself twice", [server, server, intermediate, root], "server occurs twice"],
       ["a root after one that issued itself", [itself, root], "Root follows the root itself, which ends the chain"],
     ] as const) {
       it(`is refused: ${what}`, () => {
@@ -100,17 +100,17 @@ describe("a certificate that is provided", function () {
     return parseSettings(raw, { env: {}, home, now: new Date() });
   }
 
-  it("is refused where the key is in the bundle as well, which is no secret", () => {
+  it("is refused if the key is also in the bundle, which is no secret", () => {
     const made = cases["a usual chain"]?.chain() ?? [];
     const key = made[0]?.key ?? "";
     const { problems } = parseWith({ bundle: bundleOf(made) + key, key });
     assert.deepEqual(
       problems.map(({ setting, wrong }) => `${setting} ${wrong}`),
-      ["certificate.bundle holds a private key, which belongs into keyFile alone"],
+      ["certificate.bundle holds a private key, which belongs in keyFile only"],
     );
   });
 
-  it("is warned of where it is valid for longer than macOS takes", () => {
+  it("gets a warning if it is valid for longer than macOS accepts", () => {
     for (const [days, expected] of [
       [400, []],
       [500, ["is valid for more than 825 days, which macOS refuses"]],
@@ -121,7 +121,7 @@ describe("a certificate that is provided", function () {
     }
   });
 
-  it("is warned of where browsers alone refuse its key", () => {
+  it("gets a warning if only browsers refuse its key", () => {
     for (const [what, warned] of Object.entries({
       "a usual chain": false,
       "a P-521 key": true,
@@ -133,7 +133,7 @@ describe("a certificate that is provided", function () {
     }
   });
 
-  it("is read from the user's own folder, as shells write it", () => {
+  it("is read from the user's home folder, written as in shells", () => {
     const home = mkdtempSync(join(tmpdir(), "home-"));
     try {
       mkdirSync(join(home, "$& ssl"));
@@ -153,7 +153,7 @@ describe("a certificate that is provided", function () {
     }
   });
 
-  it("has its key quoted in no problem, in whichever place it is", () => {
+  it("has its key quoted in no problem, wherever the key is", () => {
     const key = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
     const secret = key.split("\n")[1] ?? "";
     for (const places of [
@@ -168,7 +168,7 @@ describe("a certificate that is provided", function () {
     }
   });
 
-  it("costs a run that has none of its own no library", () => {
+  it("loads no library in a run without one", () => {
     const program = `
       import { readFileSync } from "node:fs";
       import { createRequire } from "node:module";

@@ -12,7 +12,7 @@ const hostname = "registry.example.com";
 const token = "dnsimple_a_0123456789";
 const dnsimple = { provider: "dnsimple", zone, account: 1010, token };
 
-/** A host whose address is known beforehand. */
+/** A host with a known address. */
 const own = { target: "ssh", host: '{"address":"203.0.113.10","hostKey":"ssh-ed25519 AAAA"}' };
 
 function parseWith(dns: object, more: Record<string, string> = own, home = "/nowhere") {
@@ -28,7 +28,7 @@ function problemsOf(...given: Parameters<typeof parseWith>): string[] {
 
 describe("the setting dns", () => {
   for (const provider of ["route53", "digitalocean"]) {
-    it(`takes a zone at ${provider}, with answers that are kept for five minutes`, () => {
+    it(`accepts a zone at ${provider}, with a ttl of five minutes`, () => {
       const { settings, problems } = parseWith({ provider, zone });
       assert.deepEqual(problems, []);
       assert.deepEqual(settings.dns, { provider, zone, ttl: 300 });
@@ -36,7 +36,7 @@ describe("the setting dns", () => {
     });
   }
 
-  it("takes a zone at dnsimple with account and token, and hands the token on as a secret", async () => {
+  it("accepts a zone at dnsimple with account and token, and passes the token on as a secret", async () => {
     const { settings, problems } = parseWith(dnsimple);
     assert.deepEqual(problems, []);
     assert.ok(settings.dns?.provider === "dnsimple");
@@ -45,12 +45,12 @@ describe("the setting dns", () => {
     assert.deepEqual(await resolve(given), { value: token, secret: true });
   });
 
-  it("takes another address of dnsimple's API, without a slash at its end", () => {
+  it("accepts another address of dnsimple's API, without a slash at its end", () => {
     const { dns } = parseWith({ ...dnsimple, apiUrl: "https://api.sandbox.dnsimple.com/" }).settings;
     assert.equal(dns?.provider === "dnsimple" && dns.apiUrl, "https://api.sandbox.dnsimple.com");
   });
 
-  it("is nothing where it is not set", () => {
+  it("is nothing if it is not set", () => {
     const { settings, problems } = parseSettings(defaults, { env: {}, home: "/nowhere", now: new Date() });
     assert.deepEqual([settings.dns, problems], [undefined, []]);
   });
@@ -62,9 +62,9 @@ describe("the setting dns", () => {
     // Not quoted: it may be the token.
     [["route53"], "is not set: a DNS provider is needed", "route53"],
   ] as const) {
-    it(`refuses ${JSON.stringify(given)}, and names the providers that there are`, () => {
+    it(`refuses ${JSON.stringify(given)}, and names the known providers`, () => {
       assert.deepEqual(problemsOf(given), [
-        `dns.provider: ${wrong}; there are: route53, digitalocean, dnsimple. ` +
+        `dns.provider: ${wrong}; choose one of: route53, digitalocean, dnsimple. ` +
           `pulumi config set --path 'dns.provider' ${cure}`,
       ]);
     });
@@ -78,7 +78,7 @@ describe("the setting dns", () => {
     });
   }
 
-  it("takes a name in its zone, at any depth, and the zone itself, however both are written", () => {
+  it("accepts a name in its zone, at any depth, and the zone itself, however both are written", () => {
     for (const name of ["registry.example.com", "a.b.example.com", "example.com", "REGISTRY.Example.com"])
       for (const written of ["example.com", "Example.COM", "example.com."]) {
         const { settings, problems } = parseWith({ provider: "route53", zone: written }, { ...own, hostname: name });
@@ -90,7 +90,7 @@ describe("the setting dns", () => {
   for (const name of ["registry.example.org", "myexample.com", "com", "203.0.113.7"]) {
     it(`refuses the hostname ${name}, which isn't in the zone, in one sentence`, () => {
       assert.deepEqual(problemsOf({ provider: "route53", zone }, { ...own, hostname: name }), [
-        `hostname: "${name}" is not in the zone "example.com", so no record there can be for it. ` +
+        `hostname: "${name}" is not in the zone "example.com", so that zone can't have a record for it. ` +
           "pulumi config set hostname registry.example.com",
       ]);
     });
@@ -98,7 +98,7 @@ describe("the setting dns", () => {
 
   it("needs a hostname", () => {
     assert.deepEqual(problemsOf({ provider: "route53", zone }, { ...own, hostname: "" }), [
-      "hostname: is not set, and a DNS record needs a name. pulumi config set hostname registry.example.com",
+      "hostname: is not set: a DNS record needs a name. pulumi config set hostname registry.example.com",
     ]);
   });
 
@@ -110,7 +110,7 @@ describe("the setting dns", () => {
     });
   }
 
-  it("refuses what dnsimple can't do without or can't read, and quotes the token nowhere", () => {
+  it("refuses missing or invalid values for dnsimple, and never quotes the token", () => {
     const account = "is not the number of a DNSimple account. pulumi config set --path 'dns.account' 1010";
     const cure = "pulumi config set --secret --path 'dns.token'";
     const missing = `dns.token: is not set: an API token of the account is needed. ${cure}`;
@@ -126,10 +126,10 @@ describe("the setting dns", () => {
     assert.match(problemsOf({ ...dnsimple, apiUrl: "http://127.0.0.1:8080" })[0] ?? "", /is not an https URL/);
     assert.deepEqual(problemsOf({ ...dnsimple, token: "" }), [missing]);
     for (const wrong of [{ secure: token }, [token]])
-      assert.deepEqual(problemsOf({ ...dnsimple, token: wrong }), [`dns.token: is not a text. ${cure}`]);
+      assert.deepEqual(problemsOf({ ...dnsimple, token: wrong }), [`dns.token: is not text. ${cure}`]);
   });
 
-  it("refuses keys that it doesn't know, and those of dnsimple elsewhere", () => {
+  it("refuses unknown keys, and those of dnsimple for other providers", () => {
     assert.deepEqual(problemsOf({ provider: "route53", zone, tll: 60 }), [
       "dns.tll: there is no such setting. did you mean dns.ttl? To remove it: pulumi config rm --path 'dns.tll'",
     ]);
@@ -140,7 +140,7 @@ describe("the setting dns", () => {
     }
   });
 
-  it("is for an engine at hand, too, where its address is an IPv4 address, as that of a docker-machine", () => {
+  it("is also for an existing engine, if its address is an IPv4 address, as that of a docker-machine", () => {
     const home = mkdtempSync(join(tmpdir(), "home-"));
     try {
       const folder = join(home, ".docker", "machine", "machines", "dev1");
@@ -152,13 +152,13 @@ describe("the setting dns", () => {
     }
   });
 
-  it("is refused where the host's address is no IPv4 address, which a record could hold", () => {
+  it("is refused if the host's address is no IPv4 address, which a record needs", () => {
     const named = { target: "ssh", host: '{"address":"build.example","hostKey":"ssh-ed25519 AAAA"}' };
     const local = { dockerHost: "unix:///a.sock" };
     for (const [address, more] of Object.entries({ localhost: local, "build.example": named }))
       assert.deepEqual(problemsOf(dnsimple, more), [
-        `dns: makes an A record, and the host's address, ${address}, is not an IPv4 address. ` +
-          "pulumi config rm dns, or name a host that others reach",
+        `dns: creates an A record, but the host's address, ${address}, is not an IPv4 address. ` +
+          "pulumi config rm dns, or name a host that other machines can reach",
       ]);
   });
 });

@@ -12,7 +12,7 @@ import { connectTo } from "../../../preflight/engineClient.ts";
 
 const unset: EngineSettings = { dockerHost: "", dockerContext: "", dockerMachine: "" };
 
-describe("the engine that is meant", () => {
+describe("the chosen engine", () => {
   let home: string;
   beforeEach(() => (home = mkdtempSync(join(tmpdir(), "home-"))));
   afterEach(() => rmSync(home, { recursive: true }));
@@ -66,7 +66,7 @@ describe("the engine that is meant", () => {
     assert.equal(find({ dockerHost: "unix:///a.sock" }).address, "localhost");
   });
 
-  it("brings the client certificate of a docker-machine, of a context and of DOCKER_CERT_PATH", () => {
+  it("has the client certificate of a docker-machine, of a context and of DOCKER_CERT_PATH", () => {
     const storage = join(home, "elsewhere");
     const folder = makeMachine(storage, "dev1", "10.0.0.5");
     assert.equal(find({ dockerMachine: "dev1" }, { MACHINE_STORAGE_PATH: storage }).certPath, folder);
@@ -76,7 +76,7 @@ describe("the engine that is meant", () => {
     assert.equal(find({}, env).certPath, "/certs");
   });
 
-  it("is refused where nothing has that name, with the setting and the cure", () => {
+  it("is refused if nothing has that name, with the setting and the cure", () => {
     const machine = refusal({ dockerMachine: "dev1" });
     assert.equal(machine.setting, "dockerMachine");
     assert.match(machine.message, /there is no docker-machine "dev1"/);
@@ -85,15 +85,18 @@ describe("the engine that is meant", () => {
     assert.match(refusal({ dockerHost: "localhost:2375" }).message, /not the address of a Docker engine/);
   });
 
-  it("is refused without TLS on another machine, whoever names it", () => {
+  it("is refused without TLS on another machine, however it was chosen", () => {
     assert.match(refusal({ dockerHost: "tcp://10.0.0.5:2375" }).message, /without TLS/);
-    assert.match(refusal({}, { DOCKER_HOST: "tcp://10.0.0.5:2375" }).message, /^DOCKER_HOST speaks without TLS/);
+    assert.match(
+      refusal({}, { DOCKER_HOST: "tcp://10.0.0.5:2375" }).message,
+      /^DOCKER_HOST connects to another machine without TLS/,
+    );
     assert.equal(find({ dockerHost: "tcp://127.0.0.1:2375" }).certPath, undefined);
   });
 });
 
-describe("the engine, asked before anything is made", () => {
-  /** What an engine of a kind that can't be had here would answer. */
+describe("the engine, checked before anything is created", () => {
+  /** The answers of an engine that isn't available here. */
   async function withEngine<T>(answers: Record<string, unknown>, ask: (socket: string) => Promise<T>): Promise<T> {
     const folder = mkdtempSync(join(tmpdir(), "engine-"));
     const server = createHttpServer((request, response) => {
@@ -128,7 +131,7 @@ describe("the engine, asked before anything is made", () => {
 
   const current = { "/version": { ApiVersion: "1.41" }, "/containers/json": [] };
 
-  it("is told to be upgraded when it is too old", async () => {
+  it("is reported when it is too old", async () => {
     const [problem = "", ...more] = await problemsOf({ "/version": { ApiVersion: "1.40" } });
     assert.match(
       problem,
@@ -138,7 +141,7 @@ describe("the engine, asked before anything is made", () => {
     assert.deepEqual(await problemsOf(current), []);
   });
 
-  it("is reported when it doesn't answer, which a preview can do without", async () => {
+  it("is reported when it doesn't answer, which a preview doesn't need", async () => {
     const engine = findEngine({ ...unset, dockerHost: "unix:///nowhere/docker.sock" }, {});
     const wanted = {
       engineSetting: "dockerHost",
@@ -167,7 +170,7 @@ describe("the engine, asked before anything is made", () => {
     assert.deepEqual(await problemsOf(running("ours"), { ports: { port: 5043 } }), []);
   });
 
-  it("notices a port that another program of this machine has", async () => {
+  it("reports a port that another program of this machine has", async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
     const { port } = other.address() as AddressInfo;
@@ -182,14 +185,14 @@ describe("the engine, asked before anything is made", () => {
     assert.deepEqual(await problemsOf(current, { ports: { port } }), []);
   });
 
-  it("names the setting of an image that is neither there nor to be had, with the engine's reason", async () => {
+  it("names the setting of an image that is not there and can't be pulled, with the engine's reason", async () => {
     const there = { ...current, "/images/registry:3.1.2/json": {}, "/distribution/nginx:1.30.6-alpine/json": {} };
     const images = { registryImage: "registry:3.1.2", proxyImage: "nginx:1.30.6-alpine" };
     assert.deepEqual(await problemsOf(there, { images }), []);
     const [problem = ""] = await problemsOf(there, { images: { proxyImage: "nginx:9.9.9" } });
     assert.match(
       problem,
-      /^proxyImage: the image nginx:9\.9\.9 is not on the engine and can't be had: no such thing\. .*config set proxyImage/,
+      /^proxyImage: the image nginx:9\.9\.9 is not on the engine and can't be pulled: no such thing\. .*config set proxyImage/,
     );
   });
 });

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { parseSettings } from "../../../settings/index.ts";
 import { defaults } from "../../support/settings.ts";
 
-/** What the clouds' own providers ask for. */
+/** The settings that the clouds' own providers need. */
 const credentials = { "digitalocean:token": "dop_v1_0", "aws:region": "eu-central-1" };
 
 /** Settings as a stack file has them, over the defaults of Pulumi.yaml. */
@@ -29,7 +29,7 @@ const from = ["203.0.113.7/32"];
 const everybody = ["0.0.0.0/0", "::/0"];
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEx5QXVF4q0cU6Zk2iI4m8oR7sT9vWbYcZdAfBgChDkE";
 
-/** What each target can't do without. */
+/** The required settings of each target. */
 const needed: Record<string, object> = {
   digitalocean: { sshFrom: from },
   aws: { sshFrom: from },
@@ -37,7 +37,7 @@ const needed: Record<string, object> = {
 };
 
 describe("the setting host", () => {
-  it("has a default for all but the networks that may sign in, on a machine that is made", () => {
+  it("has a default for all but sshFrom, on a machine in a cloud", () => {
     const shared = { dataSize: 50, sshFrom: from, registryFrom: everybody, generation: 1 };
     assert.deepEqual(parseWith({ target: "digitalocean", host: needed["digitalocean"] }).settings.host, {
       target: "digitalocean",
@@ -56,7 +56,7 @@ describe("the setting host", () => {
     });
   });
 
-  it("takes what is set instead, and numbers and switches as text, too", () => {
+  it("accepts other values, and numbers and switches as text, too", () => {
     const shared = { sshFrom: from, registryFrom: ["10.0.0.0/8"] };
     const droplet = { region: "nyc3", size: "c-2", image: "debian-12-x64", ...shared };
     const instance = { size: "m7i.large", image: "ami-0123456789abcdef0", subnet: "subnet-0a1b", ...shared };
@@ -92,16 +92,16 @@ describe("the setting host", () => {
     ["ssh", "keyFile", {}, "{} is not the path of a file", "~/.ssh/id_ed25519"],
     ["ssh", "keyFile", "a\nProxyCommand x", '"a\\nProxyCommand x" is not the path of a file', "~/.ssh/id_ed25519"],
   ] as const) {
-    it(`refuses ${target}'s ${key} ${JSON.stringify(value)}, and says what would do`, () => {
+    it(`refuses ${target}'s ${key} ${JSON.stringify(value)}, and says what is accepted`, () => {
       const problems = problemsOf({ target, host: { ...needed[target], [key]: value }, hostname: "registry.example" });
       assert.deepEqual(problems, [`host.${key}: ${wrong}. pulumi config set --path 'host.${key}' ${example}`]);
     });
   }
 
   for (const target of ["digitalocean", "aws"]) {
-    it(`must name the networks that may sign in to a machine of ${target}, as only its user knows them`, () => {
-      const cure = "name the networks, yours at least: pulumi config set --path 'host.sshFrom[0]' 203.0.113.7/32";
-      const missing = [`host.sshFrom: is not set: who may connect is needed. ${cure}`];
+    it(`must have sshFrom for a machine of ${target}, as only its user knows it`, () => {
+      const cure = "name the networks, at least your own: pulumi config set --path 'host.sshFrom[0]' 203.0.113.7/32";
+      const missing = [`host.sshFrom: is not set: a list of networks that may connect is needed. ${cure}`];
       assert.deepEqual(problemsOf({ target, host: {} }), missing);
       assert.deepEqual(problemsOf({ target }), missing);
       for (const sshFrom of [[], "0.0.0.0/0", { network: "0.0.0.0/0" }])
@@ -111,14 +111,14 @@ describe("the setting host", () => {
     });
   }
 
-  it("must name machine and host key where the machine is the user's own", () => {
+  it("must have address and host key for a machine of the user's own", () => {
     assert.deepEqual(problemsOf({ target: "ssh", hostname: "registry.example" }), [
       "host.address: is not set: a DNS name or an IPv4 address is needed. pulumi config set --path 'host.address' 203.0.113.7",
       "host.hostKey: is not set: the public host key of the machine is needed. pulumi config set --path 'host.hostKey' 'ssh-ed25519 AAAA…'",
     ]);
   });
 
-  it("is missed once only: what follows from it is not told besides", () => {
+  it("is reported missing only once, without what follows from it", () => {
     const dns = { provider: "route53", zone: "example.com" };
     assert.deepEqual(
       parseWith({ target: "ssh", host: { hostKey }, dns }).problems.map(({ setting }) => setting),
@@ -132,23 +132,23 @@ describe("the setting host", () => {
   });
 
   for (const hostname of ["localhost", "127.0.0.1"]) {
-    it(`has no machine in a cloud under the name ${hostname}`, () => {
+    it(`refuses a machine in a cloud under the name ${hostname}`, () => {
       for (const target of ["digitalocean", "aws"])
         assert.deepEqual(problemsOf({ target, host: needed[target], hostname }), [
-          `hostname: "${hostname}" leads each client to itself, not to a machine in a cloud. ` +
+          `hostname: "${hostname}" points each client at itself, not at a machine in a cloud. ` +
             "pulumi config set hostname registry.example.com",
         ]);
     });
   }
 
-  it("is refused where the target has no machine of its own, and where it is no object", () => {
+  it("is refused if the target has no machine of its own, or if it is no object", () => {
     assert.deepEqual(problemsOf({ host: { sshFrom: from } }), [
-      "host: is about a machine, and the target local has none of its own. pulumi config rm host, or pulumi config set target digitalocean",
+      "host: describes a machine, and the target local has none. pulumi config rm host, or pulumi config set target digitalocean",
     ]);
     assert.match(problemsOf({ target: "aws", host: "fra1" })[0] ?? "", /^host: is not an object\./);
   });
 
-  it("names the nearest key for one that it doesn't know", () => {
+  it("names the nearest key for an unknown one", () => {
     for (const [target, key, near] of [
       ["digitalocean", "sshform", "sshFrom"],
       ["aws", "subnets", "subnet"],
@@ -179,7 +179,7 @@ describe("the setting host", () => {
     }
   });
 
-  it("has no engine to name beside it, and no folder for the data where the machine brings a disk", () => {
+  it("excludes an engine, and a folder for the data if the machine has a disk", () => {
     const engine = { dockerHost: "unix:///a.sock", dockerContext: "build", dockerMachine: "dev1" };
     const refused = (target: string, keys: string[]) =>
       keys.map((key) => `${key}: has no meaning with the target ${target}. pulumi config rm ${key}`);
@@ -195,18 +195,18 @@ describe("the setting host", () => {
     );
   });
 
-  it("leaves port 22 of a machine that is made to SSH, for which its firewall is closed to others", () => {
+  it("reserves port 22 of a machine in a cloud for SSH, as its firewall closes it to others", () => {
     const anonymous = { port: 22, prefixes: ["public"] };
     for (const target of ["digitalocean", "aws"]) {
       const told = (key: string) =>
-        `${key}: port 22 is the machine's own, for SSH. pulumi config set ${key.includes(".") ? `--path '${key}'` : key} 443`;
+        `${key}: port 22 is used by SSH on the machine. pulumi config set ${key.includes(".") ? `--path '${key}'` : key} 443`;
       assert.deepEqual(problemsOf({ target, host: needed[target], port: "22" }), [told("port")]);
       assert.deepEqual(problemsOf({ target, host: needed[target], anonymous }), [told("anonymous.port")]);
     }
     assert.deepEqual(problemsOf({ target: "ssh", host: { ...needed["ssh"], port: 2222 }, port: "22" }), []);
   });
 
-  it("tells every problem at once", () => {
+  it("reports every problem at once", () => {
     const host = { size: "x", image: "x", subnet: "x", ipv6: "x", dataSize: "x", generation: "x", regoin: "x" };
     const networks = { sshFrom: ["203.0.113.7", "x", "y"], registryFrom: ["x"] };
     const problems = problemsOf(
@@ -245,7 +245,7 @@ describe("a network that may connect", () => {
     );
   });
 
-  it("is told to a cloud once, however often it is named", () => {
+  it("is passed to a cloud once, however often it is named", () => {
     assert.deepEqual(networksOf("203.0.113.7", "203.0.113.7/32", "203.0.113.7"), ["203.0.113.7/32"]);
   });
 
@@ -267,15 +267,15 @@ describe("a network that may connect", () => {
     ["2001:db8::1/64", "2001:db8::/64"],
     ["10.0.0.1/0", "0.0.0.0/0"],
   ] as const) {
-    it(`is told for ${given}, which clouds refuse or change`, () => {
+    it(`is suggested for ${given}, which clouds refuse or change`, () => {
       assert.deepEqual(problemsOf({ target: "aws", host: { sshFrom: [given] } }), [
-        `host.sshFrom[0]: "${given}" is an address in the network ${network}: name that one, or the address alone. ` +
+        `host.sshFrom[0]: "${given}" is an address in the network ${network}: name the network, or the address alone. ` +
           `pulumi config set --path 'host.sshFrom[0]' ${network}`,
       ]);
     });
   }
 
-  it("is one that the system's own parser takes, whatever text is accepted", () => {
+  it("is accepted by the system's own parser, whatever text the settings accept", () => {
     const address = fc.oneof(
       fc.ipV4(),
       fc.ipV4Extended(),
@@ -306,7 +306,7 @@ describe("a machine of one's own", () => {
     return settings.host.engine;
   };
 
-  it("is reached by OpenSSH as deploy, and by its host key alone", () => {
+  it("is reached by OpenSSH as deploy, with its host key only", () => {
     assert.deepEqual(engineOf({}), {
       host: "ssh://deploy@203.0.113.10",
       address: "203.0.113.10",
@@ -327,7 +327,7 @@ describe("a machine of one's own", () => {
     });
   });
 
-  it("is told of a private key in the place of the host key without a word of it", () => {
+  it("reports a private key in place of the host key without quoting it", () => {
     const hostKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk";
     const { problems } = parseWith({ target: "ssh", host: JSON.stringify({ address: "203.0.113.10", hostKey }) });
     assert.deepEqual(
@@ -336,19 +336,19 @@ describe("a machine of one's own", () => {
     );
   });
 
-  it("is reached as another user, at another port and by a key of its own, where they are set", () => {
+  it("is reached as another user, at another port and with another key, if they are set", () => {
     const { host, address, sshOptions } = engineOf({ user: "root", port: 2222, keyFile: "~/.ssh/registry" });
     assert.equal(host, "ssh://root@203.0.113.10:2222");
     assert.equal(address, "203.0.113.10");
     assert.deepEqual(sshOptions.slice(-4), ["-o", "IdentitiesOnly=yes", "-o", 'IdentityFile="~/.ssh/registry"']);
   });
 
-  it("has the comment of its host key left out of what OpenSSH compares", () => {
+  it("has the comment of its host key ignored by OpenSSH", () => {
     const { sshOptions } = engineOf({ hostKey: `${hostKey} root@build; rm -rf /` });
     assert.equal(sshOptions.at(-1), `KnownHostsCommand=/bin/echo %H ${hostKey}`);
   });
 
-  it("proves an RSA key by the hashes of today", () => {
+  it("verifies an RSA key with today's hashes", () => {
     const { sshOptions } = engineOf({ hostKey: "ssh-rsa AAAAB3NzaC1yc2E" });
     assert.ok(sshOptions.includes("HostKeyAlgorithms=rsa-sha2-512,rsa-sha2-256"));
     assert.equal(sshOptions.at(-1), "KnownHostsCommand=/bin/echo %H ssh-rsa AAAAB3NzaC1yc2E");
@@ -356,12 +356,12 @@ describe("a machine of one's own", () => {
 
   it("must have an address that clients can type, or a hostname", () => {
     const named = { target: "ssh", host: { address: "build-.example", hostKey } };
-    assert.match(problemsOf(named).join(), /^hostname: is not set, and "build-\.example", where the engine is/);
+    assert.match(problemsOf(named).join(), /^hostname: is not set, and the engine's address "build-\.example" /);
     assert.deepEqual(problemsOf({ ...named, hostname: "registry.example" }), []);
   });
 });
 
-describe("what a cloud asks for", () => {
+describe("a cloud's credentials", () => {
   const token = "digitalocean:token: is not set: an API token is needed. pulumi config set --secret digitalocean:token";
   const region = "aws:region: is not set: a region is needed. pulumi config set aws:region eu-central-1";
   const stacks: Record<string, { readonly config: object; readonly missing: string }> = {
@@ -382,7 +382,7 @@ describe("what a cloud asks for", () => {
   }
 
   for (const [what, { config, missing }] of Object.entries(stacks)) {
-    it(`is missed before ${what} is made, and found in the settings or the environment`, () => {
+    it(`are reported missing before ${what} is created, and found in the settings or the environment`, () => {
       assert.deepEqual(problemsOf(config, { providers: {} }), [missing]);
       assert.deepEqual(problemsOf(config), []);
       const variables =
@@ -394,12 +394,12 @@ describe("what a cloud asks for", () => {
     });
   }
 
-  it("is asked of both where machine and record are at different ones", () => {
+  it("are needed of both clouds if machine and record are at different ones", () => {
     const config = { target: "digitalocean", host: needed["digitalocean"], hostname: "r.example.com" };
     assert.deepEqual(problemsOf({ ...config, dns: dns("route53") }, { providers: {} }), [token, region]);
   });
 
-  it("is not asked where neither is made there", () => {
+  it("are not needed if neither is created there", () => {
     assert.deepEqual(problemsOf({}, { providers: {} }), []);
     assert.deepEqual(problemsOf({ target: "ssh", host: needed["ssh"] }, { providers: {} }), []);
   });

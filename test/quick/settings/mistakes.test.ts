@@ -19,7 +19,7 @@ function raw(config: Config): Record<string, string> {
   );
 }
 
-/** As Pulumi hands over all that a stack configures, the defaults of Pulumi.yaml among it. */
+/** A stack's whole configuration as Pulumi passes it on, with the defaults of Pulumi.yaml. */
 function configurationOf(own: Config, ofProviders: Record<string, string> = {}): Record<string, string> {
   const values = Object.entries({ ...defaults, ...raw(own) }).map(([key, value]) => [`${project}:${key}`, value]);
   return { ...(Object.fromEntries(values) as Record<string, string>), ...ofProviders };
@@ -97,7 +97,7 @@ describe("one mistake", () => {
   };
 
   for (const [target, stack] of Object.entries(stacks)) {
-    it(`is told alone, whatever follows from it, with the target ${target}`, () => {
+    it(`is reported alone, whatever follows from it, with the target ${target}`, () => {
       assert.deepEqual(settingsWrong(stack), []);
       for (const [setting, more] of [...mistakes, ...(own[target] ?? [])]) {
         // The engine and the machine are those of a target.
@@ -107,11 +107,11 @@ describe("one mistake", () => {
     });
   }
 
-  it("of an engine is told alone by the commands, too, whatever is secret or for a provider", function () {
+  it("of an engine is reported alone by the commands, too, whatever is secret or for a provider", function () {
     this.timeout(60_000);
     const zone = { provider: "digitalocean", zone: "example.com" };
     const configuration = configurationOf({ ...right, dockerHost: "x", dns: zone }, providers);
-    // Pulumi hides a whole setting where something in it is secret.
+    // Pulumi hides a whole setting if a part of it is secret.
     const hidden = Object.entries(configuration).map(([key, value]) => [
       key,
       /:(users|certificate|dns|token)$/.test(key) ? { secret: true } : { value, secret: false },
@@ -150,7 +150,7 @@ describe("a warning", () => {
     return { problems: problems.map(({ setting }) => setting), warnings: warnings.map(({ setting }) => setting) };
   };
 
-  it("tells where no user is an admin", () => {
+  it("says that no user is an admin", () => {
     for (const users of [
       [{ name: "admin" }],
       [
@@ -160,11 +160,14 @@ describe("a warning", () => {
     ])
       assert.deepEqual(warningsOf({ users }), { problems: [], warnings: ["users"] });
     const [warning] = parseSettings({ ...defaults, users: '[{"name":"admin"}]' }).warnings;
-    assert.match(warning?.wrong ?? "", /^none is an admin, so nobody may list the catalog or delete, and rules bind/);
+    assert.match(
+      warning?.wrong ?? "",
+      /^nobody is an admin, so nobody may list the catalog or delete, and rules apply/,
+    );
     assert.match(warning?.cure ?? "", /pulumi config set --path 'users\[0\]\.role' admin$/);
   });
 
-  it("is none where one is, where nobody is named, and where the users are wrong anyway", () => {
+  it("is absent if one is, if no user is set, and if the users are wrong anyway", () => {
     assert.deepEqual(warningsOf({}), { problems: [], warnings: [] });
     assert.deepEqual(warningsOf({ users: [{ name: "a" }, { name: "b", role: "admin" }] }).warnings, []);
     assert.deepEqual(warningsOf({ users: [{ name: "a", role: "Admin" }] }).warnings, []);
@@ -172,9 +175,9 @@ describe("a warning", () => {
   });
 });
 
-describe("a secret in clear in the stack's file", () => {
+describe("an unencrypted secret in the stack file", () => {
   const told = (text: string) => clearSecrets(project, text).map(({ setting, cure }) => `${setting}: ${cure}`);
-  const change = "change it, and encrypt the new one: pulumi config set --secret";
+  const change = "change it, and encrypt the new value: pulumi config set --secret";
 
   for (const [setting, yaml, command] of [
     ["users[1].password", "private-registry:users: [{name: a}, {name: b, password: x}]", "--path 'users[1].password'"],
@@ -190,12 +193,12 @@ describe("a secret in clear in the stack's file", () => {
       (key) => [key, `${key}: x`, key] as const,
     ),
   ] as const) {
-    it(`is told as ${setting} of ${yaml}`, () => {
+    it(`is reported as ${setting} of ${yaml}`, () => {
       assert.deepEqual(told(`config:\n  ${yaml}\n`), [`${setting}: ${change} ${command}`]);
       const wrong = clearSecrets(project, `config:\n  ${yaml}\n`)[0]?.wrong;
-      assert.equal(wrong, "is in clear in the stack's file, for all who can read it");
+      assert.equal(wrong, "is not encrypted in the stack's file: everybody who can read the file sees it");
     });
-    it(`is none when ${setting} of ${yaml} is encrypted`, () => {
+    it(`is not reported if ${setting} of ${yaml} is encrypted`, () => {
       const encrypted = yaml.includes("'[")
         ? "private-registry:users: {secure: v1:x}"
         : yaml.replace(/(password|key|token|Key): \w/i, "$1: {secure: v1:x}");
@@ -203,7 +206,7 @@ describe("a secret in clear in the stack's file", () => {
     });
   }
 
-  it("is none where there is no file, none of the project's settings, or nothing that can be read", () => {
+  it("is not reported without a file, a setting of this project, or readable content", () => {
     for (const text of ["", "config:\n", "config: 1\n", "config: [\n", "config:\n  other:users: [{password: x}]\n"])
       assert.deepEqual(told(text), []);
     assert.deepEqual(told("config:\n  private-registry:users: x\n  private-registry:dns: [1]\n"), []);

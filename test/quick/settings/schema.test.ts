@@ -5,9 +5,9 @@ import { generated, notInPage, notShown, readGenerated } from "../../../settings
 
 describe("the schema of the settings", () => {
   for (const file of generated) {
-    it(`is what ${file} says`, async () => {
+    it(`matches ${file}`, async () => {
       const { text, fresh } = await readGenerated(file);
-      assert.equal(text, fresh, "to write it: node settings/generate.ts");
+      assert.equal(text, fresh, "to update it: node settings/generate.ts");
     });
   }
 
@@ -31,7 +31,7 @@ describe("the schema of the settings", () => {
     // Another cloud's example still has it.
     ["host.size", /^.*size: t3.*$/gm],
   ] as const) {
-    it(`names ${path} where no stack file shows it`, () => {
+    it(`reports ${path} if no stack file shows it`, () => {
       const without = files.map((text) => text.replaceAll(line, "#"));
       assert.deepEqual(notShown(without), [path]);
     });

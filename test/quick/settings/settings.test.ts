@@ -13,7 +13,7 @@ import { issue } from "../../support/certificates.ts";
 import { resolve } from "../../support/mocks.ts";
 import { declared, defaults } from "../../support/settings.ts";
 
-/** What Pulumi hands over: the defaults of Pulumi.yaml under what the stack sets. */
+/** What Pulumi passes on: the stack's settings over the defaults of Pulumi.yaml. */
 function parseWith(settings: RawSettings, env: NodeJS.ProcessEnv = {}) {
   return parseSettings({ ...defaults, ...settings }, { env, home: "/nowhere", now: new Date() });
 }
@@ -46,7 +46,7 @@ describe("settings", () => {
     assert.deepEqual(settings.images, { registry: defaults["registryImage"], proxy: defaults["proxyImage"] });
   });
 
-  /** A stack file as Pulumi hands it over, secrets in clear. */
+  /** A stack file as Pulumi passes it on, secrets unencrypted. */
   function rawOf(text: string): RawSettings {
     const { config } = parse(text.replaceAll(/^ +secure: .*$/gm, "        secret")) as {
       config: Record<string, unknown>;
@@ -59,12 +59,12 @@ describe("settings", () => {
     );
   }
 
-  /** Brings the examples of a stack file to life. */
+  /** Enables the examples of a stack file. */
   function alive(text: string): string {
     return text.replace(/^ {2}# (private-registry:| {2})/gm, "  $1");
   }
 
-  it("takes the tracked Pulumi.dev1.yaml as it stands, and with every example in it brought to life", () => {
+  it("accepts the tracked Pulumi.dev1.yaml as it is, and with every example in it enabled", () => {
     const text = readFileSync("Pulumi.dev1.yaml", "utf8");
     for (const source of [text, alive(text)]) {
       const raw = rawOf(source);
@@ -74,7 +74,7 @@ describe("settings", () => {
     }
   });
 
-  it("takes the tracked Pulumi.remote.yaml as it stands, and with each example in it brought to life", () => {
+  it("accepts the tracked Pulumi.remote.yaml as it is, and with each example in it enabled", () => {
     const text = readFileSync("Pulumi.remote.yaml", "utf8");
     const env = { DIGITALOCEAN_TOKEN: "token", AWS_REGION: "eu-central-1" };
     const base = rawOf(text);
@@ -89,8 +89,8 @@ describe("settings", () => {
     );
   });
 
-  it("carries no encryption salt in a tracked stack file", () => {
-    // The working copy may have one, which git looks past.
+  it("has no encryption salt in a tracked stack file", () => {
+    // The working copy may have one, which git ignores.
     assert.match(readFileSync(".gitattributes", "utf8"), /^Pulumi\.\*\.yaml filter=encryptionsalt$/m);
   });
 
@@ -105,7 +105,7 @@ describe("settings", () => {
     ]);
   });
 
-  it("goes on with what is right beside a mistake: the rest of a list, and what depends on it", () => {
+  it("uses what is right beside a mistake: the rest of a list, and what depends on it", () => {
     const users = '[{"name":"a","role":"x"},{"name":"r","role":"reader"},{"name":"a"}]';
     const rules = '[{"prefix":"t","push":["r"]},{"prefix":"T","pull":[]},{"prefix":"t","pull":[1]}]';
     const anonymous = '{"port":"5043","prefixes":["*"]}';
@@ -120,7 +120,7 @@ describe("settings", () => {
     );
   });
 
-  it("names the nearest setting for one that it doesn't know, at every depth", () => {
+  it("names the nearest setting for an unknown one, at every depth", () => {
     assert.match(
       only(problemsOf({ prot: "5043" })),
       /^prot: there is no such setting\. did you mean port\?.*config rm prot/,
@@ -155,7 +155,7 @@ describe("settings", () => {
   }
 
   for (const hostname of ["registry", "registrydev1.yourdomain.com", "192.168.99.100", "REGISTRY.example"]) {
-    it(`takes hostname ${hostname}`, () => {
+    it(`accepts hostname ${hostname}`, () => {
       const { settings, problems } = parseWith({ hostname });
       assert.deepEqual(problems, []);
       assert.equal(settings.hostname, hostname.toLowerCase());
@@ -163,7 +163,7 @@ describe("settings", () => {
   }
 
   for (const dockerHost of ["ssh://deploy@build_host", "ssh://[::1]", "ssh://a;b", "ssh://~x"]) {
-    it(`wants a hostname where the engine is at ${dockerHost}, which clients couldn't type`, () => {
+    it(`requires a hostname if the engine is at ${dockerHost}, which clients couldn't type`, () => {
       assert.match(only(problemsOf({ dockerHost })), /^hostname: is not set, and /);
       assert.deepEqual(problemsOf({ dockerHost, hostname: "registry" }), []);
     });
@@ -174,7 +174,7 @@ describe("settings", () => {
     ["a\u0007", /control character/],
     ["a\n", /control character/],
     ["#a", /comment/],
-    ["__proto__", /no name that an object can have/],
+    ["__proto__", /can't be used as a user name/],
     ["a\ud800", /well-formed/],
     ["", /missing/],
     ["x".repeat(256), /255 bytes/],
@@ -201,7 +201,7 @@ describe("settings", () => {
     });
   }
 
-  it("takes a password of 72 bytes, and hands it on as a secret", async () => {
+  it("accepts a password of 72 bytes, and passes it on as a secret", async () => {
     const { settings, problems } = parseWith({ users: JSON.stringify([{ name: "a", password: "x".repeat(72) }]) });
     assert.deepEqual(problems, []);
     const password = settings.users?.[0]?.password;
@@ -209,7 +209,7 @@ describe("settings", () => {
     assert.deepEqual(await resolve(password), { value: "x".repeat(72), secret: true });
   });
 
-  it("refuses a user name that is there twice, and tells apart those that differ in case only", () => {
+  it("refuses a duplicate user name, and distinguishes names that differ only in case", () => {
     assert.match(
       only(problemsOf({ users: '[{"name":"a"},{"name":"b"},{"name":"a"}]' })),
       /^users\[2\]\.name: "a" is .*users\[0\]/,
@@ -217,7 +217,7 @@ describe("settings", () => {
     assert.deepEqual(problemsOf({ users: '[{"name":"admin"},{"name":"Admin"}]' }), []);
   });
 
-  it("makes a user a writer who is given no role, and admin an admin where nobody is named", () => {
+  it("makes a user without a role a writer, and admin an admin if no user is set", () => {
     const { settings, problems } = parseWith({ users: '[{"name":"a"},{"name":"b","role":"reader"}]' });
     assert.deepEqual(problems, []);
     assert.deepEqual(
@@ -226,11 +226,11 @@ describe("settings", () => {
     );
     assert.match(
       only(problemsOf({ users: '[{"name":"a","role":"Admin"}]' })),
-      /^users\[0\]\.role: "Admin" is not a role; there are: reader, writer, admin/,
+      /^users\[0\]\.role: "Admin" is not a role; choose one of: reader, writer, admin/,
     );
   });
 
-  it("takes rules about users that there are, and about prefixes that are whole components", () => {
+  it("accepts rules about existing users, and about prefixes of whole components", () => {
     const users = '[{"name":"a"},{"name":"A"},{"name":"r","role":"reader"}]';
     const rules = [
       { prefix: "team/app", pull: ["a", "r"], push: ["a"] },
@@ -252,12 +252,12 @@ describe("settings", () => {
     [
       "a prefix twice",
       '[{"prefix":"a","pull":[]},{"prefix":"a","push":[]}]',
-      /^rules\[1\]\.prefix: .*rules\[0\] already/,
+      /^rules\[1\]\.prefix: .*already the prefix of rules\[0\]/,
     ],
-    ["no list of users", '[{"prefix":"a"}]', /^rules\[0\]: says neither/],
-    ["a user that there isn't", '[{"prefix":"a","pull":["admn"]}]', /^rules\[0\]\.pull\[0\]: "admn" .*admin/],
+    ["no list of users", '[{"prefix":"a"}]', /^rules\[0\]: names neither/],
+    ["an unknown user", '[{"prefix":"a","pull":["admn"]}]', /^rules\[0\]\.pull\[0\]: "admn" .*admin/],
     ["a user in another case", '[{"prefix":"a","pull":["Admin"]}]', /^rules\[0\]\.pull\[0\]: "Admin" is not/],
-    ["a key that it doesn't know", '[{"prefix":"a","pul":[],"push":[]}]', /^rules\[0\]\.pul: .*rules\[0\]\.pull\?/],
+    ["an unknown key", '[{"prefix":"a","pul":[],"push":[]}]', /^rules\[0\]\.pul: .*rules\[0\]\.pull\?/],
   ] as const) {
     it(`refuses a rule with ${what}`, () => assert.match(only(problemsOf({ rules })), wrong));
   }
@@ -275,11 +275,11 @@ describe("settings", () => {
     ["no prefix", '{"port":5044,"prefixes":[]}', /^anonymous\.prefixes: is not a list of at least one/],
     ["no port", '{"prefixes":["public"]}', /^anonymous\.port: is not set: a whole number from 1 to 65535 is needed/],
     [
-      "the port of the others",
+      "the port of the other endpoint",
       '{"port":5043,"prefixes":["public"]}',
-      /^anonymous\.port: 5043 is the port of those who sign in/,
+      /^anonymous\.port: 5043 is already the port for users who sign in/,
     ],
-    ["a prefix that is none", '{"port":5044,"prefixes":["*"]}', /^anonymous\.prefixes\[0\]: /],
+    ["an invalid prefix", '{"port":5044,"prefixes":["*"]}', /^anonymous\.prefixes\[0\]: /],
   ] as const) {
     it(`refuses anonymous pull with ${what}`, () => assert.match(only(problemsOf({ anonymous })), wrong));
   }
@@ -290,7 +290,7 @@ describe("settings", () => {
     });
   }
 
-  it("takes limits as they are meant, and no others", () => {
+  it("accepts valid limits, and no others", () => {
     const { settings, problems } = parseWith({ maxUploadSize: "1048576g", guessesPerMinute: "40", deletion: "true" });
     assert.deepEqual(problems, []);
     assert.deepEqual(settings.limits, { guessesPerMinute: 40, maxUploadSize: "1048576g" });
@@ -314,11 +314,11 @@ describe("settings", () => {
     ],
     ...["/srv/./registry", "/srv/registry//", "/srv/\n", "/srv/registry/."],
   ]) {
-    it(`refuses data path ${JSON.stringify(dataPath)}, which is not written plainly`, () => {
+    it(`refuses data path ${JSON.stringify(dataPath)}, which is not in plain form`, () => {
       const told = only(problemsOf({ dataPath }));
       assert.match(
         told,
-        /^dataPath: .* is not an absolute folder of the engine's machine\. .*set dataPath \/srv\/registry/,
+        /^dataPath: .* is not an absolute path on the engine's machine\. .*set dataPath \/srv\/registry/,
       );
     });
   }
@@ -356,7 +356,7 @@ describe("settings", () => {
         );
   });
 
-  it("takes a data path below what others share, and beside what is the system's", () => {
+  it("accepts a data path below shared folders, and beside the system's", () => {
     const beside = ["data", "library", "etcetera", "users", "binaries/registry", "var/lib/docker-registry"];
     const below = themselves
       .filter((folder) => !["", "home", "Users"].includes(folder))
@@ -376,7 +376,7 @@ describe("settings", () => {
     "mirror.example:5000/library/registry:3.1.2",
     `registry@sha256:${"a".repeat(64)}`,
   ]) {
-    it(`takes image ${image.slice(0, 60)}`, () => assert.deepEqual(problemsOf({ registryImage: image }), []));
+    it(`accepts image ${image.slice(0, 60)}`, () => assert.deepEqual(problemsOf({ registryImage: image }), []));
   }
 
   it("refuses a target and a certificate mode that don't exist", () => {
@@ -421,13 +421,13 @@ describe("a provided certificate", function () {
   const provide = (bundle: string, key: string, hostname = "registrydev1.yourdomain.com") =>
     problemsOf({ hostname, certificate: JSON.stringify({ mode: "provided", bundle, key }) });
 
-  it("is taken when it is for a single domain, an address or a wildcard of it", () => {
+  it("is accepted for a single domain, an address or a wildcard", () => {
     assert.deepEqual(provide(chainOf(server, intermediate, root), server.key), []);
     assert.deepEqual(provide(chainOf(server, intermediate, root), server.key, "192.168.99.100"), []);
     assert.deepEqual(provide(chainOf(wildcard, intermediate, root), wildcard.key), []);
   });
 
-  it("is read from files too, and its key leaves as a secret", async () => {
+  it("is read from files, too, and its key is passed on as a secret", async () => {
     const folder = mkdtempSync(join(tmpdir(), "provided-"));
     const files = { bundleFile: join(folder, "docker-registry.crt"), keyFile: join(folder, "docker-registry.key") };
     try {
@@ -445,7 +445,7 @@ describe("a provided certificate", function () {
     }
   });
 
-  it("is refused with another's key", () => {
+  it("is refused with the key of another certificate", () => {
     assert.match(
       only(provide(chainOf(server, intermediate, root), wildcard.key)),
       /^certificate\.key: is not the key of the cert/,
@@ -467,7 +467,7 @@ describe("a provided certificate", function () {
     );
   });
 
-  it("is refused out of date", () => {
+  it("is refused if it is expired", () => {
     assert.match(
       only(provide(chainOf(expired, intermediate, root), expired.key)),
       /^certificate\.bundle: is out of date: old expired/,
@@ -483,7 +483,7 @@ describe("a provided certificate", function () {
     assert.match(only(provide(chainOf(server, root), server.key)), /is incomplete: the certificate of Intermediate/);
   });
 
-  it("is refused out of order", () => {
+  it("is refused if its chain is out of order", () => {
     assert.match(
       provide(chainOf(root, intermediate, server), server.key).join("\n"),
       /out of order: the server's own certificate must be the first/,
@@ -497,7 +497,7 @@ describe("a provided certificate", function () {
   it("is refused when a part is missing, unreadable or encrypted, each named by its own path", () => {
     const one = (certificate: object) =>
       problemsOf({ certificate: JSON.stringify({ mode: "provided", ...certificate }) });
-    assert.match(one({ bundle: "x" }).join("\n"), /^certificate\.key: give one of key and keyFile/m);
+    assert.match(one({ bundle: "x" }).join("\n"), /^certificate\.key: set exactly one of key and keyFile/m);
     assert.match(one({ bundle: "x", key: "y" }).join("\n"), /^certificate\.bundle: holds no readable PEM certificate/m);
     assert.match(
       one({ bundleFile: "/nowhere/a.pem", key: "y" }).join("\n"),

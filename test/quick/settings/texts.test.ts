@@ -37,7 +37,7 @@ const user = (more: object) => ({ users: [{ name: "a", role: "admin", ...more }]
 const digitalocean = cloud("digitalocean");
 const aws = cloud("aws");
 
-/** Every setting within a list or an object that holds a text. */
+/** Every setting within a list or an object that is a text. */
 const texts: Readonly<Record<string, (value: unknown) => Json>> = {
   "users[0].name": (name) => user({ name }),
   "rules[0].prefix": (prefix) => ({ rules: [{ prefix, pull: [] }] }),
@@ -65,15 +65,15 @@ const secrets: Readonly<Record<string, (value: unknown) => Json>> = {
   "dns.token": (token) => dns({ token }),
 };
 
-describe("a text of which YAML made something else", () => {
+describe("a text that YAML turned into another type", () => {
   for (const [path, config] of Object.entries(texts)) {
-    it(`is told as ${path}, with a cure that leaves it a text`, () => {
+    it(`is reported as ${path}, with a cure that keeps it a text`, () => {
       for (const value of [1000, -5, 1.5, true, false]) {
         const told = problemsOf(config(value)).filter(
           (problem) => problem.startsWith("certificate") === path.startsWith("certificate"),
         );
         assert.equal(told.length, 1, told.join("\n"));
-        const wrong = `${path}: ${String(value)} is a ${typeof value}, not a text: without quotes YAML may have changed it. `;
+        const wrong = `${path}: ${String(value)} is a ${typeof value}, not text: without quotes YAML may have changed it. `;
         const cure = `write it in quotes in the stack file, or: pulumi config set --type string --path '${path}' `;
         assert.ok(told[0]?.startsWith(wrong + cure), told[0]);
       }
@@ -81,29 +81,26 @@ describe("a text of which YAML made something else", () => {
   }
 
   for (const [path, config] of Object.entries(secrets)) {
-    it(`is told as ${path} without being quoted`, () => {
+    it(`is reported as ${path} without its value`, () => {
       for (const value of [918273, true]) {
         const [told = "", ...more] = problemsOf(config(value));
         assert.deepEqual(more, []);
         const cure = `write it in quotes in the stack file, or: pulumi config set --secret --path '${path}'`;
-        assert.equal(
-          told,
-          `${path}: is a ${typeof value}, not a text: without quotes YAML may have changed it. ${cure}`,
-        );
+        assert.equal(told, `${path}: is a ${typeof value}, not text: without quotes YAML may have changed it. ${cure}`);
       }
     });
   }
 
-  it("is told where it was a date, which Pulumi hands over as another text", () => {
+  it("is reported if it was a date, which Pulumi passes on as another text", () => {
     const date = "2024-01-01 00:00:00 +0000 UTC";
     for (const [path, config] of Object.entries({ ...texts, ...secrets })) {
       const [told = ""] = problemsOf(config(date)).filter((problem) => problem.startsWith(path));
-      assert.match(told, /is a date, not a text: without quotes YAML may have changed it\. write it in quotes/);
+      assert.match(told, /is a date, not text: without quotes YAML may have changed it\. write it in quotes/);
       assert.equal(told.includes(date), path in texts, told);
     }
   });
 
-  it("is told as missing where nothing is left of it", () => {
+  it("is reported as missing if nothing is left of it", () => {
     const optional = ["host.user", "host.region", "host.size", "host.image"];
     for (const [path, config] of Object.entries({ ...texts, ...secrets })) {
       const [told] = problemsOf(config(null)).filter((problem) => problem.startsWith(path));
@@ -116,7 +113,7 @@ describe("a text of which YAML made something else", () => {
     }
   });
 
-  it("is taken in quotes", async () => {
+  it("is accepted in quotes", async () => {
     const { settings, problems } = parseWith({
       users: [{ name: "0123", role: "admin", password: "1e3" }, { name: "true" }],
       rules: [{ prefix: "42", pull: ["0123", "true"] }],
@@ -141,7 +138,7 @@ describe("a command that sets a text", () => {
     ["-alice", "--path 'rules[0].pull[0]' -- -alice"],
     ["$(id)", "--path 'rules[0].pull[0]' '$(id)'"],
   ] as const) {
-    it(`leaves ${name} what it is, for Pulumi and for the shell`, () => {
+    it(`keeps ${name} unchanged, for Pulumi and for the shell`, () => {
       const config = { users: [{ name, role: "admin" }], rules: [{ prefix: "a", pull: [`${name}x`] }] };
       const [told = "", ...more] = problemsOf(config);
       assert.deepEqual(more, []);

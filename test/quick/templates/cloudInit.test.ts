@@ -45,7 +45,7 @@ function fileAt(path: string, changed: Partial<CloudInit> = {}): string {
 }
 
 describe("the user data of a machine", () => {
-  it("is cloud-init's, and says these things and no more", () => {
+  it("is for cloud-init, and has these parts and no others", () => {
     assert.ok(renderCloudInit(args).startsWith("#cloud-config\n"));
     assert.deepEqual(Object.keys(read()).sort(), [
       "disable_root",
@@ -62,7 +62,7 @@ describe("the user data of a machine", () => {
     ]);
   });
 
-  it("lets nobody in but deploy, by a key that forwards nothing: not root, and no password", () => {
+  it("lets only deploy in, with a key that forwards nothing: not root, and no password", () => {
     const { users, disable_root, ssh_pwauth } = read();
     assert.deepEqual(users, [
       {
@@ -91,7 +91,7 @@ describe("the user data of a machine", () => {
     assert.deepEqual([ssh_deletekeys, ssh_genkeytypes], [true, ["ed25519"]]);
   });
 
-  it("writes these files, of which only the programs can be run", () => {
+  it("writes these files, of which only the programs are executable", () => {
     const modes = Object.fromEntries(read().write_files.map(({ path, permissions }) => [path, permissions]));
     assert.deepEqual(modes, {
       "/usr/local/sbin/mount-data": "0755",
@@ -109,7 +109,7 @@ describe("the user data of a machine", () => {
       assert.equal(fileAt(`/usr/local/sbin/${name}`), readFileSync(join(programs, name), "utf8"));
   });
 
-  it("starts the engine only when the data disk is mounted, and containers only where metadata are out of reach", () => {
+  it("starts the engine only when the data disk is mounted, and containers only if metadata are out of reach", () => {
     assert.equal(
       fileAt("/etc/systemd/system/docker.service.d/10-registry.conf"),
       "[Unit]\nRequires=registry-data.service\nAfter=registry-data.service\n" +
@@ -119,7 +119,7 @@ describe("the user data of a machine", () => {
       fileAt("/etc/systemd/system/registry-data.service"),
       /^Before=docker\.service\n\[Service\]\nType=oneshot\nRemainAfterExit=yes\nExecStart=\/usr\/local\/sbin\/mount-data$/m,
     );
-    // An image that brings an engine has started it by then.
+    // An image with an engine has started it by then.
     assert.deepEqual(read()["runcmd"], [
       ["systemctl", "daemon-reload"],
       ["systemctl", "enable", "docker.service"],
@@ -127,7 +127,7 @@ describe("the user data of a machine", () => {
     ]);
   });
 
-  it("takes the engine and its security updates from the distribution, and bounds the engine's logs", () => {
+  it("takes the engine and its security updates from the distribution, and limits the engine's logs", () => {
     const { packages, package_update } = read();
     assert.deepEqual([packages, package_update], [["docker.io", "unattended-upgrades"], true]);
     assert.equal(
@@ -141,13 +141,13 @@ describe("the user data of a machine", () => {
     });
   });
 
-  it("is smaller than the 16 KiB that AWS takes, with keys as they are", () => {
+  it("is smaller than AWS's limit of 16 KiB, with real keys", () => {
     const [client, boot] = [sshKeyPair(), sshKeyPair()];
     const text = renderCloudInit({ ...args, authorizedKeys: [client.public], hostKey: boot });
     assert.ok(Buffer.byteLength(text) < 16_384, String(Buffer.byteLength(text)));
   });
 
-  it("is the same for the same machine, and another one for another generation, in one line", () => {
+  it("is the same for the same machine, and differs in one line for another generation", () => {
     const first = renderCloudInit(args).split("\n");
     assert.deepEqual(renderCloudInit({ ...args }).split("\n"), first);
     const second = renderCloudInit({ ...args, generation: 2 }).split("\n");
@@ -157,7 +157,7 @@ describe("the user data of a machine", () => {
     );
   });
 
-  it("carries any key and any disk as they are, and nothing breaks out of its place", () => {
+  it("keeps any key and any disk unchanged, and nothing breaks out of its place", () => {
     const text = fc.oneof(
       fc.string(),
       fc.string({ unit: "binary" }),
@@ -190,7 +190,7 @@ describe("a program of a machine", () => {
     });
   }
 
-  /** Runs one with commands that only note how they were called, and end as the given lines of shell say. */
+  /** Runs one with commands that only record their calls, and end as the given lines of shell say. */
   function run(name: string, commands: Readonly<Record<string, string>>): string[] {
     const folder = mkdtempSync(join(tmpdir(), "machine-"));
     try {
@@ -222,7 +222,7 @@ describe("a program of a machine", () => {
     ]);
   });
 
-  it("lets the engine start where Docker leaves IPv6 alone, and not where containers could read the metadata", () => {
+  it("lets the engine start if Docker leaves IPv6 alone, and not if containers could read the metadata", () => {
     assert.equal(run("block-metadata", { iptables: "true", ip6tables: "false" }).length, 2);
     assert.throws(() => run("block-metadata", { iptables: "false", ip6tables: "true" }));
   });

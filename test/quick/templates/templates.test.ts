@@ -24,7 +24,7 @@ describe("the registry's configuration", () => {
       }),
     ) as Record<string, unknown>;
 
-  it("leaves nothing to the image's defaults, which are made for development", () => {
+  it("leaves nothing to the image's defaults, which are for development", () => {
     assert.deepEqual(render(), {
       version: 0.1,
       log: { level: "warn", formatter: "json", accesslog: { disabled: true } },
@@ -42,7 +42,7 @@ describe("the registry's configuration", () => {
     });
   });
 
-  it("carries any secret as it is", () => {
+  it("keeps any secret unchanged", () => {
     fc.assert(
       fc.property(fc.string(), (secret) => {
         assert.equal((render(secret)["http"] as { secret: string }).secret, secret);
@@ -64,7 +64,7 @@ describe("the proxy's configuration", () => {
     }
   });
 
-  it("has no credential reach the registry, nor any header that it doesn't read", () => {
+  it("passes to the registry no credential, and no header that it doesn't read", () => {
     const towardsPasswords = "proxy_set_header Authorization $checked_authorization;";
     assert.match(conf, /^ {2}proxy_pass_request_headers off;$/m);
     assert.deepEqual(
@@ -83,11 +83,11 @@ describe("the proxy's configuration", () => {
     }
     assert.match(location, /proxy_cache_key "\$manifest_key \$shard\$hex";/);
     assert.deepEqual(location.match(/proxy_cache_valid .*;/g), ["proxy_cache_valid 200 12h;"]);
-    // What it remembered about files would be out of date.
+    // Its cached facts about files would be out of date.
     assert.doesNotMatch(location, /open_file_cache/);
   });
 
-  it("opens the status to the container itself only", () => {
+  it("shows the status only inside the container", () => {
     assert.deepEqual(conf.match(/listen .*;/g), [
       "listen unix:/tmp/passwords.sock;",
       "listen 127.0.0.1:8081;",
@@ -101,7 +101,7 @@ describe("a request target", () => {
   const digest = `sha256:${digits}`;
   const filed = { shard: "01", hex: digits.slice(2) };
 
-  /** The resources that a target is of, each with what it names. */
+  /** The resources that match a target, each with the names in it. */
   const read = (target: string) =>
     resources.flatMap(({ name, target: pattern }) => {
       const match = new RegExp(`^(?:${pattern})$`).exec(target);
@@ -201,7 +201,7 @@ describe("the query of a new upload", () => {
     Array.from({ length: fields.length + 1 }, (_, i) => [...fields.slice(0, i), ...more, ...fields.slice(i)]);
 
   const mounts = [["from=b/c", `mount=${digest}`], [`mount=${digest}`, "from=b/c"], ["from=b/c"]];
-  /** What go-containerregistry, regclient, containerd and the specification add, and what nobody does. */
+  /** Parameters that go-containerregistry, regclient, containerd and the specification add, and one that nobody does. */
   const harmless = [
     "origin=a%3A1",
     "digest-algorithm=sha512",
@@ -212,7 +212,7 @@ describe("the query of a new upload", () => {
     "from.=d",
   ];
 
-  it("may have other parameters at every place, and is of the same source with them", () => {
+  it("may have other parameters at every place, which don't change its source", () => {
     for (const field of harmless) {
       assert.ok(read(field), field);
       for (const other of harmless) {
@@ -223,7 +223,7 @@ describe("the query of a new upload", () => {
     }
   });
 
-  it("has one source and one mount at most, and no name or value that could be taken for them", () => {
+  it("has one source and one mount at most, and no name or value that could be mistaken for them", () => {
     const names = ["from", "From", "FROM", "fr%6Fm", "%66rom", "from%20", "+from", "from[]", "from;x", "mount"];
     const fields = names.flatMap((name) => [`${name}=d`, `${name}%3Dd`, name]);
     const values = ["x=y;from=d", "x=y;mount=z", "x=%00", "x=%1F", "x=y#from=d", "x=%zz", "x=%6", ""];
@@ -239,7 +239,7 @@ describe("the query of a new upload", () => {
   });
 });
 
-describe("who may do what, as the proxy is told", () => {
+describe("who may do what, by the proxy's configuration", () => {
   const users = [
     { name: "reader", role: "reader" },
     { name: "writer", role: "writer" },
@@ -260,7 +260,7 @@ describe("who may do what, as the proxy is told", () => {
   const routeOf = (maps: NginxMaps, user: string | undefined, method: string, target: string) =>
     maps.lookUp("route", { request_method: method, request_uri: target, user: user ?? "" });
 
-  /** Who of all may do something, by rules and anonymous prefixes. */
+  /** The users who may do something, by rules and anonymous prefixes. */
   function allowed(
     what: keyof typeof requests,
     repository: string,
@@ -285,7 +285,7 @@ describe("who may do what, as the proxy is told", () => {
     assert.deepEqual(allowed("delete from", "a"), ["admin"]);
   });
 
-  it("lets a rule narrow down who pulls and pushes, but no admin, and nobody beyond their role", () => {
+  it("lets a rule restrict who pulls and pushes, but not an admin, and nobody beyond their role", () => {
     const rules = [{ prefix: "a", pull: ["reader"], push: ["writer"] }];
     assert.deepEqual(allowed("pull from", "a", rules), ["reader", "writer", "admin"]);
     assert.deepEqual(allowed("push to", "a", rules), ["writer", "admin"]);
@@ -294,14 +294,14 @@ describe("who may do what, as the proxy is told", () => {
     assert.deepEqual(allowed("pull from", "a", [{ prefix: "a", pull: [] }]), ["admin"]);
   });
 
-  it("lets all pull where a rule is about pushing only, and those push who may pull where it is about pulling only", () => {
+  it("lets all pull if a rule is only about pushing, and lets those push who may pull if it is only about pulling", () => {
     assert.deepEqual(allowed("pull from", "a", [{ prefix: "a", push: [] }]), ["reader", "writer", "Writer", "admin"]);
     const rules = [{ prefix: "a", pull: ["reader", "Writer"] }];
     assert.deepEqual(allowed("pull from", "a", rules), ["reader", "Writer", "admin"]);
     assert.deepEqual(allowed("push to", "a", rules), ["Writer", "admin"]);
   });
 
-  it("has a rule be about whole components of a name", () => {
+  it("applies a rule to whole components of a name", () => {
     const rules = [{ prefix: "team/app", pull: [] }];
     for (const repository of ["team/app", "team/app/web"]) {
       assert.deepEqual(allowed("pull from", repository, rules), ["admin"], repository);
@@ -311,7 +311,7 @@ describe("who may do what, as the proxy is told", () => {
     }
   });
 
-  it("has the rule with the longest prefix hold alone, in whatever order they are given", () => {
+  it("applies only the rule with the longest prefix, in whatever order they are given", () => {
     const rules = [
       { prefix: "a", pull: ["reader"] },
       { prefix: "a/b", push: ["writer"] },
@@ -339,12 +339,12 @@ describe("who may do what, as the proxy is told", () => {
     }
   });
 
-  it("has a rule about pulling hold within an open prefix, too", () => {
+  it("applies a rule about pulling within an open prefix, too", () => {
     assert.deepEqual(allowed("pull from", "a/b", [{ prefix: "a/b", pull: ["reader"] }], ["a"]), ["reader", "admin"]);
     assert.ok(allowed("pull from", "a", [{ prefix: "a", push: [] }], ["a"]).includes("nobody"));
   });
 
-  it("makes an upload like any other of a mount from where the user may not pull", () => {
+  it("turns a mount from a repository that the user may not pull into an ordinary upload", () => {
     const maps = new NginxMaps(
       renderAccess({ users, rules: [{ prefix: "secret/b", pull: ["Writer"] }], openPrefixes: [] }),
     );
@@ -357,7 +357,7 @@ describe("who may do what, as the proxy is told", () => {
     assert.equal(mount("writer", "secret"), "@registry");
   });
 
-  it("tells a method that there isn't from a path that there isn't", () => {
+  it("distinguishes an unknown method from an unknown path", () => {
     const maps = new NginxMaps(renderAccess({ users, rules: [], openPrefixes: [] }));
     assert.equal(routeOf(maps, "admin", "POST", "/v2/a/tags/list"), "@unsupported");
     assert.equal(routeOf(maps, "admin", "GET", "/v2/a/tags"), "@unknown");
@@ -365,7 +365,7 @@ describe("who may do what, as the proxy is told", () => {
     assert.equal(maps.lookUp("allowed_methods", given), "GET, HEAD, PUT, DELETE");
   });
 
-  it("is what roles and rules say, whatever the settings accept and clients send", () => {
+  it("follows roles and rules, whatever the settings accept and clients send", () => {
     const anything = anySettings.chain((raw) => {
       const settings = accepted(raw);
       assert.ok(settings);
