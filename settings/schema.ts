@@ -109,7 +109,11 @@ const endpoint = {
     ),
   ),
   port: withDefault(
-    number(1, 65535, { meaning: "The TCP port that clients type.", example: "443", change: replacesProxy }),
+    number(1, 65535, {
+      meaning: "The TCP port that clients type.",
+      example: "443",
+      change: `${replacesProxy}; clients sign in again, as images have another name there`,
+    }),
     5043,
   ),
 };

@@ -121,6 +121,14 @@ describe("the proxy", function () {
     }
   });
 
+  it("tells clients without TLS to sign in, as Docker shows that answer to who has not", async () => {
+    const { stdout } = await run("curl", ["--silent", "--include", outputs.url.replace("https:", "http:")]);
+    assert.match(
+      stdout,
+      /^HTTP\/1\.1 400 [^]*\r\nContent-Type: application\/json\r\n[^]*"this port speaks HTTPS only; .* docker login"/,
+    );
+  });
+
   it("offers no HTTP/2", async () => {
     assert.match(await handshake({ ALPNProtocols: ["h2", "http/1.1"] }), / http\/1\.1$/);
   });

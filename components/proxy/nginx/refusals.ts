@@ -2,7 +2,7 @@ import { patternKey, plainKey, quoted, renderMap } from "./text.ts";
 
 /** The error statuses of the proxy itself, with the error codes of the registry's API. */
 export const refusals = {
-  400: ["UNSUPPORTED", "the request is malformed, or was meant for a port without TLS"],
+  400: ["UNSUPPORTED", "the request is malformed"],
   401: ["UNAUTHORIZED", "a user name and its password are needed"],
   403: ["DENIED", "as $role you may not $deed$repository$by_rule"],
   404: ["NAME_INVALID", "not a path of the registry API, or not in its canonical spelling"],
@@ -29,10 +29,12 @@ const malformed = {
   505: ["UNSUPPORTED", "the request is of a version of HTTP that is not supported"],
 } as const;
 
+function json([code, message]: readonly [string, string]): string {
+  return `'{"errors":[{"code":"${code}","message":"${message}","detail":null}]}'`;
+}
+
 /** The body of each error response. */
 export function renderRefusals(): string {
-  const json = ([code, message]: readonly [string, string]) =>
-    `'{"errors":[{"code":"${code}","message":"${message}","detail":null}]}'`;
   return `\
 ${renderMap(quoted("$status $route"), "$refusal", [
   [plainKey("404 @blob"), json(["BLOB_UNKNOWN", "the repository has no such blob"])],
@@ -77,7 +79,7 @@ export function renderRefusalLocations(): string {
     # These have no URI that a named location could go on with.
     error_page 400 414 421 501 505 /_malformed;
     error_page 494 =431 /_malformed;
-    error_page 497 =400 /_malformed;
+    error_page 497 =400 /_without_tls;
 
     location / {
       return 404;
@@ -86,6 +88,13 @@ export function renderRefusalLocations(): string {
     location = /_malformed {
       internal;
       ${renderAnswer()}
+    }
+
+    # Docker asks so on localhost after it was told 401, and shows this answer: who pulls may only have to sign in.
+    location = /_without_tls {
+      internal;
+      default_type application/json;
+      return 200 ${json(["UNSUPPORTED", "this port speaks HTTPS only; if docker pull says this, sign in first: docker login"])};
     }
 
     location @denied {
