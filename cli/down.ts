@@ -21,7 +21,9 @@ export async function destroy(stack: Stack): Promise<void> {
       `Kept: volume ${volume} with all pushed images. To use it again: make up STACK=${stack.name}. To delete it: make purge STACK=${stack.name}`,
     );
   }
-  console.log("Generated passwords and the stack's own authority are deleted: the next `make up` makes new ones.");
+  console.log(
+    `Deleted: generated passwords and the stack's own authority. New ones are made by: make up STACK=${stack.name}`,
+  );
 }
 
 /** Takes a stack down and deletes all pushed images, after a confirmation. */
