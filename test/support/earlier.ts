@@ -37,15 +37,13 @@ function withCode(values: Resource["inputs"]): Resource["inputs"] {
   return values && "__provider" in values ? { ...values, __provider: earlier.provider } : values;
 }
 
+/** Its resources, without the hash that ends the name of a host key: it differs from machine to machine. */
 function namesIn(exported: string, name: string): string[] {
   const { resources = [] } = (JSON.parse(exported) as Exported).deployment;
-  return (
-    resources
-      .filter(({ urn }) => !/-registry-data-check(-run)?$/.test(urn))
-      .filter(({ type }) => !type.startsWith("pulumi:providers:") || type === "pulumi:providers:docker")
-      .map(({ urn }) => urn.split("::").slice(2).join("::").replace(name, "STACK"))
-      // The name of a host key ends with a hash of what has it made anew: another one for each machine.
-      .map((urn) => urn.replace(/(-keys-(?:boot|host))-[0-9a-f]{8}$/, "$1-HASH"))
-      .sort()
-  );
+  return resources
+    .filter(({ urn }) => !/-registry-data-check(-run)?$/.test(urn))
+    .filter(({ type }) => !type.startsWith("pulumi:providers:") || type === "pulumi:providers:docker")
+    .map(({ urn }) => urn.split("::").slice(2).join("::").replace(name, "STACK"))
+    .map((urn) => urn.replace(/(-keys-(?:boot|host))-[0-9a-f]{8}$/, "$1-HASH"))
+    .sort();
 }
