@@ -28,7 +28,7 @@ export async function recover(stack: Stack, reached: StackEngine["reached"]): Pr
   if (reached !== "none") removeOrphans(stack, containers, new Set(resources.map(({ id }) => id)));
 
   for (const { type, resource } of pending) if (type === "creating") tellLost(resource);
-  const isStale = pending.length > 0 || resources.some((resource) => adopted(resource) !== resource);
+  const isStale = pending.length > 0 || resources.some((resource) => renewed(resource) !== resource);
   // With another backend, somebody else may be using the stack.
   if (isStale && stateFolder() !== undefined) await stack.import(settled(await stack.exported()));
 
@@ -108,6 +108,16 @@ function tellLost({ type, urn }: StateResource): void {
 function settled({ deployment, ...rest }: Exported): Exported {
   const { resources = [], pending_operations: pending = [] } = deployment;
   const settle = (resource: Resource) =>
-    Object.values(clouds).reduce((each, cloud) => cloud.settle?.(each, pending) ?? each, adopted(resource));
+    Object.values(clouds).reduce((each, cloud) => cloud.settle?.(each, pending) ?? each, renewed(resource));
   return { ...rest, deployment: { ...deployment, resources: resources.map(settle), pending_operations: [] } };
+}
+
+/**
+ * A resource as this run can continue with it; the same object if nothing changes. If a killed run had already deleted it
+ * from a cloud in order to replace it, the refresh must find that out: Pulumi would not look, and delete it a second
+ * time, which some plugins refuse.
+ */
+function renewed(resource: Resource): Resource {
+  const isDeleted = resource.pendingReplacement === true && cloudOf(resource) !== undefined;
+  return isDeleted ? { ...adopted(resource), pendingReplacement: false } : adopted(resource);
 }
