@@ -6,7 +6,6 @@ import * as https from "node:https";
 
 import { digestOf } from "../cli/client.ts";
 import { bytesOf } from "./data.ts";
-import type { Transfer } from "./load.ts";
 
 export interface Job {
   readonly action: "pull" | "push";
@@ -16,6 +15,11 @@ export interface Job {
   readonly tag: string;
   /** The seed of the images' content. */
   readonly seed: string;
+}
+
+export interface Transfer {
+  readonly seconds: number;
+  readonly bytes: number;
 }
 
 interface Manifest {

@@ -3,14 +3,9 @@ import { join } from "node:path";
 
 import { basicAuthorization } from "../cli/client.ts";
 import type { Checkout } from "../test/support/checkout.ts";
-import type { Job } from "./client.ts";
+import type { Job, Transfer } from "./client.ts";
 import { command, docker, interruptible } from "./commands.ts";
 import type { Subject } from "./subjects.ts";
-
-export interface Transfer {
-  readonly seconds: number;
-  readonly bytes: number;
-}
 
 export interface Requests {
   readonly perSecond: number;

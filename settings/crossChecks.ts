@@ -3,9 +3,9 @@ import { isLoopback } from "../components/endpoint.ts";
 import type { Engine } from "../components/hosts/engine.ts";
 import type { Environment } from "./environment.ts";
 import { engineOf } from "./host.ts";
-import type { Parsed } from "./index.ts";
 import type { Problems } from "./problems.ts";
 import { isHostname } from "./scalars.ts";
+import type { Parsed } from "./settings.ts";
 
 /** Checks settings against each other, after each has been checked alone. */
 export function crossCheck(settings: Parsed, environment: Environment, problems: Problems): void {

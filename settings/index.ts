@@ -2,42 +2,24 @@ import { existsSync, readFileSync } from "node:fs";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Rule } from "../components/access.ts";
-import type { CertificateSource } from "../components/certificate/certificate.ts";
 import { inNewShell } from "../components/commands.ts";
-import type { User } from "../components/credentials.ts";
-import type { ProxyLimits } from "../components/proxy/nginx/nginxConf.ts";
-import { type AnonymousPull, readAnonymous, readRules } from "./access.ts";
+import { readAnonymous, readRules } from "./access.ts";
 import { readCertificate } from "./certificate.ts";
 import { clearSecrets } from "./clearSecrets.ts";
 import { type Configuration, ownSettings, type RawSettings } from "./configuration.ts";
 import { crossCheck } from "./crossChecks.ts";
-import { type DnsSettings, readDns } from "./dns.ts";
+import { readDns } from "./dns.ts";
 import type { Environment } from "./environment.ts";
-import { checkMeaning, engineOf, type HostSettings, readHost } from "./host.ts";
+import { checkMeaning, engineOf, readHost } from "./host.ts";
 import { readJson } from "./json.ts";
 import { needsShell, type Problem, Problems } from "./problems.ts";
 import * as schema from "./schema.ts";
+import type { Parsed } from "./settings.ts";
 import { isScalar, readShape } from "./shape.ts";
 import { readUsers } from "./users.ts";
 
 export { engineOf } from "./host.ts";
-
-/** The settings of a registry: valid and complete, with secrets wrapped as Outputs. */
-export interface Settings {
-  readonly host: HostSettings;
-  readonly hostname?: string | undefined;
-  readonly port: number;
-  readonly images: { readonly registry: string; readonly proxy: string };
-  readonly users: readonly User[];
-  readonly rules: readonly Rule[];
-  readonly anonymous?: AnonymousPull | undefined;
-  readonly deletion: boolean;
-  readonly limits: ProxyLimits;
-  readonly certificate: CertificateSource;
-  /** Default: no record is created; an output lists the ones to create. */
-  readonly dns?: DnsSettings | undefined;
-}
+export type { Parsed, Settings } from "./settings.ts";
 
 /** The settings of a stack that could be read; complete if there are no problems. */
 export interface Reading {
@@ -67,9 +49,6 @@ function readStackFile(stack: string): string {
   const file = `Pulumi.${stack}.yaml`;
   return existsSync(file) ? readFileSync(file, "utf8") : "";
 }
-
-/** The settings that could be read; undefined for the others. */
-export type Parsed = { readonly [K in keyof Settings]?: Settings[K] | undefined };
 
 /** Checks the settings and the files that they name, without the network. Reports every problem, not only the first. */
 export function parseSettings(

@@ -47,3 +47,36 @@ export const dataPath: readonly Check[] = [
       `name a folder for the registry alone, and move existing data there: ${configCommand("set", path, "/srv/registry")}`,
   },
 ];
+
+/** The limits on a user's name: those of the password file and of HTTP basic authentication. */
+export const userName: readonly Check[] = [
+  { holds: (name) => name !== "", wrong: () => "is missing" },
+  { holds: (name) => name !== "__proto__", wrong: () => '"__proto__" can\'t be used as a user name' },
+  { holds: (name) => !/\p{Surrogate}/u.test(name), wrong: () => "is not well-formed Unicode" },
+  { holds: hasNoControlCharacter, wrong: (name) => `${quoted(name)} has a control character` },
+  {
+    holds: (name) => !name.includes(":"),
+    wrong: (name) => `"${name}" has a colon, which ends the name in HTTP basic authentication`,
+  },
+  {
+    holds: (name) => !name.startsWith("#"),
+    wrong: (name) => `"${name}" begins with #, which would make its line in the password file a comment`,
+  },
+  { holds: (name) => Buffer.byteLength(name) <= 255, wrong: () => "is longer than 255 bytes" },
+];
+
+/** The limits on a password. No message quotes one. */
+export const password: readonly Check[] = [
+  {
+    holds: hasNoControlCharacter,
+    wrong: () => "has a control character, which HTTP basic authentication can't carry",
+  },
+  {
+    holds: (text) => Buffer.byteLength(text) <= 72,
+    wrong: (text) => `has ${String(Buffer.byteLength(text))} bytes; bcrypt uses only the first 72`,
+  },
+];
+
+function hasNoControlCharacter(text: string): boolean {
+  return !/\p{Cc}/u.test(text);
+}

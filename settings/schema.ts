@@ -23,8 +23,7 @@ import {
   withDefault,
 } from "./kinds.ts";
 import { network } from "./networks.ts";
-import { dataPath, hostname, image, size } from "./scalars.ts";
-import { password, userName } from "./users.ts";
+import { dataPath, hostname, image, password, size, userName } from "./scalars.ts";
 
 const elsewhere = "starts an empty registry in the new place; no data is moved";
 const otherEngine =

@@ -1,0 +1,26 @@
+import type { Rule } from "../components/access.ts";
+import type { CertificateSource } from "../components/certificate/certificate.ts";
+import type { User } from "../components/credentials.ts";
+import type { ProxyLimits } from "../components/proxy/nginx/nginxConf.ts";
+import type { AnonymousPull } from "./access.ts";
+import type { DnsSettings } from "./dns.ts";
+import type { HostSettings } from "./host.ts";
+
+/** The settings of a registry: valid and complete, with secrets wrapped as Outputs. */
+export interface Settings {
+  readonly host: HostSettings;
+  readonly hostname?: string | undefined;
+  readonly port: number;
+  readonly images: { readonly registry: string; readonly proxy: string };
+  readonly users: readonly User[];
+  readonly rules: readonly Rule[];
+  readonly anonymous?: AnonymousPull | undefined;
+  readonly deletion: boolean;
+  readonly limits: ProxyLimits;
+  readonly certificate: CertificateSource;
+  /** Default: no record is created; an output lists the ones to create. */
+  readonly dns?: DnsSettings | undefined;
+}
+
+/** The settings that could be read; undefined for the others. */
+export type Parsed = { readonly [K in keyof Settings]?: Settings[K] | undefined };
