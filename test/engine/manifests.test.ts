@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { request } from "node:http";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { type Answer, digestOf, emptyConfig, manifestOf, RegistryClient } from "../../cli/client.ts";
 import type { Outputs } from "../../components/outputs.ts";
 import { Checkout, freePort } from "../support/checkout.ts";
-import { addressOf, docker } from "../support/run.ts";
+import { Load } from "../support/load.ts";
+import { addressOf, docker, run } from "../support/run.ts";
 
 const types = {
   manifest: "application/vnd.oci.image.manifest.v1+json",
@@ -303,6 +306,23 @@ describe("manifests", function () {
         }
       }
     }
+  });
+
+  it("are pulled although the proxy has no room to keep another", async () => {
+    const template = join(checkout.folder, "components/proxy/nginx/manifests.ts");
+    const usual = checkout.read("components/proxy/nginx/manifests.ts");
+    const small = usual.replace("keys_zone=manifests:256k", "keys_zone=manifests:32k");
+    assert.notEqual(small, usual);
+    writeFileSync(template, small);
+    await checkout.bringUp();
+    const load = new Load(outputs, { pullers: 20, pushers: 10 });
+    await sleep(30_000);
+    const { failed, corrupt, requests } = await load.stop();
+    assert.deepEqual({ failed, corrupt }, { failed: [], corrupt: [] });
+    assert.ok(requests > 1000, `only ${String(requests)} requests`);
+    const { output } = await run("docker", ["logs", `${checkout.name}-proxy`]);
+    assert.match(output, /could not allocate node in cache keys zone "manifests"/);
+    writeFileSync(template, usual);
   });
 
   it("stay cached through a reload, whose changes apply at once", async () => {

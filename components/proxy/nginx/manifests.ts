@@ -70,8 +70,9 @@ export function renderManifestLocations(dataFolder: string): string {
       if (!-f $document_root/blobs/sha256/$shard/$shard$hex/data) {
         return 418;
       }
-      error_page 418 = @registry;
-      ${errorPage()}
+      # 500: two workers at a time want the last room for a key.
+      error_page 418 500 = @registry;
+      ${errorPage(500)}
       proxy_pass http://registry/v2/$repository/manifests/sha256:$shard$hex;
       proxy_buffering on;
       proxy_max_temp_file_size 0;
