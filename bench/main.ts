@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
 import { Checkout } from "../test/support/checkout.ts";
+import type { Transfer } from "./client.ts";
 import { command, docker, finish, interruptible, say } from "./commands.ts";
 import { writeBlob } from "./data.ts";
 import { usageOf } from "./engine.ts";
-import type { Transfer } from "./client.ts";
 import { authorizationOf, Load } from "./load.ts";
 import { describeClients, describeMachine } from "./machine.ts";
 import { plot } from "./plot.ts";

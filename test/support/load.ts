@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { type Answer, digestOf, emptyConfig, manifestOf, type Question, RegistryClient } from "../../cli/client.ts";
-import { messageOf } from "../../components/userError.ts";
 import type { Outputs } from "../../components/outputs.ts";
+import { messageOf } from "../../components/userError.ts";
 
 /** What came of a load. */
 export interface Count {
