@@ -15,5 +15,6 @@ export async function startStack(checkout: Checkout): Promise<ProxyFiles> {
     contents[key as keyof typeof configFiles] = await docker(
       ...["exec", `${checkout.name}-proxy`, "cat", `/etc/proxy/current/${file}`],
     );
-  return contents;
+  // The last line is nobody's: only this proxy wants it.
+  return { ...contents, htpasswd: contents.htpasswd.split("\n").slice(0, -1).join("\n") };
 }
