@@ -221,8 +221,7 @@ for (const target of oneOf(["digitalocean", "aws"] as const)) {
     ];
     // Only moments that the machine still reaches after the one before. The second call is left out: so what it deletes
     // is recorded as deleted when the third one stops the run.
-    const [grown, , ...deleted] = atCalls;
-    const together = [...(grown ? [grown] : []), ...deleted, hostKey(true), registry(false), proxy(true)];
+    const together = [...atCalls.filter((_, index) => index !== 1), hostKey(true), registry(false), proxy(true)];
 
     for (const kills of isWhole ? alone.map((kill) => [kill]) : [together]) {
       const where = kills.map(({ at }) => at).join("; ");
