@@ -11,11 +11,8 @@ export interface Usage {
   readonly written: number;
 }
 
-interface Stats {
-  readonly cpu_stats: { readonly cpu_usage: { readonly total_usage: number } };
-  /** `anon` of control groups version 2, `rss` of version 1. */
-  readonly memory_stats: { readonly stats: { readonly anon?: number; readonly rss?: number } };
-}
+/** Of /proc/PID/stat: the kernel's unit of time towards programs, on every Linux of today. */
+const TICKS_PER_SECOND = 100;
 
 /** Sends a request to the local engine's API. */
 export function askEngine(method: string, path: string, body?: unknown): Promise<unknown> {
@@ -34,26 +31,32 @@ export function askEngine(method: string, path: string, body?: unknown): Promise
   });
 }
 
+/** Read from the processes: not every engine can say what its control groups counted. */
 export async function usageOf(containers: readonly string[]): Promise<Usage> {
-  const usages = await Promise.all(containers.map(usageOfOne));
+  const pids = (await Promise.all(containers.map(processesOf))).flat();
+  const usages = await Promise.all(pids.map(usageOfProcess));
   const sum = (of: (usage: Usage) => number) => usages.reduce((total, usage) => total + of(usage), 0);
   return { cpu: sum(({ cpu }) => cpu), memory: sum(({ memory }) => memory), written: sum(({ written }) => written) };
 }
 
-async function usageOfOne(container: string): Promise<Usage> {
-  const stats = (await askEngine("GET", `/containers/${container}/stats?stream=false&one-shot=true`)) as Stats;
-  const { anon, rss = 0 } = stats.memory_stats.stats;
+async function processesOf(container: string): Promise<string[]> {
   const top = await askEngine("GET", `/containers/${container}/top?ps_args=-eo%20pid`);
-  const written = await Promise.all((top as { Processes: string[][] }).Processes.map(([pid = ""]) => writtenBy(pid)));
-  return {
-    cpu: stats.cpu_stats.cpu_usage.total_usage / 1e9,
-    memory: anon ?? rss,
-    written: written.reduce((total, bytes) => total + bytes, 0),
-  };
+  return (top as { Processes: string[][] }).Processes.map(([pid = ""]) => pid);
 }
 
-async function writtenBy(pid: string): Promise<number> {
+async function usageOfProcess(pid: string): Promise<Usage> {
   // A health check may have exited since.
-  const io = await readFile(`/proc/${pid}/io`, "utf8").catch(() => "");
-  return Number(/^write_bytes: (\d+)$/m.exec(io)?.[1] ?? 0);
+  const read = (file: string) => readFile(`/proc/${pid}/${file}`, "utf8").catch(() => "");
+  const [stat, status, io] = await Promise.all([read("stat"), read("status"), read("io")]);
+  // After the name, which may hold blanks and brackets: user and system time, its own and that of its ended children.
+  const times = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 15)
+    .map(Number);
+  return {
+    cpu: times.reduce((total, ticks) => total + ticks, 0) / TICKS_PER_SECOND,
+    memory: Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024,
+    written: Number(/^write_bytes: (\d+)$/m.exec(io)?.[1] ?? 0),
+  };
 }
