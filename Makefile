@@ -126,6 +126,10 @@ bench: tools ## compare this stack with the usual ones, as root on Linux (15 min
 bench-guessing: tools ## measure how password guessing slows signed-in clients (10 minutes)
 	@bench/run guessing
 
+.PHONY: bench-gap
+bench-gap: tools ## measure how long nobody is answered while the proxy is replaced (3 minutes)
+	@bench/run gap
+
 .PHONY: bench-commands
 bench-commands: tools ## measure make up and previews without changes, as root on Linux (5 minutes)
 	@bench/run everyday

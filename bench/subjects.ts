@@ -85,14 +85,14 @@ export class Subjects {
     return {
       id: "a",
       url: "https://127.0.0.1:8443",
-      containers: [`${checkout.name}-proxy`, `${checkout.name}-registry`],
+      containers: [...(await checkout.containers("proxy")), ...(await checkout.containers("registry"))],
       data: await folderOf(`${checkout.name}-data`),
     };
   }
 
   /** (a0) A copy of the proxy container for the same registry, with another configuration. */
   private async startWithoutAuthentication(stack: Subject): Promise<Subject> {
-    const [proxy = "", registry = ""] = stack.containers;
+    const [proxy = "", ...registries] = stack.containers;
     const name = this.nameOf("a0", "proxy");
     const current = join(this.folder, "a0", "current");
     const { htpasswd, certificate, key } = this.stack;
@@ -102,7 +102,8 @@ export class Subjects {
       serverName: "localhost",
       ipv6: false,
       endpoints: [{ name: "registry", audience: "users", port: 8443 }],
-      registry: `${registry}:5000`,
+      // Docker's DNS knows a container by the beginning of its id.
+      registries: registries.map((id) => `${id.slice(0, 12)}:5000`),
       users: [{ name: "admin", role: "admin" }],
       ...{ rules: [], openPrefixes: [], limits: { guessesPerMinute: 30 }, certificate, key, hashes },
     };
@@ -133,7 +134,7 @@ export class Subjects {
       if (network !== proxy) await docker("network", "connect", network, name);
     }
     await docker("start", name);
-    return { ...stack, id: "a0", containers: [name, registry] };
+    return { ...stack, id: "a0", containers: [name, ...registries] };
   }
 
   /** A proxy with its own registry. */

@@ -12,13 +12,16 @@ export type Screen = Pick<NodeJS.WriteStream, "write" | "isTTY" | "columns">;
  */
 export class Display {
   private readonly out: Screen;
+  private readonly onEvent: (event: EngineEvent) => void;
   private readonly progress = new Progress(Date.now());
   private readonly timer: NodeJS.Timeout;
   private rest = "";
   private lastWord = Date.now();
 
-  constructor(out: Screen) {
+  /** @param onEvent Gets each event before it is drawn. */
+  constructor(out: Screen, onEvent: (event: EngineEvent) => void = () => undefined) {
     this.out = out;
+    this.onEvent = onEvent;
     this.timer = setInterval(() => this.tick(), out.isTTY ? 250 : 1000);
   }
 
@@ -44,6 +47,7 @@ export class Display {
 
   private takeLine(line: string): void {
     const event = parsed(line);
+    if (event !== undefined) this.onEvent(event);
     // On a terminal, the status line shows running steps.
     const isShown = event === undefined || !this.out.isTTY || !isBeginning(event);
     const lines = event === undefined ? [line] : this.progress.take(event, Date.now());

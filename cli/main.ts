@@ -1,15 +1,15 @@
 // The program behind `make`: node cli/main.ts COMMAND [STACK]
 import { spawnSync } from "node:child_process";
-import { parseArgs } from "node:util";
+import { parseArgs, stripVTControlCharacters } from "node:util";
 
 import { messageOf, UserError } from "../components/userError.ts";
 import { writeAuthority } from "./ca.ts";
+import { ownedBy } from "./containers.ts";
 import { destroy, purge } from "./down.ts";
 import { engineOf } from "./engine.ts";
 import { pulumiEnvironment, renderExports, setVariables } from "./environment.ts";
 import { login } from "./login.ts";
 import { CommandFailed, Interrupted, outputOf, run } from "./processes.ts";
-import { ownedBy } from "./recover.ts";
 import { prove, smoke } from "./smoke.ts";
 import { Stack } from "./stack.ts";
 import { ensureImages, policies, up } from "./up.ts";
@@ -47,7 +47,18 @@ const commands: Readonly<Record<string, Command>> = {
 
 async function preview(stack: Stack): Promise<void> {
   await stack.init();
-  await stack.show([...stack.about("preview"), "--diff", ...policies]);
+  let shown = "";
+  await stack.show([...stack.about("preview"), "--diff", ...policies], (text) => (shown += text));
+  if (replacesProxy(shown)) console.error(`▸ ${gap}`);
+}
+
+const gap =
+  "The proxy container will be replaced, because its image, ports or data folder changes: nobody is answered for about a " +
+  "second, and transfers that take more than 30 seconds are cut.";
+
+/** Whether a preview with `--diff` replaces the proxy container, whose ports nobody else can have meanwhile. */
+function replacesProxy(shown: string): boolean {
+  return /\(replace\)\s+\[id=[^\]]*\]\s+\[urn=[^\]]*-proxy-container\]/.test(stripVTControlCharacters(shown));
 }
 
 async function printPasswords(stack: Stack, { json }: Options): Promise<void> {

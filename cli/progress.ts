@@ -1,11 +1,11 @@
 /** One step of an update on one resource. */
-interface Step {
+export interface Step {
   readonly op: string;
   readonly urn: string;
   readonly type: string;
   /** The settings that differ. */
   readonly diffs?: readonly string[] | null;
-  readonly old?: { readonly custom?: boolean } | null;
+  readonly old?: { readonly custom?: boolean; readonly id?: string } | null;
   readonly new?: { readonly custom?: boolean } | null;
 }
 

@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 
 import type { StateResource } from "../clouds/cloud.ts";
 import { cloudOf, clouds } from "../clouds/index.ts";
-import { ownerLabel } from "../components/labels.ts";
 import { UserError } from "../components/userError.ts";
+import { linesOf, ownedBy } from "./containers.ts";
 import { adopted } from "./earlier.ts";
 import type { StackEngine } from "./engine.ts";
 import { releaseLock, stateFolder } from "./lock.ts";
@@ -44,11 +44,6 @@ export async function recover(stack: Stack, reached: StackEngine["reached"]): Pr
   return rerun.map((urn) => `--replace=${urn}`);
 }
 
-/** The filter for everything that belongs to a stack, by its label. */
-export function ownedBy(stack: Stack): readonly string[] {
-  return ["--filter", `label=${ownerLabel}=${stack.fullName}`];
-}
-
 function findContainers(stack: Stack): FoundContainer[] {
   const ids = listed(["ps", "--all", "--quiet", "--no-trunc", ...ownedBy(stack)]);
   if (ids.length === 0) return [];
@@ -63,9 +58,7 @@ function findContainers(stack: Stack): FoundContainer[] {
 }
 
 function listed(args: readonly string[]): string[] {
-  return outputOf("docker", args)
-    .split("\n")
-    .filter((line) => line !== "");
+  return linesOf(outputOf("docker", args));
 }
 
 /** Only those of this checkout: another checkout may have a stack of this name on the same engine. */

@@ -3,6 +3,7 @@ import { resolve4 } from "node:dns/promises";
 import type { Outputs } from "../components/outputs.ts";
 import { messageOf } from "../components/userError.ts";
 import { type Answer, digestOf, manifestOf, NoAnswer, RegistryClient } from "./client.ts";
+import { containersIn, linesOf } from "./containers.ts";
 import { outputOf } from "./processes.ts";
 import type { Stack } from "./stack.ts";
 
@@ -26,7 +27,7 @@ export interface Finding {
  */
 export async function prove(stack: Stack, tell: (finding: Finding) => void): Promise<Finding[]> {
   const outputs = await stack.outputs();
-  const proofs = new Proofs(outputs, `${stack.fullName}-registry`);
+  const proofs = new Proofs(outputs, stack);
   const findings: Finding[] = [];
   for (const [proof, ask] of proofs.all) {
     const { isSilent, ...found } = await ask().then(
@@ -83,12 +84,11 @@ class Proofs {
   /** The user who pushed, and so may pull. */
   private pusher: string | undefined;
   private readonly outputs: Outputs;
-  private readonly registry: string;
+  private readonly stack: Stack;
 
-  /** @param registry The name of the registry's container. */
-  constructor(outputs: Outputs, registry: string) {
+  constructor(outputs: Outputs, stack: Stack) {
     this.outputs = outputs;
-    this.registry = registry;
+    this.stack = stack;
     this.user = outputs.usernames[0] ?? "";
     // The DNS record may not have reached this machine's resolver, or may not exist yet.
     this.address = outputs.records.length > 0 ? outputs.address : undefined;
@@ -174,9 +174,11 @@ class Proofs {
   }
 
   private proveClosed(): string {
-    const published = outputOf("docker", ["port", this.registry]).trim();
-    expect(published === "", `${this.registry} publishes ${published}`);
-    return `${this.registry} publishes no port`;
+    const registries = containersIn("registry", this.stack);
+    expect(registries.length > 0, "the registry has no container");
+    const published = registries.flatMap(({ id }) => linesOf(outputOf("docker", ["port", id])));
+    expect(published.length === 0, `the registry publishes ${published.join(", ")}`);
+    return `no port of its ${String(registries.length)} containers is published`;
   }
 }
 

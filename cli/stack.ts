@@ -11,6 +11,7 @@ import type { HostSettings } from "../settings/host.ts";
 import { parseConfiguration } from "../settings/index.ts";
 import { SettingsError } from "../settings/problems.ts";
 import { Display } from "./display.ts";
+import { Drain } from "./drain.ts";
 import { project, pulumiEnvironment, setVariables } from "./environment.ts";
 import { CommandFailed, isInterrupted, throwIfInterrupted } from "./processes.ts";
 import { hideSalt } from "./salt.ts";
@@ -152,13 +153,17 @@ export class Stack {
   /**
    * Runs `pulumi ARGS` and shows its output as it comes.
    *
+   * @param onOutput Gets it, too.
    * @throws CommandFailed
    */
-  show(args: readonly string[]): Promise<void> {
+  show(args: readonly string[], onOutput: (text: string) => void = () => undefined): Promise<void> {
     const color = process.stdout.isTTY ? ["--color", "always"] : [];
     return this.follow(
       [...args, ...color],
-      (text) => void process.stdout.write(text),
+      (text) => {
+        process.stdout.write(text);
+        onOutput(text);
+      },
       (text) => void process.stderr.write(text),
     );
   }
@@ -169,7 +174,8 @@ export class Stack {
    * @throws CommandFailed
    */
   async change(args: readonly string[], out: NodeJS.WriteStream = process.stdout): Promise<void> {
-    const display = new Display(out);
+    const drain = new Drain((text) => display.say(text, process.stderr));
+    const display = new Display(out, (event) => drain.take(event));
     try {
       await this.follow(
         [...args, "--json"],
@@ -177,6 +183,7 @@ export class Stack {
         (text) => display.say(text, process.stderr),
       );
     } finally {
+      drain.end();
       display.end();
     }
   }

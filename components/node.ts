@@ -6,13 +6,15 @@ import { ReverseProxy, type ReverseProxyArgs } from "./proxy/reverseProxy.ts";
 import { Registry } from "./registry/registry.ts";
 import { filesystem } from "./registry/storage/filesystem.ts";
 
-export interface NodeArgs extends Omit<ReverseProxyArgs, "image" | "ipv6" | "network" | "blobs" | "registry"> {
+export interface NodeArgs extends Omit<ReverseProxyArgs, "image" | "ipv6" | "network" | "blobs" | "registries"> {
   /** The machine that runs the containers. */
   readonly host: DockerHost;
   /** Image references, each with an exact version or a digest. A change replaces the container of that image. */
   readonly images: { readonly registry: string; readonly proxy: string };
-  /** Whether an admin may delete manifests and blobs. A change replaces the registry container. */
+  /** Whether an admin may delete manifests and blobs. A change replaces the registry's containers. */
   readonly deletion: boolean;
+  /** How long a replaced registry container may finish its requests, in seconds. A change replaces the containers. */
+  readonly drainTimeout: number;
 }
 
 /** A registry and its proxy on one host, with the network between them. */
@@ -36,6 +38,7 @@ export class Node extends pulumi.ComponentResource {
         network: network.name,
         storage: filesystem({ path: args.host.dataPath, volumeName: `${name}-data` }),
         deletion: args.deletion,
+        drainTimeout: args.drainTimeout,
       },
       child,
     );
@@ -48,7 +51,7 @@ export class Node extends pulumi.ComponentResource {
         ipv6: args.host.ipv6Address !== undefined,
         network: network.name,
         blobs: registry.blobs,
-        registry: registry.address,
+        registries: registry.addresses,
       },
       child,
     );

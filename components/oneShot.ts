@@ -11,7 +11,7 @@ export interface OneShotArgs {
   readonly image: pulumi.Input<string>;
   /** Numeric `uid:gid`. */
   readonly user: string;
-  readonly command: string[];
+  readonly command: pulumi.Input<string>[];
   /** Capabilities that it needs, in the engine's notation: `CAP_CHOWN`. Default: none. */
   readonly capabilities?: string[];
   readonly volumes: docker.ContainerArgs["volumes"];

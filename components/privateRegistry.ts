@@ -29,8 +29,10 @@ export interface PrivateRegistryArgs {
   readonly rules: readonly Rule[];
   /** The prefixes of the repositories that anybody may pull. A change goes live by a reload. */
   readonly openPrefixes: readonly string[];
-  /** Whether an admin may delete manifests and blobs. A change replaces the registry container. */
+  /** Whether an admin may delete manifests and blobs. A change replaces the registry's containers. */
   readonly deletion: boolean;
+  /** How long a replaced registry container may finish its requests, in seconds. A change replaces the containers. */
+  readonly drainTimeout: number;
   /** Limits on requests of clients. A change goes live by a reload. */
   readonly limits: ProxyLimits;
   /** The source of the proxy's certificate. A change goes live by a reload. */
@@ -54,7 +56,7 @@ export class PrivateRegistry extends pulumi.ComponentResource {
       { ...opts, providers: [args.host.provider], transformations: [labelled(name), boundTo(args.host.machine)] },
     );
 
-    const { host, images, endpoints, openPrefixes, users, rules, deletion, limits } = args;
+    const { host, images, endpoints, openPrefixes, users, rules, deletion, drainTimeout, limits } = args;
     const { address, ipv6Address, login } = host;
     const hostname = args.hostname === undefined ? address : pulumi.output(args.hostname);
 
@@ -69,7 +71,7 @@ export class PrivateRegistry extends pulumi.ComponentResource {
     new Node(
       name,
       {
-        ...{ host, images, deletion, hostname, endpoints, openPrefixes, users, rules, limits },
+        ...{ host, images, deletion, drainTimeout, hostname, endpoints, openPrefixes, users, rules, limits },
         hashes: credentials.hashes,
         certificateChain: certificate.chain,
         privateKey: certificate.privateKey,

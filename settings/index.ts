@@ -75,6 +75,7 @@ export function parseSettings(
     rules: readRules(given?.rules ?? [], users, problems),
     anonymous: readAnonymous(given?.anonymous, port, problems),
     deletion: given?.deletion ?? false,
+    drainTimeout: given?.drainTimeout ?? 0,
     limits: { guessesPerMinute: given?.guessesPerMinute ?? 0, maxUploadSize: given?.maxUploadSize },
     certificate: readCertificate(given?.certificate, hostname ?? engine?.address, environment, problems),
     dns: readDns(given?.dns, hostname, engine?.address, problems),

@@ -29,7 +29,7 @@ const elsewhere = "starts an empty registry in the new place; no data is moved";
 const otherEngine =
   "starts an empty registry on the other engine. Run `make destroy` first, or the old registry keeps running";
 const replacesProxy = "replaces the proxy container";
-const replacesRegistry = "replaces the registry container";
+const replacesRegistry = "replaces the registry's containers, without cutting a transfer";
 const live = "goes live";
 
 export const targets = ["local", "ssh", "digitalocean", "aws"] as const;
@@ -128,7 +128,7 @@ const storage = {
             "folder and everything in it are given to user id 65532.",
           without: "a named volume, `private-registry-dev1-data` for the stack dev1",
           example: "/srv/registry",
-          change: `${replacesRegistry}, which then serves what is in the new folder; no data is moved`,
+          change: `${replacesProxy}, and those of the registry, which then serves what is in the new folder; no data is moved`,
         },
         ...dataPath,
       ),
@@ -171,6 +171,17 @@ const limits = {
       change: replacesRegistry,
     }),
     false,
+  ),
+  drainTimeout: withDefault(
+    number(0, 21_600, {
+      what: "a whole number of seconds from 0 to 21600",
+      meaning:
+        "How long a registry container that is replaced may go on with requests that it has begun to answer, in seconds. " +
+        "What takes longer is cut; new requests go to the new containers all the while.",
+      example: "3600",
+      change: replacesRegistry,
+    }),
+    900,
   ),
   guessesPerMinute: withDefault(
     number(1, 40, {

@@ -16,6 +16,8 @@ export interface Settings {
   readonly rules: readonly Rule[];
   readonly anonymous?: AnonymousPull | undefined;
   readonly deletion: boolean;
+  /** Seconds. */
+  readonly drainTimeout: number;
   readonly limits: ProxyLimits;
   readonly certificate: CertificateSource;
   /** Default: no record is created; an output lists the ones to create. */

@@ -42,20 +42,21 @@ export interface MachineLogin {
 
 /**
  * Binds everything on a machine that is created with the stack to that machine, so that another machine at the same
- * address gets it created again. The old resources are first dropped from the state, or they would be mistaken for the
- * new ones of the same name; the old machine is not contacted, as it may be dead.
+ * address gets it created again. What has a name is first dropped from the state, or it would be mistaken for the new one
+ * of that name; the old machine is not contacted, as it may be dead.
  */
 export function boundTo(machine: HostMachine | undefined): pulumi.ResourceTransformation {
   return ({ type, props, opts }) => {
     if (machine === undefined || !type.startsWith("docker:")) return undefined;
     const { labels = [] } = props as { labels?: object[] };
-    const bound =
-      type === "docker:index/remoteImage:RemoteImage"
-        ? { triggers: { machine: machine.id } }
-        : { labels: [...labels, { label: "private-registry.machine", value: machine.id }] };
+    const isImage = type === "docker:index/remoteImage:RemoteImage";
+    const bound = isImage
+      ? { triggers: { machine: machine.id } }
+      : { labels: [...labels, { label: "private-registry.machine", value: machine.id }] };
     return {
       props: { ...(props as object), ...bound },
-      opts: { ...opts, deletedWith: machine.prepared, deleteBeforeReplace: true },
+      // With an image, the containers that use it would be deleted first, too.
+      opts: { ...(!isImage && { deleteBeforeReplace: true }), ...opts, deletedWith: machine.prepared },
     };
   };
 }

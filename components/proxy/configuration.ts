@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-
+import { shortDigest } from "../digest.ts";
 import type { Audience, Endpoint } from "../endpoint.ts";
 import type { Access } from "./nginx/access.ts";
 import { configFiles } from "./nginx/files.ts";
@@ -13,8 +12,8 @@ export interface Configuration extends Access {
   /** Whether clients also connect over IPv6. */
   readonly ipv6: boolean;
   readonly endpoints: readonly Endpoint[];
-  /** The registry on the private network: `host:port`. */
-  readonly registry: string;
+  /** The registry's containers on the private network: `host:port`. */
+  readonly registries: readonly string[];
   readonly limits: ProxyLimits;
   /** PEM: the server's certificate, then its issuers. */
   readonly certificate: string;
@@ -52,7 +51,7 @@ export function renderConfiguration(
     endpoints: endpoints.map(served),
     statusPort,
     dataFolder,
-    passwordRevisions: Object.fromEntries(Object.entries(hashes).map(([name, hash]) => [name, digestOf(hash)])),
+    passwordRevisions: Object.fromEntries(Object.entries(hashes).map(([name, hash]) => [name, shortDigest(hash)])),
   };
   const render = (revision: string) => ({
     [configFiles.conf]: renderNginxConf({ ...conf, revision }, admit),
@@ -60,11 +59,6 @@ export function renderConfiguration(
     [configFiles.key]: key,
     [configFiles.htpasswd]: renderHtpasswd(hashes),
   });
-  const revision = digestOf(JSON.stringify(render("")));
+  const revision = shortDigest(JSON.stringify(render("")));
   return { ...render(revision), revision };
-}
-
-/** A short name for a text: 64 bits of its SHA-256. */
-function digestOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }

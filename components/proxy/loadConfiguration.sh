@@ -7,6 +7,7 @@ folder=/etc/proxy
 status=http://127.0.0.1:8081
 # The proxy's own memory: both have one user.
 refused=/proc/1/root/tmp/refused.log
+ending=/proc/1/root/tmp/ending
 
 revision=$(cat "$incoming/revision")
 previous=$(readlink "$folder/current" || true)
@@ -72,6 +73,13 @@ if [ "$previous" != "$revision" ]; then
   point_at "$revision"
 fi
 
+# Workers that end close a connection behind its answer, without having said so: the next request on it may get lost.
+# For a second before that they say it.
+if [ -n "$previous" ]; then
+  trap 'rm -f "$ending"' EXIT
+  : >"$ending"
+  sleep 1
+fi
 heard=$(wc -c 2>/dev/null <"$refused" || echo 0)
 # A proxy that is just starting takes the configuration by itself.
 kill -HUP 1

@@ -8,6 +8,7 @@ import type { Rule } from "../access.ts";
 import type { User } from "../credentials.ts";
 import { type Endpoint, publishedOn } from "../endpoint.ts";
 import { hardened } from "../hardening.ts";
+import { inRole } from "../labels.ts";
 import { OneShot } from "../oneShot.ts";
 import type { BlobFiles } from "../registry/storage/storage.ts";
 import { dataGroup } from "../registry/user.ts";
@@ -28,8 +29,8 @@ export interface ReverseProxyArgs {
   readonly network: pulumi.Input<string>;
   /** The registry's blob files, which the proxy serves. A change replaces the container. */
   readonly blobs: BlobFiles;
-  /** The registry's address on that network: `host:port`. A change of this and of all below goes live by a reload. */
-  readonly registry: pulumi.Input<string>;
+  /** The registry's containers on that network: `host:port`. A change of these and of all below goes live by a reload. */
+  readonly registries: pulumi.Input<string>[];
   /** Who may use the registry. */
   readonly users: readonly User[];
   /** Secret: the bcrypt hash of each user's password, by name. */
@@ -97,6 +98,7 @@ export class ReverseProxy extends pulumi.ComponentResource {
       {
         // The proxy needs some tens of MiB; the page cache of blobs counts towards the same limit.
         ...hardened({ memory: 4096, processes: 256 }),
+        ...inRole("proxy"),
         name,
         image: image.imageId,
         user,
@@ -153,9 +155,9 @@ export class ReverseProxy extends pulumi.ComponentResource {
   /** The configuration files for the loader. */
   private renderFiles(args: ReverseProxyArgs) {
     return pulumi
-      .all([args.hostname, args.registry, args.certificateChain, args.privateKey, args.hashes])
-      .apply(([serverName, registry, certificate, key, hashes]) => {
-        const files = renderConfiguration({ ...args, serverName, registry, certificate, key, hashes });
+      .all([args.hostname, pulumi.all(args.registries), args.certificateChain, args.privateKey, args.hashes])
+      .apply(([serverName, registries, certificate, key, hashes]) => {
+        const files = renderConfiguration({ ...args, serverName, registries, certificate, key, hashes });
         return [
           { file: loadScript.path, content: loadScript.content },
           ...Object.entries(files).map(([file, content]) => ({ file: `/incoming/${file}`, content })),

@@ -7,6 +7,8 @@ export interface RegistryConfig {
   readonly storage: Readonly<Record<string, object>>;
   /** Whether manifests and blobs can be deleted. */
   readonly deletion: boolean;
+  /** How long a registry that was told to stop may finish its requests, in seconds. */
+  readonly drainTimeout: number;
   /** Secret: signs the state of unfinished uploads, so that they survive a restart. */
   readonly httpSecret: string;
 }
@@ -30,6 +32,7 @@ export function renderRegistryConfig(config: RegistryConfig): string {
     http: {
       addr: `:${String(config.port)}`,
       secret: config.httpSecret,
+      draintimeout: `${String(config.drainTimeout)}s`,
       headers: {
         "X-Content-Type-Options": ["nosniff"],
         // For the proxy only: a cached answer is always expired, so that the proxy revalidates it each time.

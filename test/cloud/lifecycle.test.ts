@@ -4,10 +4,12 @@ import { join } from "node:path";
 
 import { parse } from "yaml";
 
+import { roleLabel } from "../../components/labels.ts";
 import type { Outputs } from "../../components/outputs.ts";
 import { makeEarlier } from "../support/earlier.ts";
 import { isWhole, itInTestLong } from "../support/matrix.ts";
 import { type CloudTarget, RemoteCheckout, stacks, zones } from "../support/remote.ts";
+import { Replacements } from "../support/replacements.ts";
 import { run, succeed } from "../support/run.ts";
 import type { Machine } from "../testCloud/machines.ts";
 import { TestCloud } from "../testCloud/testCloud.ts";
@@ -97,6 +99,17 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
         assert.equal(await checkout.pulls(outputs, "app", digest), true);
       });
     }
+
+    itInTestLong("has its registry replaced without a failed request, by settings and by hand", async () => {
+      const replacements = new Replacements(checkout, outputs, outputs.address);
+      try {
+        await replacements.prepare();
+        for (const [, replace] of replacements.all) await replacements.underLoad(replace);
+        await replacements.change({ registryImage: undefined, deletion: undefined, drainTimeout: undefined });
+      } finally {
+        await replacements.dispose();
+      }
+    });
 
     it("has no changes on a second `pulumi up`, nor after a refresh", async () => {
       await checkout.assertUnchanged();
@@ -192,9 +205,9 @@ for (const target of Object.keys(stacks) as CloudTarget[]) {
       return { ...stacks[target].host, sshFrom: [own] };
     }
 
-    /** Names and images of the machine's containers. */
+    /** Roles and images of the machine's servers. */
     async function containers(): Promise<string[]> {
-      const listed = await machine().succeed("docker ps --no-trunc --format '{{.Names}} {{.Image}}'");
+      const listed = await machine().succeed(`docker ps --no-trunc --format '{{.Label "${roleLabel}"}} {{.Image}}'`);
       return listed.trim().split("\n").sort();
     }
 

@@ -437,7 +437,8 @@ describe("roles and rules", function () {
     const root = "/data/docker/registry/v2";
     const folder = `${root}/blobs/sha256/${hex.slice(0, 2)}/${hex}`;
     const layers = `${root}/repositories/links/app/_layers`;
-    const inRegistry = (script: string) => docker("exec", `${checkout.name}-registry`, "sh", "-euc", script);
+    const registry = await checkout.registry();
+    const inRegistry = (script: string) => docker("exec", registry, "sh", "-euc", script);
     for (const [path, leadsTo] of [
       [`${folder}/data`, "/proc/self/environ"],
       // This one is in the registry's container only.

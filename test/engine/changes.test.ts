@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { basicAuthorization, digestOf, emptyConfig, manifestOf, RegistryClient } from "../../cli/client.ts";
 import { issue } from "../support/certificates.ts";
 import { Checkout } from "../support/checkout.ts";
 import { Poll } from "../support/poll.ts";
-import { docker, run, type Result, succeed } from "../support/run.ts";
+import { docker, succeed } from "../support/run.ts";
+import { Transfers } from "../support/transfers.ts";
 
 const megabytes = 400;
 /** Bytes per second, slow enough for an `up` to begin and end meanwhile. */
@@ -17,32 +17,28 @@ describe("a change of a running stack", function () {
   this.timeout(10 * 60_000);
 
   let checkout: Checkout;
-  let folder: string;
   let url: string;
   /** The authorities before and after. */
   let authorities: string;
   let passwords: Record<string, string>;
-  let blob: { readonly path: string; readonly digest: string };
+  let transfers: Transfers;
   const authority = issue({ commonName: "Another authority" });
   const certificate = issue({ commonName: "localhost", names: "DNS:localhost", issuer: authority });
 
   before(async () => {
-    folder = mkdtempSync(join(tmpdir(), "changes-"));
     checkout = new Checkout();
     await checkout.configure({ users: [{ name: "admin", role: "admin" }, { name: "bob" }, { name: "carol" }] });
     const outputs = await checkout.bringUp();
     ({ url, passwords } = outputs);
     authorities = outputs.caCertificate + authority.certificate;
-    writeFileSync(join(folder, "ca.pem"), authorities);
-    const path = join(folder, "blob");
-    await succeed("dd", ["if=/dev/urandom", `of=${path}`, "bs=1M", `count=${String(megabytes)}`, "status=none"]);
-    blob = { path, digest: `sha256:${(await succeed("sha256sum", [path])).slice(0, 64)}` };
-    await upload("pulled");
+    transfers = new Transfers({ ...outputs, caCertificate: authorities });
+    await transfers.prepare(megabytes);
+    await transfers.push("pulled");
   });
 
   after(async () => {
     await checkout.dispose();
-    rmSync(folder, { recursive: true, force: true });
+    transfers.dispose();
   });
 
   function clientOf(known = passwords): RegistryClient {
@@ -56,38 +52,6 @@ describe("a change of a running stack", function () {
 
   function statusOf(as: string, password = passwords[as] ?? ""): Promise<number> {
     return asking({ [as]: password }, async (client) => (await client.ask("GET", "/v2/", { as })).status);
-  }
-
-  function curl(...args: string[]): Promise<Result> {
-    const common = ["--config", "-", "--silent", "--show-error", "--fail", "--cacert", join(folder, "ca.pem")];
-    return run("curl", [...common, ...args], { input: `user = "admin:${passwords["admin"] ?? ""}"\n` });
-  }
-
-  /** As docker does it: an upload begins, its bytes come in a stream of unknown length, its digest ends it. */
-  async function upload(repository: string, limit = "1G"): Promise<void> {
-    const ask = (question: (client: RegistryClient) => Promise<string>) => asking(passwords, question);
-    const begun = await ask(async (client) =>
-      client.uploadTarget(await client.ask("POST", `/v2/${repository}/blobs/uploads/`, { as: "admin" })),
-    );
-    const headers = join(folder, `headers-${repository}`);
-    const streamed = await curl(
-      ...["--request", "PATCH", "--header", "Transfer-Encoding: chunked", "--limit-rate", limit],
-      ...["--header", "Content-Type: application/octet-stream", "--dump-header", headers],
-      ...["--upload-file", blob.path, `${url}${begun}`],
-    );
-    assert.equal(streamed.code, 0, streamed.output);
-    const location = /^location: (\S+)/im.exec(readFileSync(headers, "utf8"))?.[1] ?? "";
-    const ended = await curl("--request", "PUT", `${location}&digest=${blob.digest}`);
-    assert.equal(ended.code, 0, ended.output);
-  }
-
-  async function download(repository: string, limit: string): Promise<void> {
-    const path = join(folder, "downloaded");
-    const { code, output } = await curl(
-      ...["--limit-rate", limit, "--output", path, `${url}/v2/${repository}/blobs/${blob.digest}`],
-    );
-    assert.equal(code, 0, output);
-    assert.equal(`sha256:${(await succeed("sha256sum", [path])).slice(0, 64)}`, blob.digest);
   }
 
   /** Two polls, one with keep-alive and one without, while something runs. */
@@ -122,10 +86,7 @@ describe("a change of a running stack", function () {
     const old = passwords["bob"] ?? "";
     assert.equal(await statusOf("bob"), 200);
     await polled(async () => {
-      let running = 2;
-      const ended = () => running--;
-      const transfers = [download("pulled", slowly).finally(ended), upload("pushed", slowly).finally(ended)];
-      const both = Promise.all(transfers);
+      const both = Promise.all([transfers.pull("pulled", slowly), transfers.push("pushed", slowly)]);
       both.catch(() => undefined);
 
       checkout.set({
@@ -136,7 +97,7 @@ describe("a change of a running stack", function () {
       await checkout.setSecret("users[1].password", "another password");
       const { code, output } = await checkout.pulumi("up", "--yes", "--skip-preview");
       assert.equal(code, 0, output);
-      assert.equal(running, 2, "a transfer had ended before the change did");
+      assert.equal(transfers.running, 2, "a transfer had ended before the change did");
 
       // The change applies while they still run.
       assert.equal(await statusOf("bob", old), 401);
@@ -151,7 +112,7 @@ describe("a change of a running stack", function () {
       await both;
     });
     assert.equal(await containerIds(), before);
-    await download("pushed", "1G");
+    await transfers.pull("pushed");
   });
 
   it("is refused, with a reason, if nginx would accept the new configuration only after a restart", async () => {

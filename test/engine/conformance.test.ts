@@ -64,7 +64,7 @@ describe("the OCI conformance tests", function () {
     const { url, passwords, caCertificate } = await checkout.bringUp();
     writeFileSync(join(folder, "ca.pem"), caCertificate);
 
-    const registry = await addressOf(`${checkout.name}-registry`, checkout.name);
+    const registry = await addressOf(await checkout.registry(), checkout.name);
     const [direct, proxied] = await Promise.all([
       test(program, "direct", { registry: `${registry}:5000`, tls: "disabled" }),
       test(program, "proxied", {

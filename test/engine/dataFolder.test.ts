@@ -85,8 +85,8 @@ describe("a folder for the data", function () {
   });
 
   it("is freed by `make up` when it is full, and pushes work again without a restart of the registry", async () => {
-    const registry = `${checkout.name}-registry`;
-    const started = () => docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", registry);
+    const registries = await checkout.containers("registry");
+    const started = () => docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", ...registries);
     const before = await started();
     // One with an active client, and one that its client left an hour ago.
     const client = connect();

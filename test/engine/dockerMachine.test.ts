@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { roleLabel } from "../../components/labels.ts";
 import { Checkout } from "../support/checkout.ts";
 import { SecondEngine } from "../support/secondEngine.ts";
 import { settings } from "../support/settings.ts";
@@ -30,8 +31,11 @@ describe("a docker-machine, on a second engine with TLS", function () {
     assert.doesNotMatch(output, /✗/);
     assert.match((await checkout.outputs()).endpoint, /^127\.0\.0\.1:\d+$/);
 
-    const { stdout } = await machine.docker("ps", "--format", "{{.Names}}");
-    assert.deepEqual(stdout.trim().split("\n").sort(), [`${checkout.name}-proxy`, `${checkout.name}-registry`]);
+    const { stdout } = await machine.docker("ps", "--format", `${checkout.name} {{.Label "${roleLabel}"}}`);
+    assert.deepEqual(
+      stdout.trim().split("\n").sort(),
+      ["proxy", "registry", "registry"].map((role) => `${checkout.name} ${role}`),
+    );
     assert.deepEqual(await checkout.remains(), []);
   });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Checkout, freePort } from "../support/checkout.ts";
-import { docker, type Result, stop } from "../support/run.ts";
+import { type Result, stop } from "../support/run.ts";
 
 /** What a run prints when it removes what a killed one left: Pulumi's lock, or a container. */
 const cures = {
@@ -29,7 +29,7 @@ const moments: readonly Moment[] = [
   { at: "the setup of the registry", printed: /-registry-setup-run creating/, signal: "SIGINT" },
   {
     at: "the registry's container",
-    printed: /-registry-container creating/,
+    printed: /-registry-container-1 creating/,
     signal: "SIGKILL",
     cured: [cures.lock, cures.container],
   },
@@ -50,24 +50,9 @@ describe("`make up`, stopped again and again, each time one moment later", funct
   });
   after(() => checkout.dispose());
 
-  /** `make up`, with an action when it prints a line; `group` ends everything that it started. */
-  function up(printed: RegExp, act: (group: number) => void): Promise<Result> {
-    let group = 0;
-    let seen = false;
-    return checkout.make("up", {
-      onStart: (started) => (group = started),
-      onOutput: (output) => {
-        if (seen || !printed.test(output)) return;
-        seen = true;
-        act(group);
-      },
-    });
-  }
-
   /** The registry's container exists some seconds before it is healthy, and so before Pulumi records it. */
   async function untilRegistryRuns(): Promise<void> {
-    const container = ["ps", "--quiet", "--filter", `name=^${checkout.name}-registry$`];
-    for (let tries = 0; tries < 100 && (await docker(...container)) === ""; tries++) await sleep(20);
+    for (let tries = 0; tries < 100 && (await checkout.containers("registry")).length === 0; tries++) await sleep(20);
   }
 
   function assertCured(output: string): void {
@@ -77,7 +62,7 @@ describe("`make up`, stopped again and again, each time one moment later", funct
   for (const moment of moments) {
     it(`by ${moment.signal} at ${moment.at}`, async () => {
       const { printed, signal } = moment;
-      const stopped = await up(printed, (group) => {
+      const stopped = await checkout.makeUntil("up", printed, (group) => {
         const ready = moment.cured?.includes(cures.container) ? untilRegistryRuns() : Promise.resolve();
         void ready.then(() => stop(group, signal));
       });
@@ -115,10 +100,11 @@ describe("`make up`, stopped again and again, each time one moment later", funct
     checkout.set({ proxyImage: "localhost:1/none:1" });
 
     let next: Promise<Result> | undefined;
-    const killed = await up(/▸ building/, (make) => {
+    const killed = await checkout.makeUntil("up", /▸ building/, (make) => {
       // `make` alone: its children don't notice.
       process.kill(make, "SIGKILL");
-      next = up(/▸ Another run is active in this folder: waiting for it to finish/, () => rmSync(hold));
+      const waiting = /▸ Another run is active in this folder: waiting for it to finish/;
+      next = checkout.makeUntil("up", waiting, () => rmSync(hold));
     });
     assert.equal(killed.code, null, killed.output);
     const waited = await next;

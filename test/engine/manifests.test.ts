@@ -52,7 +52,6 @@ describe("manifests", function () {
   /** The registry itself, `host:port`. */
   let bare: string;
 
-  const registry = () => `${checkout.name}-registry`;
   const layer = Buffer.from("layer");
   const root = "/data/docker/registry/v2";
   const users = [{ name: "admin", role: "admin" }, { name: "reader", role: "reader" }, { name: "other" }];
@@ -66,7 +65,7 @@ describe("manifests", function () {
     outputs = await checkout.outputs();
     client = new RegistryClient(outputs.url, outputs.caCertificate, outputs.passwords);
     anonymous = new RegistryClient(`https://${outputs.anonymousEndpoint}`, outputs.caCertificate, outputs.passwords);
-    bare = `${await addressOf(registry(), checkout.name)}:5000`;
+    bare = `${await addressOf(await checkout.registry(), checkout.name)}:5000`;
   });
 
   after(async () => {
@@ -106,18 +105,19 @@ describe("manifests", function () {
     }
   }
 
-  /** Runs something while the registry is frozen: answers meanwhile don't come from it. */
+  /** Runs something while the registry's containers are frozen: answers meanwhile don't come from them. */
   async function withoutRegistry<Result>(action: () => Promise<Result>): Promise<Result> {
-    await docker("pause", registry());
+    const registries = await checkout.containers("registry");
+    await docker("pause", ...registries);
     try {
       return await action();
     } finally {
-      await docker("unpause", registry());
+      await docker("unpause", ...registries);
     }
   }
 
-  function inRegistry(script: string): Promise<string> {
-    return docker("exec", registry(), "sh", "-euc", script);
+  async function inRegistry(script: string): Promise<string> {
+    return docker("exec", await checkout.registry(), "sh", "-euc", script);
   }
 
   /** Asks the registry itself, over plain HTTP. */

@@ -78,7 +78,7 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
         ...(anonymous ? [{ audience: "anybody", ports: [8444] } as const] : []),
       ],
       statusPort: 8081,
-      registry: "private-registry-dev1-registry:5000",
+      registries: ["private-registry-dev1-registry-1:5000", "private-registry-dev1-registry-2:5000"],
       dataFolder: "/data",
       users,
       passwordRevisions: Object.fromEntries(users.map(({ name }) => [name, hex(name)])),
@@ -278,17 +278,18 @@ function isSame(one: readonly string[], other: readonly string[] | undefined): b
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
+/** What a directive of the sign-in ends with. */
+const ofSignIn = ["/_sign_in", "@throttled", "$upstream_http_signed_in"];
+
 /** The server for signed-in users, without the sign-in. */
 function anonymousServer(main: Directive | undefined, port: number | undefined): Directive {
   assert.ok(main?.block);
-  const block = main.block
-    .filter(({ args }) => !["/_sign_in", "@throttled"].includes(args.at(-1) ?? ""))
-    .map((inner) => {
-      if (inner.directive === "listen") return { ...inner, args: [String(port), "ssl"] };
-      if (!isSame(inner.args, ["/v2/"])) return inner;
-      const rewriting = inner.block?.filter(({ directive }) => directive === "if") ?? [];
-      return { ...inner, block: [...rewriting, { directive: "try_files", args: ["/-", "$route"] }] };
-    });
+  const withoutSignIn = (block: readonly Directive[]) =>
+    block.filter(({ args }) => !ofSignIn.includes(args.at(-1) ?? ""));
+  const block = withoutSignIn(main.block).map((inner) => {
+    if (inner.directive === "listen") return { ...inner, args: [String(port), "ssl"] };
+    return inner.block ? { ...inner, block: withoutSignIn(inner.block) } : inner;
+  });
   return { ...main, block };
 }
 

@@ -70,7 +70,7 @@ describe("the proxy", function () {
     socket.write(blob.subarray(0, blob.length / 2));
     await sleep(65 * second);
     const find = ["find", "/data", "-path", "*_uploads*", "-name", "data", "-size", "+4000k"];
-    const half = await docker("exec", `${checkout.name}-registry`, ...find);
+    const half = await docker("exec", await checkout.registry(), ...find);
     socket.write(blob.subarray(blob.length / 2));
     for (let tries = 0; answer === "" && tries < 100; tries++) await sleep(100);
     socket.destroy();

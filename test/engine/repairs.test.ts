@@ -15,7 +15,11 @@ describe("containers that somebody changed by hand", function () {
   });
   after(() => checkout.dispose());
 
-  const servers = () => [`${checkout.name}-registry`, `${checkout.name}-proxy`];
+  /** The names of its servers, the proxy's last. */
+  const servers = async () => {
+    const ids = [...(await checkout.containers("registry")), ...(await checkout.containers("proxy"))];
+    return (await docker("inspect", "--format", "{{.Name}}", ...ids)).split("\n").map((name) => name.slice(1));
+  };
   const oneShots = () =>
     ["registry-setup", "proxy-config-owner", "proxy-loader"].map((role) => `${checkout.name}-${role}`);
   const idsOf = (names: string[]) => docker("inspect", "--format", "{{.Id}}", ...names);
@@ -27,24 +31,25 @@ describe("containers that somebody changed by hand", function () {
   }
 
   it("come back after a kill, and `make up` goes on working after that", async () => {
-    await docker("kill", ...servers());
+    await docker("kill", ...(await servers()));
     for (let run = 1; run <= 2; run++) await makesUp();
   });
 
   it("come back after one was stopped and the other removed", async () => {
-    const [registry = "", proxy = ""] = servers();
-    await docker("stop", proxy);
+    const [registry = "", other = "", proxy = ""] = await servers();
+    await docker("stop", proxy, other);
     await docker("rm", "--force", "--volumes", registry);
     await makesUp();
   });
 
   // The first run here is the second one after the change of the test before.
   it("are unpaused and get their names again, without being replaced", async () => {
-    const before = await idsOf(servers());
-    for (const name of [...servers(), ...oneShots()]) await docker("rename", name, `${name}-old`);
-    await docker("pause", ...servers().map((name) => `${name}-old`));
+    const names = await servers();
+    const before = await idsOf(names);
+    for (const name of [...names, ...oneShots()]) await docker("rename", name, `${name}-old`);
+    await docker("pause", ...names.map((name) => `${name}-old`));
     await makesUp();
-    assert.equal(await idsOf(servers()), before);
+    assert.equal(await idsOf(names), before);
   });
 
   it("run again if they run once and were removed", async () => {
@@ -53,7 +58,7 @@ describe("containers that somebody changed by hand", function () {
   });
 
   it("are not harmed by plain `pulumi up` while they are down, which says what to do", async () => {
-    await docker("kill", ...servers());
+    await docker("kill", ...(await servers()));
     assert.equal((await checkout.pulumi("up", "--yes", "--skip-preview")).code, 0);
 
     // A one-shot that joins the proxy can't be started.
@@ -66,13 +71,13 @@ describe("containers that somebody changed by hand", function () {
 
     const replace = /pulumi up --replace '([^']+)'/.exec(again.output)?.[1];
     assert.ok(replace, again.output);
-    await docker("start", ...servers());
+    await docker("start", ...(await servers()));
     const { code, output } = await checkout.pulumi("up", "--yes", "--skip-preview", "--replace", replace);
     assert.equal(code, 0, output);
   });
 
   it("come back with `make up` after plain `pulumi up` failed", async () => {
-    await docker("kill", ...servers());
+    await docker("kill", ...(await servers()));
     checkout.set({ guessesPerMinute: 28 });
     assert.notEqual((await checkout.pulumi("up", "--yes", "--skip-preview")).code, 0);
     await makesUp();

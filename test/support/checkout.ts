@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { parse, stringify } from "yaml";
 
 import { shellQuoted } from "../../components/commands.ts";
+import { ownerLabel, type Role, roleLabel } from "../../components/labels.ts";
 import type { Outputs } from "../../components/outputs.ts";
 import { Remains } from "./remains.ts";
 import { run, type Result, type RunOptions, succeed } from "./run.ts";
@@ -80,6 +81,20 @@ export class Checkout {
     return output;
   }
 
+  /** `make TARGET`, with an action when it has printed something; `group` ends it and everything that it started. */
+  makeUntil(target: string, printed: RegExp, act: (group: number) => void): Promise<Result> {
+    let group = 0;
+    let seen = false;
+    return this.make(target, {
+      onStart: (started) => (group = started),
+      onOutput: (output) => {
+        if (seen || !printed.test(output)) return;
+        seen = true;
+        act(group);
+      },
+    });
+  }
+
   /** What a person would type in a shell prepared with `eval "$(make -s env)"`. */
   shell(script: string, more: RunOptions = {}): Promise<Result> {
     return this.run("bash", ["-euc", `eval "$(make -s env)"\n${script}`], more);
@@ -130,6 +145,28 @@ export class Checkout {
 
   read(file: string): string {
     return readFileSync(join(this.folder, file), "utf8");
+  }
+
+  /** Docker's own client on the engine that has the stack; returns what it printed. */
+  async docker(args: readonly string[], input = ""): Promise<string> {
+    return (await succeed("docker", args, { input })).trim();
+  }
+
+  /** The ids of its containers in this role. */
+  async containers(role: Role): Promise<string[]> {
+    const labels = [`${ownerLabel}=${this.name}`, `${roleLabel}=${role}`].flatMap((each) => [
+      "--filter",
+      `label=${each}`,
+    ]);
+    const listed = await this.docker(["ps", "--all", "--no-trunc", "--quiet", ...labels]);
+    return listed.split("\n").filter((id) => id !== "");
+  }
+
+  /** One of its registry containers: all have the same data. */
+  async registry(): Promise<string> {
+    const [id] = await this.containers("registry");
+    assert.ok(id !== undefined, "the registry has no container");
+    return id;
   }
 
   /** This stack's containers, networks and volumes. */

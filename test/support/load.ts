@@ -24,8 +24,8 @@ interface Artifact {
 class CountedClient extends RegistryClient {
   private readonly count: Count;
 
-  constructor(count: Count, { url, caCertificate, passwords }: Outputs) {
-    super(url, caCertificate, passwords);
+  constructor(count: Count, { url, caCertificate, passwords }: Outputs, address?: string) {
+    super(url, caCertificate, passwords, address);
     this.count = count;
   }
 
@@ -57,9 +57,10 @@ export class Load {
   private readonly running: Promise<void>[];
   private readonly newClient: () => CountedClient;
 
-  constructor(outputs: Outputs, { pullers, pushers }: { pullers: number; pushers: number }) {
+  /** @param address Where to connect. Default: where the registry's name leads. */
+  constructor(outputs: Outputs, { pullers, pushers }: { pullers: number; pushers: number }, address?: string) {
     this.newClient = () => {
-      const client = new CountedClient(this.count, outputs);
+      const client = new CountedClient(this.count, outputs, address);
       this.clients.push(client);
       return client;
     };
@@ -70,14 +71,14 @@ export class Load {
   }
 
   /** Lets the last requests end, then pulls all that was acknowledged once more. */
-  async stop(): Promise<Count> {
+  async stop(): Promise<Count & { readonly pushed: number }> {
     this.isOver = true;
     await Promise.all(this.running);
     const client = this.newClient();
     // What fails has been counted.
     for (const artifact of this.artifacts) await this.check(client, artifact).catch(() => undefined);
     for (const each of this.clients) each.close();
-    return this.count;
+    return { ...this.count, pushed: this.artifacts.length };
   }
 
   private async repeat(work: (client: RegistryClient) => Promise<void>): Promise<void> {

@@ -5,7 +5,7 @@ export const plainConf: NginxConf = {
   serverName: "registry.example",
   endpoints: [{ audience: "users", ports: [8443] }],
   statusPort: 8081,
-  registry: "stack-registry:5000",
+  registries: ["stack-registry:5000"],
   dataFolder: "/data",
   users: [],
   passwordRevisions: {},

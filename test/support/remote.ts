@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { basicAuthorization, digestOf, manifestOf, RegistryClient } from "../../cli/client.ts";
+import { shellQuoted } from "../../components/commands.ts";
 import type { Outputs } from "../../components/outputs.ts";
 import type { TestCloud } from "../testCloud/testCloud.ts";
 import { Checkout } from "./checkout.ts";
@@ -37,6 +38,13 @@ export class RemoteCheckout extends Checkout {
   constructor(cloud: TestCloud, env: NodeJS.ProcessEnv = {}) {
     super({ ...cloud.env, ...env });
     this.cloud = cloud;
+  }
+
+  /** On its machine. */
+  override async docker(args: readonly string[], input = ""): Promise<string> {
+    const [machine] = this.cloud.machines;
+    assert.ok(machine, "there is no machine");
+    return machine.succeed(`printf %s ${shellQuoted(input)} | docker ${args.map(shellQuoted).join(" ")}`);
   }
 
   /** `make up`, which must succeed with every proof. */

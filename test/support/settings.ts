@@ -39,6 +39,7 @@ export const settings: Settings = {
   users: [{ name: "admin", role: "admin" }],
   rules: [],
   deletion: false,
+  drainTimeout: 900,
   limits: { guessesPerMinute: 30 },
   certificate: { mode: "selfSigned" },
 };

@@ -51,7 +51,10 @@ ${renderMap("$action", "$deed", [
 ${renderMap(quoted("$role $action $listed"), "$by_rule", [
   [patternKey("(?:reader pull|writer \\w+) unlisted"), quoted(", by the rule for $rule")],
 ])}
-${renderMap("$status", "$retry_after", [["429", "10"]])}
+${renderMap("$status", "$retry_after", [
+  ["429", "10"],
+  [patternKey("50[234]"), "5"],
+])}
   # 403 by way of @throttled or @denied, then the words of @refusal.
   recursive_error_pages on;
 `;

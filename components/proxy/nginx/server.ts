@@ -1,7 +1,7 @@
 import type { Audience } from "../../endpoint.ts";
 import { renderBlobLocations } from "./blobs.ts";
 import { renderManifestLocations } from "./manifests.ts";
-import { renderRefusalLocations } from "./refusals.ts";
+import { errorPage, renderRefusalLocations } from "./refusals.ts";
 import { renderAuthRequest, renderSignInLocations } from "./signIn.ts";
 import { refuseControlCharacters, renderRegistryLocations } from "./upstream.ts";
 
@@ -32,21 +32,39 @@ export const admissions: Readonly<Record<Audience, Admission>> = {
   anybody: { renderBefore: () => "", renderLocations: () => "" },
 };
 
+/** The file that is there while the workers are about to end. */
+const endingFile = "/tmp/ending";
+
 /** The server of one endpoint. */
 export function renderServer(
   { ports }: ServedEndpoint,
   { serverName, dataFolder }: Server,
   { renderBefore, renderLocations }: Admission,
 ): string {
+  // The server's own error pages don't apply where there is another one.
+  const renderRoute = () => `\
+      ${errorPage(403)}
+      ${refuseControlCharacters}
+${renderBefore()}\
+      try_files /- $route;
+`;
   return `\
   server {
 ${ports.map((port) => `    listen ${String(port)} ssl;\n`).join("")}\
     server_name ${serverName};
 
     location /v2/ {
-      ${refuseControlCharacters}
-${renderBefore()}\
-      try_files /- $route;
+      if (-f ${endingFile}) {
+        return 418;
+      }
+      error_page 418 = @ending;
+${renderRoute()}\
+    }
+
+    # These workers are about to end. They say so with each answer, as they close its connection.
+    location @ending {
+      keepalive_timeout 0;
+${renderRoute()}\
     }
 
 ${renderLocations()}\

@@ -1,6 +1,5 @@
 import { type Access, exactKeys } from "./access.ts";
 import { configFiles } from "./files.ts";
-import { errorPage } from "./refusals.ts";
 import { escapePattern, patternKey, quoted, renderMap } from "./text.ts";
 
 export interface SignIn {
@@ -101,7 +100,6 @@ export function renderAuthRequest(): string {
       auth_request /_sign_in;
       auth_request_set $signed_in $upstream_http_signed_in;
       error_page 403 = @throttled;
-      ${errorPage(403)}
       # No file has this name: $route answers, now that $user is known, which \`if\` or \`return\` would not wait for.
 `;
 }

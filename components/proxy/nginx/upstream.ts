@@ -1,8 +1,8 @@
 import { patternKey, quoted, renderMap } from "./text.ts";
 
 export interface Upstream {
-  /** The registry on the private network: `host:port`. */
-  readonly registry: string;
+  /** The registry's containers on the private network: `host:port`. */
+  readonly registries: readonly string[];
   /** The name that clients type. */
   readonly serverName: string;
 }
@@ -36,13 +36,14 @@ export function renderForwarded(more: Readonly<Record<string, string>>, indent =
 }
 
 /** The registry, and the headers that it is sent. */
-export function renderUpstream({ registry, serverName }: Upstream): string {
+export function renderUpstream({ registries, serverName }: Upstream): string {
   return `\
-  # The registry may come back under another address: its name is asked for again.
+  # A container may come back under another address: its name is asked for again.
   resolver 127.0.0.11 valid=5s ipv6=off;
   upstream registry {
     zone registry 64k;
-    server ${registry} resolve;
+    # One that failed is asked again at once: both may restart within seconds.
+${registries.map((address) => `    server ${address} resolve max_fails=0;\n`).join("")}\
     keepalive 32;
   }
   # HTTP/1.0 may come without, and the registry would refuse it in plain text.
@@ -60,6 +61,9 @@ ${renderMap(quoted(["$content_type", ...forwardedHeaders.map(variableOf)].join("
   [patternKey(".*[\\x01-\\x08\\x0a-\\x1f\\x7f].*"), "1"],
 ])}
   proxy_http_version 1.1;
+  # If one container fails, the other is asked. The URL of an upload has a signed offset, so that no part is written twice.
+  proxy_next_upstream error timeout non_idempotent;
+  proxy_connect_timeout 250ms;
   # Nothing of what a client says but this: no password, and no precondition that is decided here.
   proxy_pass_request_headers off;
 ${renderForwarded({

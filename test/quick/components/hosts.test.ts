@@ -56,7 +56,7 @@ const made = {
     "docker:index/volume:Volume": ["-registry-config", "-proxy-config"],
     "docker:index/remoteImage:RemoteImage": ["-registry-image", "-proxy-image"],
     "docker:index/container:Container": [
-      ...["-registry-setup-run", "-registry-container"],
+      ...["-registry-setup-run", "-registry-container-1", "-registry-container-2"],
       ...["-proxy-config-owner-run", "-proxy-container", "-proxy-loader-run"],
     ],
   },
@@ -133,6 +133,11 @@ function stackWith<T extends Target>(target: T, more: Partial<Extract<HostSettin
   return stack(target, { host: { ...hosts[target], ...more } as HostSettings });
 }
 
+/** Whether this is the logical name of one of the registry's containers. */
+function isRegistry(logicalName: string): boolean {
+  return /-registry-container-\d$/.test(logicalName);
+}
+
 function input(resources: Recorded[], type: string, of: string): Readonly<Record<string, unknown>> {
   return find(resources, type, `${name}${of}`).inputs;
 }
@@ -175,7 +180,7 @@ for (const target of targets) {
     it("has every container, network, volume and image on its own engine, and satisfies the policy", async () => {
       const { resources } = await stack(target, { dns: dns.dnsimple });
       const ours = resources.filter(({ type }) => type.startsWith("docker:"));
-      assert.equal(ours.length, 12);
+      assert.equal(ours.length, 13);
       for (const { name: logicalName, options } of ours)
         assert.equal(options.provider, isCloud ? `${host}-machine-docker` : `${host}-docker`, logicalName);
       for (const { type, inputs, name: logicalName } of resources)
@@ -303,7 +308,9 @@ for (const target of cloudNames) {
     it("labels all its Docker resources with its id, and drops them with it without contacting it", () => {
       for (const { type, name: logicalName, inputs, options } of resources) {
         if (!type.startsWith("docker:")) continue;
-        assert.deepEqual([options.deletedWith, options.deleteBeforeReplace], [`${host}-machine-prepared`, true]);
+        assert.equal(options.deletedWith, `${host}-machine-prepared`);
+        const isNamed = type !== "docker:index/remoteImage:RemoteImage" && !isRegistry(logicalName);
+        assert.equal(options.deleteBeforeReplace, isNamed, logicalName);
         if (type === "docker:index/remoteImage:RemoteImage") assert.deepEqual(inputs["triggers"], { machine: id });
         else
           assert.deepEqual(
@@ -320,7 +327,7 @@ for (const target of cloudNames) {
           .filter(({ containerPath }) => containerPath === "/data")
           .map(({ hostPath }) => hostPath),
       );
-      assert.deepEqual(mounted, Array(4).fill("/srv/registry/data"));
+      assert.deepEqual(mounted, Array(5).fill("/srv/registry/data"));
     });
 
     it("stays when its size, networks or port change, or its disk grows", async () => {
@@ -604,7 +611,7 @@ describe("a machine of the user's own", () => {
 
   it("has the data in the folder that the settings name", async () => {
     const { resources } = await stackWith("ssh", { dataPath: "/srv/images" });
-    const { volumes } = input(resources, "docker:index/container:Container", "-registry-container");
+    const { volumes } = input(resources, "docker:index/container:Container", "-registry-container-1");
     assert.deepEqual((volumes as object[])[1], { hostPath: "/srv/images", containerPath: "/data", readOnly: false });
     assert.ok(!resources.some((each) => each.name === `${name}-registry-data`));
   });
@@ -616,8 +623,9 @@ describe("a machine of the user's own", () => {
         if (!type.startsWith("docker:")) continue;
         assert.doesNotMatch(JSON.stringify(inputs), /private-registry\.machine/, logicalName);
         assert.deepEqual([inputs["triggers"], options.deletedWith], [undefined, ""]);
-        // A container is deleted before the next one gets its name, on every host.
-        assert.equal(options.deleteBeforeReplace, type === "docker:index/container:Container", logicalName);
+        // A container is deleted before the next one gets its name, on every host. Those of the registry have none.
+        const hasName = type === "docker:index/container:Container" && !isRegistry(logicalName);
+        assert.equal(options.deleteBeforeReplace, hasName, logicalName);
       }
     });
   }

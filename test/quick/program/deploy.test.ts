@@ -78,8 +78,17 @@ describe("the program", () => {
     const host = { ...localHost, dataPath: "/srv/registry" };
     const { resources } = await record(() => deploy({ ...settings, host }), computed);
     const named = containers(resources).filter(({ inputs }) => inputs["name"] !== undefined);
-    assert.equal(named.length, 6);
+    assert.equal(named.length, 5);
     for (const { name: logical, options } of named) assert.equal(options.deleteBeforeReplace, true, logical);
+  });
+
+  it("gives the registry's containers no name, so that each is there until the next one is", async () => {
+    const { resources } = await record(() => deploy(settings), computed);
+    const others = containers(resources).filter(({ inputs }) => inputs["name"] === undefined);
+    assert.deepEqual(
+      others.map(({ name: logical, options }) => [logical, options.deleteBeforeReplace]),
+      [1, 2].map((replica) => [`${name}-registry-container-${String(replica)}`, false]),
+    );
   });
 
   it("checks a folder for the data before it gives anything in it to the registry's user", async () => {
@@ -126,17 +135,18 @@ describe("the program", () => {
   it("mounts the data read-only into the proxy, wherever it is, and lets only the registry write", async () => {
     for (const dataPath of [undefined, "/srv/registry"]) {
       const { resources } = await record(() => deploy({ ...settings, host: { ...localHost, dataPath } }), computed);
-      const mounts = containers(resources).flatMap(({ inputs }) =>
+      const mounts = containers(resources).flatMap(({ name: logicalName, inputs }) =>
         (inputs["volumes"] as { containerPath: string; readOnly: boolean; volumeName?: string; hostPath?: string }[])
           .filter(({ containerPath }) => containerPath === "/data")
-          .map(({ readOnly, volumeName, hostPath }) => [inputs["name"], readOnly, volumeName ?? hostPath]),
+          .map(({ readOnly, volumeName, hostPath }) => [logicalName, readOnly, volumeName ?? hostPath]),
       );
       const data = dataPath ?? `${name}-data`;
       assert.deepEqual(mounts.sort(), [
-        [`${name}-proxy`, true, data],
-        [`${name}-registry`, false, data],
-        ...(dataPath === undefined ? [] : [[`${name}-registry-data-check`, true, data]]),
-        [`${name}-registry-setup`, false, data],
+        [`${name}-proxy-container`, true, data],
+        [`${name}-registry-container-1`, false, data],
+        [`${name}-registry-container-2`, false, data],
+        ...(dataPath === undefined ? [] : [[`${name}-registry-data-check-run`, true, data]]),
+        [`${name}-registry-setup-run`, false, data],
       ]);
     }
   });
@@ -145,9 +155,11 @@ describe("the program", () => {
     const { resources } = await record(() => deploy(settings), computed);
     const network = find(resources, "docker:index/network:Network", `${name}-network`);
     assert.equal(network.inputs["internal"], true);
-    const registry = find(resources, container, `${name}-registry-container`).inputs;
-    assert.equal(registry["networkMode"], network.inputs["name"]);
-    assert.equal(registry["networksAdvanced"], undefined);
+    for (const replica of [1, 2]) {
+      const registry = find(resources, container, `${name}-registry-container-${String(replica)}`).inputs;
+      assert.equal(registry["networkMode"], network.inputs["name"]);
+      assert.equal(registry["networksAdvanced"], undefined);
+    }
   });
 
   it("hardens every container, and runs none permanently as root", async () => {
@@ -182,7 +194,7 @@ describe("the program", () => {
       folder.resources.some(({ name: logicalName }) => logicalName === `${name}-registry-data`),
       false,
     );
-    const registry = find(folder.resources, container, `${name}-registry-container`).inputs;
+    const registry = find(folder.resources, container, `${name}-registry-container-1`).inputs;
     assert.deepEqual((registry["volumes"] as unknown[])[1], {
       hostPath: "/srv/registry",
       containerPath: "/data",
@@ -233,9 +245,9 @@ describe("the program", () => {
   it("labels every container and network with its stack", async () => {
     const { resources } = await record(() => deploy(settings), computed);
     const labelled = resources.filter(({ type }) => type === container || type === "docker:index/network:Network");
-    assert.equal(labelled.length, 7);
+    assert.equal(labelled.length, 8);
     for (const { inputs } of labelled)
-      assert.deepEqual(inputs["labels"], [{ label: "private-registry.stack", value: name }]);
+      assert.deepEqual((inputs["labels"] as object[]).at(-1), { label: "private-registry.stack", value: name });
   });
 
   it("puts into the certificate every name that a client may type", async () => {

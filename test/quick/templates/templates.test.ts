@@ -20,6 +20,7 @@ describe("the registry's configuration", () => {
         port: 5000,
         storage: { filesystem: { rootdirectory: "/data" } },
         deletion: false,
+        drainTimeout: 900,
         httpSecret,
       }),
     ) as Record<string, unknown>;
@@ -36,6 +37,7 @@ describe("the registry's configuration", () => {
       http: {
         addr: ":5000",
         secret: "s3cret",
+        draintimeout: "900s",
         headers: { "X-Content-Type-Options": ["nosniff"], "X-Accel-Expires": ["@1"] },
       },
       health: { storagedriver: { enabled: true, interval: "10s", threshold: 3 } },
