@@ -50,6 +50,10 @@ ca: tools ## write the authority that clients must trust to ca.crt or FILE=…
 smoke: tools ## check that the live registry works
 	@$(cli) smoke $(STACK)
 
+.PHONY: status
+status: tools ## show whether all is well; QUICK=1 without what `make up` would change, JSON=1 for scripts
+	@$(cli) status $(STACK) $(if $(QUICK),--quick) $(if $(JSON),--json)
+
 .PHONY: ssh
 ssh: tools ## sign in to the stack's machine
 	@$(cli) ssh $(STACK)

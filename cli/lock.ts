@@ -23,21 +23,29 @@ export function stateFolder(): string | undefined {
  * read again.
  */
 export async function releaseLock(stack: Pick<Stack, "name" | "about" | "pulumi" | "forgetState">): Promise<void> {
-  const backend = stateFolder();
-  if (backend === undefined) return;
-  const folder = join(backend, ".pulumi", "locks", "organization", project, stack.name);
-  const holders = () => lockFilesIn(folder).map((file) => JSON.parse(readFileSync(file, "utf8")) as Holder);
-  const isHeld = () => holders().some((holder) => holder.hostname !== hostname() || isAlive(holder.pid));
-
-  if (holders().length === 0) return;
+  if (holdersOf(stack.name).length === 0) return;
   stack.forgetState();
+  const isHeld = () => isRunning(stack.name);
   if (isHeld()) console.error("▸ Another `pulumi` is running on this stack: waiting for it to finish");
   for (const end = Date.now() + 15 * 60_000; isHeld() && Date.now() < end;) await sleep(500);
   if (isHeld())
     throw new UserError("It has not finished in 15 minutes: look for it with `ps`, stop it, and try again.");
-  if (holders().length === 0) return;
+  if (holdersOf(stack.name).length === 0) return;
   console.error("▸ A run was killed while it held the lock of this stack: releasing it");
   await stack.pulumi([...stack.about("cancel"), "--yes"]);
+}
+
+/** Whether a `pulumi` changes this stack now. With another backend than a folder, nobody knows: false. */
+export function isRunning(stack: string): boolean {
+  return holdersOf(stack).some((holder) => holder.hostname !== hostname() || isAlive(holder.pid));
+}
+
+/** The runs that hold the lock of a stack, or were killed while they held it. */
+function holdersOf(stack: string): Holder[] {
+  const backend = stateFolder();
+  if (backend === undefined) return [];
+  const folder = join(backend, ".pulumi", "locks", "organization", project, stack);
+  return lockFilesIn(folder).map((file) => JSON.parse(readFileSync(file, "utf8")) as Holder);
 }
 
 function lockFilesIn(folder: string): string[] {

@@ -12,18 +12,23 @@ import { login } from "./login.ts";
 import { CommandFailed, Interrupted, outputOf, run } from "./processes.ts";
 import { prove, smoke } from "./smoke.ts";
 import { Stack } from "./stack.ts";
+import { status } from "./status/status.ts";
 import { ensureImages, policies, up } from "./up.ts";
 
 interface Options {
   /** Prints JSON, for scripts. */
   readonly json: boolean;
+  /** Leaves out what takes longest. */
+  readonly quick: boolean;
 }
 
 interface Command {
   readonly what: string;
   /** Whether the command can print JSON. */
   readonly hasJson?: boolean;
-  /** Resolves to false if the registry was checked and does not work. */
+  /** Whether the command has a quick form. */
+  readonly hasQuick?: boolean;
+  /** Resolves to the exit code. Nothing is 0, and false is 1: the registry was checked and does not work. */
   readonly run: (stack: Stack, options: Options) => Promise<unknown>;
 }
 
@@ -40,6 +45,7 @@ const commands: Readonly<Record<string, Command>> = {
     run: async (stack) => console.log(await writeAuthority(stack, process.env["FILE"] ?? "ca.crt")),
   },
   smoke: { what: "check that the live registry works", hasJson: true, run: proveLive },
+  status: { what: "show whether all is well, for people and monitors", hasJson: true, hasQuick: true, run: status },
   ssh: { what: "sign in to the stack's machine", run: signIn },
   logs: { what: "show the logs of the containers, the last LINES of each (200)", run: showLogs },
   images: { what: "pull or build the images that the stack needs", run: getImages },
@@ -117,7 +123,8 @@ function usage(): string {
 
 ${lines.map(([name, { what }]) => `  ${name.padEnd(10)} ${what}`).join("\n")}
 
-  --json     print JSON, for scripts: passwords, smoke
+  --json     print JSON, for scripts: passwords, smoke, status
+  --quick    leave out the preview and the size of the images: status
   --help     print this help`;
 }
 
@@ -126,7 +133,11 @@ function parsed(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { json: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
+      options: {
+        json: { type: "boolean", default: false },
+        quick: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
     });
   } catch (error) {
     throw new UserError(`${messageOf(error)}\n\n${usage()}`);
@@ -148,7 +159,9 @@ async function main(args: readonly string[]): Promise<number> {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined || rest.length > 0) throw new UserError(usage());
   if (values.json && !command.hasJson) throw new UserError(`${name} has no option --json.`);
-  return (await command.run(await Stack.of(stack), values)) === false ? 1 : 0;
+  if (values.quick && !command.hasQuick) throw new UserError(`${name} has no option --quick.`);
+  const ended = await command.run(await Stack.of(stack), values);
+  return typeof ended === "number" ? ended : ended === false ? 1 : 0;
 }
 
 main(process.argv.slice(2)).then(

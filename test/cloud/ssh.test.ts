@@ -9,6 +9,7 @@ import type { Outputs } from "../../components/outputs.ts";
 import { itInTestLong } from "../support/matrix.ts";
 import { RemoteCheckout, zones } from "../support/remote.ts";
 import { succeed } from "../support/run.ts";
+import { assertNames, statusOf } from "../support/status.ts";
 import type { Machine } from "../testCloud/machines.ts";
 import { TestCloud } from "../testCloud/testCloud.ts";
 
@@ -50,7 +51,7 @@ describe("the stack remote on a machine of the user's own", function () {
     await checkout.configure({
       target: "ssh",
       hostname: "registry.example.net",
-      host: { address: machine.address, hostKey: publicKey("host"), keyFile: join(folder, "client") },
+      host: hostWith("host"),
       dns: { provider: "dnsimple", zone: "example.net", account: cloud.dnsimple.account, apiUrl: cloud.dnsimple.url },
     });
     await checkout.setSecret("dns.token", cloud.dnsimple.token);
@@ -66,16 +67,20 @@ describe("the stack remote on a machine of the user's own", function () {
     return readFileSync(join(folder, `${name}.pub`), "utf8").trim();
   }
 
+  /** The machine in the settings, with this host key. */
+  function hostWith(key: "host" | "other") {
+    return { address: machine.address, keyFile: join(folder, "client"), hostKey: publicKey(key) };
+  }
+
   it("refuses a machine that shows another host key, and sends it nothing", async () => {
-    const host = { address: machine.address, keyFile: join(folder, "client") };
-    checkout.set({ host: { ...host, hostKey: publicKey("other") } });
+    checkout.set({ host: hostWith("other") });
     const output = await checkout.upFails();
     assert.match(output, /Host key verification failed/);
     assert.match(output, /nothing was changed/);
     const heard = await machine.succeed("journalctl -u ssh -o cat");
     assert.match(heard, /\[preauth\]/);
     assert.doesNotMatch(heard, /Accepted|Failed|authenticating user/);
-    checkout.set({ host: { ...host, hostKey: publicKey("host") } });
+    checkout.set({ host: hostWith("host") });
   });
 
   it("comes up from nothing, installs Docker, has a name at DNSimple, and accepts pushes", async () => {
@@ -85,6 +90,17 @@ describe("the stack remote on a machine of the user's own", function () {
     digest = await checkout.push(outputs, "app", "layer");
     await checkout.copies(outputs, "app", digest, "copied");
     await checkout.assertUnchanged();
+  });
+
+  it("has a status that is well, and names a machine with another host key and one that is off", async () => {
+    assertNames(await statusOf(checkout), 0);
+    checkout.set({ host: hostWith("other") });
+    assertNames(await statusOf(checkout, "--quick"), 1, ["engine", /another host key .* docs\/runbook\.md/]);
+    checkout.set({ host: hostWith("host") });
+    await machine.kill();
+    assertNames(await statusOf(checkout, "--quick"), 2, ["endpoint", /does not answer/], ["engine", /does not answer/]);
+    await machine.powerOn();
+    await machine.untilBooted();
   });
 
   it("continues after a killed run, and after a machine that went off with it", async () => {

@@ -2,7 +2,7 @@ import * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 
 import { registryUser } from "../user.ts";
-import type { StorageOf } from "./storage.ts";
+import { dataFolder, type StorageOf } from "./storage.ts";
 
 export interface FilesystemArgs {
   /** The absolute path of the data folder on the host. Default: a volume. A change serves what is in the new folder. */
@@ -10,9 +10,6 @@ export interface FilesystemArgs {
   /** The name of the volume, used without a `path`. */
   readonly volumeName: string;
 }
-
-/** This folder must not exist in the image: an empty volume would copy the owner of the image's folder. */
-const dataFolder = "/data";
 
 /**
  * Refuses a folder with other files, before their owner is changed. A folder with registry data is accepted, whether

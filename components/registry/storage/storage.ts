@@ -1,6 +1,12 @@
 import type * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 
+/**
+ * Where the registry's containers have the data, if it is on a disk. This folder must not exist in the image: an empty
+ * volume would copy the owner of the image's folder.
+ */
+export const dataFolder = "/data";
+
 /** Where the registry stores the pushed images. */
 export interface Storage {
   /** For the registry's configuration: the name of the driver and its parameters. */

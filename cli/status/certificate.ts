@@ -1,0 +1,103 @@
+import { X509Certificate } from "node:crypto";
+import { isIPv6 } from "node:net";
+import { connect, type TLSSocket } from "node:tls";
+
+import { issuerOf } from "../../components/certificate/x509.ts";
+import type { Outputs } from "../../components/outputs.ts";
+import { messageOf } from "../../components/userError.ts";
+import type { Finding } from "./finding.ts";
+
+/** How long the proxy may take to answer, in milliseconds. */
+const patience = 10_000;
+
+const day = 24 * 60 * 60 * 1000;
+
+/** The way in which a certificate is renewed. */
+export type Renewal = "selfSigned" | "provided";
+
+/** What the proxy showed at a handshake. */
+export interface Served {
+  readonly certificate: X509Certificate;
+  /** Why clients that have the stack's authority don't trust it. Default: they do. */
+  readonly distrusted?: string | undefined;
+}
+
+/**
+ * Connects to the proxy as a client would, and returns the certificate that it shows.
+ *
+ * @throws Error if nothing answers there, or doesn't speak TLS.
+ */
+export function askCertificate({ url, address, records, caCertificate }: Outputs): Promise<Served> {
+  const { hostname, port } = new URL(url);
+  const name = hostname.replace(/^\[|\]$/g, "");
+  return new Promise((resolve, reject) => {
+    const socket: TLSSocket = connect({
+      // The name may not have reached this machine's resolver.
+      host: records.length > 0 ? address : name,
+      port: port === "" ? 443 : Number(port),
+      ...(/[a-z]/i.test(name) && !name.includes(":") && { servername: name }),
+      ...(caCertificate !== "" && { ca: caCertificate }),
+      rejectUnauthorized: false,
+      timeout: patience,
+    });
+    socket.on("timeout", () => socket.destroy(new Error(`no answer within ${String(patience / 1000)} seconds`)));
+    socket.on("error", reject);
+    socket.on("secureConnect", () => {
+      const certificate = new X509Certificate(socket.getPeerCertificate().raw);
+      const isFor = certificate.checkHost(name) ?? certificate.checkIP(name);
+      const { authorized, authorizationError } = socket;
+      const other = isFor === undefined ? `it is not for ${name}` : undefined;
+      const distrusted = authorized ? undefined : messageOf(authorizationError);
+      resolve({ certificate, distrusted: other ?? distrusted });
+      socket.destroy();
+    });
+  });
+}
+
+/** Judges a certificate by its names, its issuer and the time that is left. */
+export function judgeCertificate(
+  { certificate, distrusted }: Served,
+  renewal: Renewal | undefined,
+  now: Date,
+  stack: string,
+): Finding {
+  const begin = new Date(certificate.validFrom);
+  const end = new Date(certificate.validTo);
+  const left = end.getTime() - now.getTime();
+  const life = end.getTime() - begin.getTime();
+  const names = namesOf(certificate).join(", ");
+  const issuer = issuerOf(certificate);
+  const daysLeft = Math.floor(left / day);
+  const facts = { names: namesOf(certificate), issuer, until: end.toISOString(), daysLeft, renewal };
+  const how = renewal && howToRenew[renewal](stack);
+  const about = "certificate";
+  const until = dateOf(end);
+  if (left < 0) return { about, is: "wrong", what: `ran out on ${until}. ${how ?? ""}`.trim(), facts };
+  if (begin > now) return { about, is: "wrong", what: `is valid from ${dateOf(begin)} only`, facts };
+  if (distrusted !== undefined)
+    return { about, is: "wrong", what: `clients don't trust what the proxy shows: ${distrusted}`, facts };
+  const what = `${names}; by ${issuer}; ${String(daysLeft)} days left, until ${until}`;
+  if (left < life / 4) return { about, is: "wrong", what: `${what}. ${how ?? ""}`.trim(), facts };
+  return { about, is: "well", what: `${what}${renewal === undefined ? "" : `; ${renewals[renewal](end)}`}`, facts };
+}
+
+/** What a person does if it is time. */
+const howToRenew: Readonly<Record<Renewal, (stack: string) => string>> = {
+  selfSigned: (stack) => `To renew it: make up STACK=${stack}`,
+  provided: (stack) => `Get a new one, put it where certificate.bundleFile says, then: make up STACK=${stack}`,
+};
+
+const renewals: Readonly<Record<Renewal, (end: Date) => string>> = {
+  selfSigned: (end) => `\`make up\` renews it from ${dateOf(new Date(end.getTime() - 30 * day))}`,
+  provided: () => "renewed by whoever issued it",
+};
+
+/** The DNS names and IP addresses of a certificate. Node writes IPv6 addresses in full. */
+function namesOf({ subjectAltName = "" }: X509Certificate): string[] {
+  const names = subjectAltName.split(", ").map((name) => name.replace(/^(DNS|IP Address):/, ""));
+  return names.map((name) => (isIPv6(name) ? new URL(`http://[${name}]`).hostname.slice(1, -1) : name));
+}
+
+function dateOf(date: Date): string {
+  return date.toISOString().slice(0, 10);
+}
