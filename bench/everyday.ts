@@ -22,7 +22,7 @@ async function main(): Promise<void> {
     // A first run warms up the caches.
     for (const id of idsOf(commands)) await measure(checkout, commands[id]);
 
-    const measured: Everyday = { up: [], preview: [], plain: [] };
+    const measured: Everyday = { up: [], preview: [], plain: [], status: [], quickStatus: [] };
     for (let round = 1; round <= rounds; round++) {
       for (const id of idsOf(commands)) measured[id].push(await measure(checkout, commands[id]));
       const last = Object.values(measured).map((costs) => number(costs.at(-1)?.cpuSeconds ?? 0));

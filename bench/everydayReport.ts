@@ -5,6 +5,8 @@ export const commands = {
   up: "make up STACK=dev1",
   preview: "make preview STACK=dev1",
   plain: "pulumi preview -s dev1",
+  status: "make status STACK=dev1",
+  quickStatus: "make status STACK=dev1 QUICK=1",
 } as const;
 
 /** The cost of one run. */

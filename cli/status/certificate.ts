@@ -78,7 +78,7 @@ export function judgeCertificate(
     return { about, is: "wrong", what: `clients don't trust what the proxy shows: ${distrusted}`, facts };
   const what = `${names}; by ${issuer}; ${String(daysLeft)} days left, until ${until}`;
   if (left < life / 4) return { about, is: "wrong", what: `${what}. ${how ?? ""}`.trim(), facts };
-  return { about, is: "well", what: `${what}${renewal === undefined ? "" : `; ${renewals[renewal](end)}`}`, facts };
+  return { about, is: "well", what: `${what}${renewal === undefined ? "" : `; ${renewals[renewal](end, stack)}`}`, facts };
 }
 
 /** What a person does if it is time. */
@@ -87,8 +87,8 @@ const howToRenew: Readonly<Record<Renewal, (stack: string) => string>> = {
   provided: (stack) => `Get a new one, put it where certificate.bundleFile says, then: make up STACK=${stack}`,
 };
 
-const renewals: Readonly<Record<Renewal, (end: Date) => string>> = {
-  selfSigned: (end) => `\`make up\` renews it from ${dateOf(new Date(end.getTime() - 30 * day))}`,
+const renewals: Readonly<Record<Renewal, (end: Date, stack: string) => string>> = {
+  selfSigned: (end, stack) => `make up STACK=${stack} renews it from ${dateOf(new Date(end.getTime() - 30 * day))}`,
   provided: () => "renewed by whoever issued it",
 };
 

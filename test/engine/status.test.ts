@@ -23,7 +23,13 @@ describe("make status", function () {
   before(async () => {
     await succeed("mount", ["-t", "tmpfs", "-o", "size=200m", "tmpfs", data]);
     checkout = new Checkout();
-    await checkout.configure({ dataPath: data, users: [{ name: "ci", role: "writer" }, { name: "boss" }] });
+    await checkout.configure({
+      dataPath: data,
+      users: [
+        { name: "ci", role: "writer" },
+        { name: "boss", role: "admin" },
+      ],
+    });
   });
   after(async () => {
     await checkout.dispose();

@@ -57,7 +57,7 @@ describe("the benchmark's report", () => {
   it("has a row for each command of every day, with its median and its spread, as prettier writes it", async () => {
     const costs = [3, 1, 2].map((seconds) => ({ seconds, cpuSeconds: 2 * seconds }));
     const text = everydayReport(
-      { up: costs, preview: costs, plain: costs },
+      { up: costs, preview: costs, plain: costs, status: costs, quickStatus: costs },
       { date: "2026-11-28", machine: ["2 cores"], rounds: 3 },
     );
     assert.match(text, /^\| `make up STACK=dev1` +\| 4\.00 \(2\.00–6\.00\) \| 2\.00 \(1\.00–3\.00\) \|$/m);

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+
+import { judgeCertificate } from "../../../cli/status/certificate.ts";
+import { told } from "../../../cli/status/changes.ts";
+import { judgeContainers, judgeDisk, parseDisk } from "../../../cli/status/containers.ts";
+import { exitCodes, type Finding, resultOf } from "../../../cli/status/finding.ts";
+import { issue } from "../../support/certificates.ts";
+
+describe("make status", () => {
+  const finding = (is: Finding["is"]): Finding => ({ about: "this", is, what: "so" });
+
+  it("ends with 1 if something is wrong, else with 2 if something is unknown", () => {
+    const codeOf = (...all: Finding["is"][]) => exitCodes[resultOf(all.map(finding))];
+    assert.deepEqual(
+      [codeOf(), codeOf("well", "note"), codeOf("well", "unknown"), codeOf("unknown", "wrong", "well")],
+      [0, 0, 2, 1],
+    );
+  });
+
+  it("judges a certificate by the share of its life that is left", () => {
+    const day = 24 * 60 * 60 * 1000;
+    // Valid for 500 days.
+    const { certificate } = issue({ commonName: "localhost", names: "DNS:localhost,IP:::1", days: 100 });
+    const served = { certificate: new X509Certificate(certificate) };
+    const at = (days: number, distrusted?: string) =>
+      judgeCertificate({ ...served, distrusted }, "selfSigned", new Date(Date.now() + days * day), "dev1");
+    assert.equal(at(-30).is, "well");
+    assert.match(at(-30).what, /^localhost, ::1; by localhost; 129 days left, until .*; make up STACK=dev1 renews it from /);
+    assert.equal(at(-24).is, "wrong");
+    assert.match(at(-24).what, /123 days left, .*To renew it: make up STACK=dev1$/);
+    assert.match(at(101).what, /^ran out on .*To renew it: make up STACK=dev1$/);
+    assert.match(at(-401).what, /^is valid from .* only$/);
+    assert.match(at(-30, "self-signed certificate").what, /^clients don't trust .*: self-signed certificate$/);
+  });
+
+  it("counts what `make up` would change, but not what stays", () => {
+    assert.deepEqual(told({ same: 30 }, "dev1"), { is: "well", what: "none: the settings are deployed" });
+    assert.deepEqual(told({ same: 30, update: 1, replace: 2, create: 0 }, "dev1"), {
+      is: "note",
+      what: "1 to update, 2 to replace. To see them: make preview STACK=dev1",
+    });
+  });
+
+  it("reads how full a disk is, whether or not its images were counted", () => {
+    const blocks = "/dev/vda1 1000 600 400 60% /data\n";
+    const entries = "/dev/vda1 200 190 10 95% /data\n";
+    assert.deepEqual(parseDisk(`${blocks}${entries}500\n`), {
+      ...{ size: 1_024_000, free: 409_600, freeEntries: 0.05, used: 512_000 },
+    });
+    assert.equal(parseDisk(`${blocks}${entries}\n`).used, undefined);
+    // btrfs has no fixed number of entries.
+    assert.equal(parseDisk(`${blocks}/dev/vda1 0 0 0 - /data\n`).freeEntries, 1);
+  });
+
+  it("asks for a person if a disk has less than a tenth of its bytes or entries left", () => {
+    const disk = { size: 50e9, free: 6e9, freeEntries: 1, used: undefined };
+    assert.equal(judgeDisk(disk).what, "6 GB of 50 GB free");
+    assert.equal(judgeDisk({ ...disk, free: 4.9e9 }).is, "wrong");
+    assert.match(judgeDisk({ ...disk, freeEntries: 0.05 }).what, /free, 5 % of the entries for files: under a tenth/);
+  });
+
+  it("names each container by its role, and one that is missing", () => {
+    const container = {
+      id: "1",
+      role: "registry",
+      state: "running",
+      health: "starting",
+      said: "",
+      image: "a",
+    } as const;
+    const judged = judgeContainers("registry", [container], [{ id: "a", names: ["registry:1"] }], "registry:1", "dev1");
+    assert.deepEqual(
+      judged.map(({ about, is }) => [about, is]),
+      [
+        ["registry 1", "note"],
+        ["registry", "wrong"],
+      ],
+    );
+    const [proxy] = judgeContainers("proxy", [{ ...container, role: "proxy" }], [], "nginx:1", "dev1");
+    assert.equal(proxy?.about, "proxy");
+  });
+});
