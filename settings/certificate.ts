@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import * as pulumi from "@pulumi/pulumi";
 import type * as z from "zod/mini";
 
-import { bundleWarning, validateBundle } from "../components/certificate/bundle.ts";
+import { readBundle, warningsAbout } from "../components/certificate/bundle.ts";
 import type { CertificateSource } from "../components/certificate/certificate.ts";
 import { configCommand } from "../components/commands.ts";
 import { messageOf } from "../components/userError.ts";
@@ -33,13 +33,18 @@ export function readCertificate(
       configCommand("set", "certificate.bundleFile", "CHAIN.pem"),
     );
   if (bundle === undefined || key === undefined) return undefined;
-  for (const { about, wrong } of validateBundle(bundle.pem, key.pem, hostname, now)) {
+  const { passphrase } = given;
+  const read = readBundle({ bundle: bundle.pem, key: key.pem, passphrase }, hostname, now);
+  for (const { about, wrong } of read.problems) {
     switch (about) {
       case "bundle":
         problems.add(bundle.path, wrong, configCommand("set", "certificate.bundleFile", "CHAIN.pem"));
         break;
       case "key":
         problems.add(key.path, wrong, configCommand("set", "certificate.keyFile", "SERVER.key"));
+        break;
+      case "passphrase":
+        problems.add("certificate.passphrase", wrong, configCommand("set --secret", "certificate.passphrase"));
         break;
       case "hostname":
         problems.add("hostname", wrong, configCommand("set", "hostname", "NAME"));
@@ -48,10 +53,8 @@ export function readCertificate(
         about satisfies never;
     }
   }
-  const warning = bundleWarning(bundle.pem);
-  if (warning !== undefined)
-    problems.warn(bundle.path, warning.wrong, `nothing to do, unless ${warning.whom} will use it`);
-  return { mode: "provided", bundle: bundle.pem, key: pulumi.secret(key.pem) };
+  for (const { wrong, cure } of warningsAbout(read.chain, now)) problems.warn(bundle.path, wrong, cure);
+  return { mode: "provided", bundle: read.chain, key: pulumi.secret(read.key) };
 }
 
 /** Reads PEM from the setting itself or from the file that it names; exactly one must be set. */
@@ -78,6 +81,7 @@ function readPem(
       ),
     };
   } catch (error) {
-    return problems.add(path, `can't be read: ${messageOf(error)}`, cure);
+    const isFolder = (error as NodeJS.ErrnoException).code === "EISDIR";
+    return problems.add(path, isFolder ? "names a folder, not a file" : `can't be read: ${messageOf(error)}`, cure);
   }
 }

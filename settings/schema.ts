@@ -363,7 +363,7 @@ const certificates = {
               {
                 what: pathOfFile,
                 meaning:
-                  "The file with the certificates, PEM: the server's own first, then each issuer in order, up to one that a public " +
+                  "The file with the certificates, PEM: the server's own and its issuers in any order, up to one that a public " +
                   "authority signed or to your own root. `~/` is your home folder.",
                 without: "`bundle` must be set",
                 example: "CHAIN.pem",
@@ -378,13 +378,20 @@ const certificates = {
             text(
               {
                 what: pathOfFile,
-                meaning: "The file with the private key, PEM, without a passphrase.",
+                meaning: "The file with the private key, PEM: PKCS #1, SEC 1 or PKCS #8.",
                 example: "SERVER.key",
               },
               notText,
             ),
           ),
           key: z.optional(secret({ what: "a private key", meaning: "The text of `keyFile`." })),
+          passphrase: z.optional(
+            secret({
+              what: "a passphrase",
+              meaning: "Opens the key, if it is encrypted.",
+              without: "the key is not encrypted",
+            }),
+          ),
         }),
       ])
       .register(abouts, {
@@ -393,8 +400,8 @@ const certificates = {
           "`mode: selfSigned`: the stack has its own authority (valid for 10 years), which clients trust once, and a certificate from " +
           "it (90 days; `make up` renews it in the last 30). `mode: provided`: your own certificate, for one name or a wildcard, " +
           "by `bundleFile` or `bundle`, and `keyFile` or `key`. A certificate that Docker, curl, OpenSSL or browsers would refuse " +
-          "is reported before anything is created. There is only a warning for a P-521 or Ed25519 key, which browsers refuse, and " +
-          "for a validity of over 825 days, which macOS refuses.",
+          "is reported before anything is created. There is only a warning for a P-521 or Ed25519 key, which browsers refuse, for a " +
+          "validity of over 825 days, which macOS refuses, and in the last 30 days.",
         without: "`mode: selfSigned`",
         example: "selfSigned",
         change: live,

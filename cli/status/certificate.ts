@@ -78,7 +78,12 @@ export function judgeCertificate(
     return { about, is: "wrong", what: `clients don't trust what the proxy shows: ${distrusted}`, facts };
   const what = `${names}; by ${issuer}; ${String(daysLeft)} days left, until ${until}`;
   if (left < life / 4) return { about, is: "wrong", what: `${what}. ${how ?? ""}`.trim(), facts };
-  return { about, is: "well", what: `${what}${renewal === undefined ? "" : `; ${renewals[renewal](end, stack)}`}`, facts };
+  return {
+    about,
+    is: "well",
+    what: `${what}${renewal === undefined ? "" : `; ${renewals[renewal](end, stack)}`}`,
+    facts,
+  };
 }
 
 /** What a person does if it is time. */

@@ -5,36 +5,54 @@ import { rootCertificates } from "node:tls";
 import { browsersRefuse, refusalsOf } from "./refusals.ts";
 import { issuerOf, nameOf } from "./x509.ts";
 
-/** What is wrong with a provided certificate: with the bundle, with the key, or with the name it is meant for. */
+/** A provided certificate, as people have it. */
+export interface Given {
+  /** PEM: the server's certificate and its issuers, in any order, with any text between them. */
+  readonly bundle: string;
+  /** PEM: the private key. */
+  readonly key: string;
+  /** Opens the key if it is encrypted. Default: it is not. */
+  readonly passphrase?: string | undefined;
+}
+
+/** What is wrong with a provided certificate: with one of its parts, or with the name it is meant for. */
 export interface BundleProblem {
-  readonly about: "bundle" | "key" | "hostname";
+  readonly about: keyof Given | "hostname";
   /** A clause that follows the setting's name: "is not …, …". */
   readonly wrong: string;
 }
 
+/** A provided certificate, as the proxy needs it. */
+export interface Bundle {
+  /** Every problem; none if the certificate can be used. */
+  readonly problems: readonly BundleProblem[];
+  /** PEM: the server's certificate, then each issuer in order. */
+  readonly chain: string;
+  /** PEM: the private key, in PKCS #8, not encrypted. */
+  readonly key: string;
+}
+
 /**
- * Checks a provided certificate before anything is created: the key matches, the certificate covers the hostname and is
- * valid now, the chain is in order and complete (its last certificate is a root or was issued by a public root), and
+ * Reads a provided certificate and checks it before anything is created: the key matches, the certificate covers the
+ * hostname and is valid now, the chain is complete (its last certificate is a root or was issued by a public root), and
  * clients accept it.
  *
- * @param bundle PEM: the server's certificate, then each issuer in order.
- * @param key PEM: the private key, not encrypted.
  * @param hostname What clients type; undefined if it is not known yet. A wildcard covers one label.
- * @returns Every problem; none if the certificate can be used.
  */
-export function validateBundle(bundle: string, key: string, hostname: string | undefined, now: Date): BundleProblem[] {
+export function readBundle(given: Given, hostname: string | undefined, now: Date): Bundle {
   const problems: BundleProblem[] = [];
-  const chain = parseOr(() => parseBundle(bundle));
-  const privateKey = parseOr(() => createPrivateKey(key));
-  const [leaf] = chain ?? [];
-
-  if (chain === undefined || leaf === undefined)
+  const privateKey = readKey(given, problems);
+  const all = parseOr(() => parseCertificates(given.bundle)) ?? [];
+  const { chain, others } = arrange(all, privateKey);
+  const [leaf] = chain;
+  const key = privateKey?.export({ type: "pkcs8", format: "pem" }).toString() ?? "";
+  if (leaf === undefined) {
     problems.push({ about: "bundle", wrong: "holds no readable PEM certificate" });
-  if (privateKey === undefined)
-    problems.push({ about: "key", wrong: "is not a readable, unencrypted PEM private key" });
-  if (chain === undefined || leaf === undefined) return problems;
+    return { problems, chain: "", key };
+  }
 
-  if (privateKey !== undefined && !leaf.checkPrivateKey(privateKey)) problems.push(wrongKey(chain, privateKey));
+  if (privateKey !== undefined && !leaf.checkPrivateKey(privateKey))
+    problems.push({ about: "key", wrong: "is not the key of the certificate" });
   for (const certificate of chain) {
     const wrong = outOfDate(certificate, now);
     if (wrong !== undefined) problems.push({ about: "bundle", wrong });
@@ -45,42 +63,102 @@ export function validateBundle(bundle: string, key: string, hostname: string | u
       wrong: `"${hostname}" is not covered by the certificate, which is for ${namesIn(leaf)}`,
     });
   }
-  const wrong = brokenLink(chain) ?? describeRefusals(chain);
+  const wrong = brokenChain(chain, others) ?? describeRefusals(chain);
   if (wrong !== undefined) problems.push({ about: "bundle", wrong });
-  return problems;
+  return { problems, chain: chain.map(String).join(""), key };
 }
 
-/** A problem with only some clients: a clause that follows the setting's name, and the clients. */
-export function bundleWarning(bundle: string): { readonly wrong: string; readonly whom: string } | undefined {
-  const [leaf] = parseOr(() => parseBundle(bundle)) ?? [];
-  if (leaf === undefined) return undefined;
+/** How long before its end a certificate is worth a warning, in days. */
+const early = 30;
+
+/** What only some clients would refuse, or will refuse soon. */
+export function warningsAbout(bundle: string, now: Date): { readonly wrong: string; readonly cure: string }[] {
+  const chain = parseOr(() => parseCertificates(bundle)) ?? [];
+  const [leaf] = chain;
+  if (leaf === undefined) return [];
+  const day = 86_400_000;
   const key = browsersRefuse(leaf);
-  if (key !== undefined)
-    return {
-      wrong: `has a key that browsers refuse, ${key}; Docker, podman and the others accept it`,
-      whom: "browsers",
-    };
-  const days = (Date.parse(leaf.validTo) - Date.parse(leaf.validFrom)) / 86_400_000;
-  return days > 825
-    ? { wrong: "is valid for more than 825 days, which macOS refuses", whom: "clients on macOS" }
-    : undefined;
+  const life = (Date.parse(leaf.validTo) - Date.parse(leaf.validFrom)) / day;
+  const end = Math.min(...chain.map(({ validTo }) => Date.parse(validTo)));
+  const left = Math.floor((end - now.getTime()) / day);
+  return [
+    ...(key === undefined
+      ? []
+      : [
+          {
+            wrong: `has a key that browsers refuse, ${key}; Docker, podman and the others accept it`,
+            cure: "nothing to do, unless browsers will use it",
+          },
+        ]),
+    ...(life > 825
+      ? [
+          {
+            wrong: "is valid for more than 825 days, which macOS refuses",
+            cure: "nothing to do, unless clients on macOS will use it",
+          },
+        ]
+      : []),
+    ...(left < early
+      ? [
+          {
+            wrong: `runs out in ${String(left)} days, on ${new Date(end).toISOString().slice(0, 10)}`,
+            cure: "get a new one from whoever issued it",
+          },
+        ]
+      : []),
+  ];
 }
 
-function describeRefusals(chain: X509Certificate[]): string | undefined {
+function describeRefusals(chain: readonly X509Certificate[]): string | undefined {
   const refusals = parseOr(() => refusalsOf(chain));
   if (refusals === undefined) return "holds a certificate that is not well-formed";
   return refusals.length === 0 ? undefined : `would be refused by clients: ${refusals.join(", and ")}`;
 }
 
-/** The root certificate at the end of a bundle, PEM; empty if a public authority issued the bundle. */
-export function selfSignedRoot(bundle: string): string {
-  const last = parseBundle(bundle).at(-1);
+/** The root certificate at the end of a chain, PEM; empty if a public authority issued the chain. */
+export function selfSignedRoot(chain: string): string {
+  const last = parseCertificates(chain).at(-1);
   return last !== undefined && isIssuedBy(last, last) ? last.toString() : "";
 }
 
-function parseBundle(bundle: string): X509Certificate[] {
-  const blocks = bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  return blocks.map((pem) => new X509Certificate(pem));
+/** Each certificate in a text once, in the order of the text. */
+function parseCertificates(text: string): X509Certificate[] {
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  const all = blocks.map((pem) => new X509Certificate(pem));
+  return all.filter(({ raw }, i) => all.findIndex((other) => other.raw.equals(raw)) === i);
+}
+
+function readKey({ key, passphrase }: Given, problems: BundleProblem[]): KeyObject | undefined {
+  const [pem = "", kind = ""] = /-----BEGIN ([A-Z ]*)PRIVATE KEY-----[^]*?-----END \1PRIVATE KEY-----/.exec(key) ?? [];
+  const isEncrypted = kind === "ENCRYPTED " || pem.includes("Proc-Type: 4,ENCRYPTED");
+  if (isEncrypted && passphrase === undefined) {
+    problems.push({ about: "passphrase", wrong: "is missing: the key is encrypted" });
+    return undefined;
+  }
+  const read = parseOr(() => createPrivateKey({ key: pem, ...(isEncrypted && { passphrase }) }));
+  if (read !== undefined) return read;
+  problems.push(
+    isEncrypted
+      ? { about: "passphrase", wrong: "does not open the key" }
+      : { about: "key", wrong: "is not a readable PEM private key" },
+  );
+  return undefined;
+}
+
+/**
+ * The chain from the server's certificate upward, and what is no part of it.
+ *
+ * @param key The server's key, which tells its certificate. Default: the first certificate is the server's.
+ */
+function arrange(all: readonly X509Certificate[], key: KeyObject | undefined) {
+  const own = key && all.find((certificate) => certificate.checkPrivateKey(key));
+  const chain: X509Certificate[] = [];
+  for (let next = own ?? all[0]; next !== undefined;) {
+    const last = next;
+    chain.push(last);
+    next = isIssuedBy(last, last) ? undefined : all.find((other) => !chain.includes(other) && isIssuedBy(last, other));
+  }
+  return { chain, others: all.filter((certificate) => !chain.includes(certificate)) };
 }
 
 function parseOr<T>(parse: () => T): T | undefined {
@@ -89,12 +167,6 @@ function parseOr<T>(parse: () => T): T | undefined {
   } catch {
     return undefined;
   }
-}
-
-function wrongKey(chain: X509Certificate[], key: KeyObject): BundleProblem {
-  return chain.some((certificate) => certificate.checkPrivateKey(key))
-    ? { about: "bundle", wrong: "is out of order: the server's own certificate must be the first" }
-    : { about: "key", wrong: "is not the key of the certificate" };
 }
 
 function outOfDate(certificate: X509Certificate, now: Date): string | undefined {
@@ -114,24 +186,13 @@ function covers(leaf: X509Certificate, hostname: string): boolean {
   );
 }
 
-function brokenLink(chain: X509Certificate[]): string | undefined {
-  const twice = chain.find((certificate, i) => chain.findIndex(({ raw }) => raw.equals(certificate.raw)) < i);
-  if (twice !== undefined) return `has one certificate too many: ${nameOf(twice)} occurs twice`;
-  for (const [i, certificate] of chain.entries()) {
-    const next = chain[i + 1];
-    if (next === undefined) {
-      if (isIssuedBy(certificate, certificate) || issuedByPublicRoot(certificate)) return undefined;
-      return `is incomplete: the certificate of ${issuerOf(certificate)}, which issued ${nameOf(certificate)}, is missing at its end`;
-    }
-    if (isIssuedBy(certificate, certificate))
-      return `has one certificate too many: ${nameOf(next)} follows the root ${nameOf(certificate)}, which ends the chain`;
-    if (!isIssuedBy(certificate, next)) {
-      return chain.some((other) => isIssuedBy(certificate, other))
-        ? `is out of order: ${issuerOf(certificate)} must follow ${nameOf(certificate)}, which it issued`
-        : `is incomplete: the certificate of ${issuerOf(certificate)}, which issued ${nameOf(certificate)}, must follow it`;
-    }
-  }
-  return undefined;
+function brokenChain(chain: readonly X509Certificate[], others: readonly X509Certificate[]): string | undefined {
+  const [leaf, last, other] = [chain[0], chain.at(-1), others[0]];
+  if (leaf === undefined || last === undefined) return undefined;
+  if (!isIssuedBy(last, last) && !issuedByPublicRoot(last))
+    return `is incomplete: the certificate of ${issuerOf(last)}, which issued ${nameOf(last)}, is missing`;
+  if (other === undefined) return undefined;
+  return `has one certificate too many: ${nameOf(other)} is no issuer of ${nameOf(leaf)}`;
 }
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {

@@ -13,8 +13,10 @@ export interface Request {
   /** `DNS:…,IP:…`; none for an authority. */
   readonly names?: string;
   readonly issuer?: Issued;
-  /** Days from now; a negative end is in the past. */
+  /** Days from now; a negative end is in the past. Default: 60. */
   readonly days?: number;
+  /** Days from now. Default: 400 days ago. */
+  readonly begins?: number;
   /** The options of `openssl genpkey`. Default: EC, P-256. */
   readonly keyType?: readonly string[];
   /** The signature's hash. Default: SHA-256, or the hash of the issuer's kind of key. */
@@ -28,13 +30,13 @@ const p256 = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
 
 /** A certificate made by openssl, so that the reader is tested with an independent program. */
 export function issue(request: Request): Issued {
-  const { commonName, names, issuer, days = 30, keyType = p256, digest = "default", serial } = request;
+  const { commonName, names, issuer, begins = -400, days = 60, keyType = p256, digest = "default", serial } = request;
   const folder = mkdtempSync(join(tmpdir(), "certificates-"));
   const path = (file: string) => join(folder, file);
   const openssl = (...args: string[]) => execFileSync("openssl", args, { stdio: "pipe" });
   try {
     const day = 24 * 3600 * 1000;
-    const from = new Date(Date.now() - 400 * day);
+    const from = new Date(Date.now() + begins * day);
     const until = new Date(Date.now() + days * day);
     const authority = names === undefined;
     const extensions = {

@@ -26,7 +26,10 @@ describe("make status", () => {
     const at = (days: number, distrusted?: string) =>
       judgeCertificate({ ...served, distrusted }, "selfSigned", new Date(Date.now() + days * day), "dev1");
     assert.equal(at(-30).is, "well");
-    assert.match(at(-30).what, /^localhost, ::1; by localhost; 129 days left, until .*; make up STACK=dev1 renews it from /);
+    assert.match(
+      at(-30).what,
+      /^localhost, ::1; by localhost; 129 days left, until .*; make up STACK=dev1 renews it from /,
+    );
     assert.equal(at(-24).is, "wrong");
     assert.match(at(-24).what, /123 days left, .*To renew it: make up STACK=dev1$/);
     assert.match(at(101).what, /^ran out on .*To renew it: make up STACK=dev1$/);

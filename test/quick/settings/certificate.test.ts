@@ -1,17 +1,19 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { generateKeyPairSync, createPublicKey, randomBytes } from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, X509Certificate } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { validateBundle } from "../../../components/certificate/bundle.ts";
+import { readBundle } from "../../../components/certificate/bundle.ts";
 import { parseSettings } from "../../../settings/index.ts";
+import { bundles } from "../../support/bundles.ts";
 import { issue, type Issued } from "../../support/certificates.ts";
 import { cases } from "../../support/chains.ts";
 import { defaults } from "../../support/settings.ts";
 
 const hostname = "registry.example.com";
+const problemsOf = (bundle: string, key: string) => readBundle({ bundle, key }, hostname, new Date()).problems;
 const bundleOf = (chain: readonly Issued[]) => chain.map(({ certificate }) => certificate).join("");
 
 describe("a certificate that is provided", function () {
@@ -20,7 +22,7 @@ describe("a certificate that is provided", function () {
   for (const [what, { chain, wrong }] of Object.entries(cases)) {
     it(`${wrong ? "is refused" : "is accepted"} with ${what}`, () => {
       const made = chain();
-      const problems = validateBundle(bundleOf(made), made[0]?.key ?? "", hostname, new Date());
+      const problems = problemsOf(bundleOf(made), made[0]?.key ?? "");
       if (wrong === undefined) {
         assert.deepEqual(problems, []);
         return;
@@ -45,7 +47,7 @@ describe("a certificate that is provided", function () {
         execFileSync("openssl", command.split(" "), { cwd: folder, encoding: "utf8", input, stdio: "pipe" });
       const request = openssl("req -new -key key -subj /CN=server");
       const certificate = openssl("x509 -req -force_pubkey long -CA ca -CAkey ca.key", request);
-      const problems = validateBundle(certificate + root.certificate, server.key, hostname, new Date());
+      const problems = problemsOf(certificate + root.certificate, server.key);
       assert.match(
         problems.find(({ about }) => about === "bundle")?.wrong ?? "",
         /has a key that is RSA of 8200 bits, not/,
@@ -59,7 +61,7 @@ describe("a certificate that is provided", function () {
     const root = issue({ commonName: "Root" });
     const extensions = { extendedKeyUsage: "clientAuth", keyUsage: "keyAgreement" };
     const server = issue({ commonName: "server", names: `DNS:${hostname}`, issuer: root, digest: "sha1", extensions });
-    assert.deepEqual(validateBundle(bundleOf([server, root]), server.key, hostname, new Date()), [
+    assert.deepEqual(problemsOf(bundleOf([server, root]), server.key), [
       {
         about: "bundle",
         wrong:
@@ -70,29 +72,24 @@ describe("a certificate that is provided", function () {
     ]);
   });
 
-  describe("with one too many", () => {
-    const root = issue({ commonName: "Root" });
-    const other = issue({ commonName: "Other" });
-    const intermediate = issue({ commonName: "Intermediate", issuer: root });
-    const server = issue({ commonName: "server", names: `DNS:${hostname}`, issuer: intermediate });
-    const itself = issue({ commonName: "itself", names: `DNS:${hostname}` });
-    for (const [what, chain, wrong] of [
-      [
-        "another root at its end",
-        [server, intermediate, root, other],
-        "Other follows the root Root, which ends the chain",
-      ],
-      ["an issuer after the root", [server, intermediate, root, intermediate], "Intermediate occurs twice"],
-      ["its root twice", [server, intermediate, root, root], "Root occurs twice"],
-      ["itself twice", [server, server, intermediate, root], "server occurs twice"],
-      ["a root after one that issued itself", [itself, root], "Root follows the root itself, which ends the chain"],
-    ] as const) {
-      it(`is refused: ${what}`, () => {
-        assert.deepEqual(validateBundle(bundleOf(chain), chain[0].key, hostname, new Date()), [
-          { about: "bundle", wrong: `has one certificate too many: ${wrong}` },
-        ]);
+  describe("in a bundle as people have it", () => {
+    for (const [what, { bundle, key, passphrase, wrong }] of Object.entries(bundles))
+      it(`${wrong ? "is refused" : "is accepted"}: ${what}`, () => {
+        const read = readBundle({ bundle: bundle(), key: key(), passphrase }, hostname, new Date());
+        const found = read.problems.map((problem) => `${problem.about} ${problem.wrong}`);
+        if (wrong !== undefined) {
+          assert.equal(found.length, 1, found.join("\n"));
+          assert.match(found[0] ?? "", wrong);
+          return;
+        }
+        assert.deepEqual(found, []);
+        const chain = read.chain.match(/-----BEGIN[^]*?END CERTIFICATE-----/g) ?? [];
+        const certificates = chain.map((pem) => new X509Certificate(pem));
+        assert.ok(certificates[0]?.checkPrivateKey(createPrivateKey(read.key)));
+        for (const [i, certificate] of certificates.entries())
+          assert.ok(i === 0 || certificates[i - 1]?.checkIssued(certificate));
+        assert.match(read.key, /^-----BEGIN PRIVATE KEY-----\n/);
       });
-    }
   });
 
   function parseWith(certificate: object, home = "/nowhere") {
@@ -118,6 +115,21 @@ describe("a certificate that is provided", function () {
       const made = issue({ commonName: "server", names: `DNS:${hostname}`, days });
       const { problems, warnings } = parseWith({ bundle: made.certificate, key: made.key });
       assert.deepEqual([problems, warnings.map(({ wrong }) => wrong)], [[], expected]);
+    }
+  });
+
+  it("gets a warning if it runs out within 30 days, whichever certificate of the chain does so", () => {
+    const root = issue({ commonName: "Root", days: 400 });
+    for (const [days, issuerDays, warned] of [
+      [40, 400, false],
+      [29, 400, true],
+      [40, 5, true],
+    ] as const) {
+      const issuer = issue({ commonName: "Issuer", issuer: root, days: issuerDays });
+      const made = issue({ commonName: "server", names: `DNS:${hostname}`, issuer, days });
+      const { problems, warnings } = parseWith({ bundle: bundleOf([made, issuer, root]), key: made.key });
+      assert.deepEqual([problems, warnings.length], [[], warned ? 1 : 0]);
+      if (warned) assert.match(warnings[0]?.wrong ?? "", /^runs out in (28|4) days, on \d{4}-\d\d-\d\d$/);
     }
   });
 
@@ -172,11 +184,11 @@ describe("a certificate that is provided", function () {
     const program = `
       import { readFileSync } from "node:fs";
       import { createRequire } from "node:module";
-      import { validateBundle } from "./components/certificate/bundle.ts";
+      import { readBundle } from "./components/certificate/bundle.ts";
       const { cache } = createRequire(import.meta.url);
       const isLoaded = () => Object.keys(cache).some((file) => file.includes("/pkijs/"));
       const before = isLoaded();
-      validateBundle(readFileSync(0, "utf8"), "", undefined, new Date());
+      readBundle({ bundle: readFileSync(0, "utf8"), key: "" }, undefined, new Date());
       console.log(before, isLoaded());`;
     const bundle = bundleOf(cases["a usual chain"]?.chain() ?? []);
     const loaded = execFileSync(process.execPath, ["--input-type=module", "-e", program], {
