@@ -46,6 +46,10 @@ passwords: tools ## print the users' passwords, which are secret
 ca: tools ## write the authority that clients must trust to ca.crt or FILE=…
 	@$(cli) ca $(STACK)
 
+.PHONY: trust-bundle
+trust-bundle: tools ## write the files with which clients trust the registry to DIR=…
+	@$(cli) trust-bundle $(STACK)
+
 .PHONY: smoke
 smoke: tools ## check that the live registry works
 	@$(cli) smoke $(STACK)

@@ -13,6 +13,7 @@ import { CommandFailed, Interrupted, outputOf, run } from "./processes.ts";
 import { prove, smoke } from "./smoke.ts";
 import { Stack } from "./stack.ts";
 import { status } from "./status/status.ts";
+import { writeTrustBundle } from "./trustBundle.ts";
 import { ensureImages, policies, up } from "./up.ts";
 
 interface Options {
@@ -43,6 +44,10 @@ const commands: Readonly<Record<string, Command>> = {
   ca: {
     what: "write the authority that clients must trust to ca.crt or FILE",
     run: async (stack) => console.log(await writeAuthority(stack, process.env["FILE"] ?? "ca.crt")),
+  },
+  "trust-bundle": {
+    what: "write the files with which clients trust the registry to DIR, with a pull secret for PULL_USER",
+    run: async (stack) => console.log(await writeTrustBundle(stack, folderFor(stack), process.env["PULL_USER"])),
   },
   smoke: { what: "check that the live registry works", hasJson: true, run: proveLive },
   status: { what: "show whether all is well, for people and monitors", hasJson: true, hasQuick: true, run: status },
@@ -117,11 +122,17 @@ async function getImages(stack: Stack): Promise<void> {
   await ensureImages(stack);
 }
 
+function folderFor(stack: Stack): string {
+  const folder = process.env["DIR"] ?? "";
+  if (folder === "") throw new UserError(`Name a folder: make trust-bundle STACK=${stack.name} DIR=trust`);
+  return folder;
+}
+
 function usage(): string {
   const lines = [...Object.entries(commands), ["env", { what: "print the environment for plain `pulumi …`" }] as const];
   return `Usage: node cli/main.ts COMMAND [STACK]        STACK defaults to dev1
 
-${lines.map(([name, { what }]) => `  ${name.padEnd(10)} ${what}`).join("\n")}
+${lines.map(([name, { what }]) => `  ${name.padEnd(12)} ${what}`).join("\n")}
 
   --json     print JSON, for scripts: passwords, smoke, status
   --quick    leave out the preview and the size of the images: status

@@ -13,6 +13,8 @@ export interface Outputs {
   readonly caCertificate: string;
   /** SHA-256 in hexadecimal pairs; empty if `caCertificate` is. */
   readonly caFingerprint: string;
+  /** The files with which clients trust the registry, by their path; empty if `caCertificate` is. */
+  readonly trustBundle: Record<string, string>;
   /** The command that signs Docker in. It asks for the password. */
   readonly loginCommand: string;
   /** The command that checks the registry. It asks for the password and prints 200. */

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { Rule } from "./access.ts";
 import { Certificate, type CertificateArgs } from "./certificate/certificate.ts";
+import { renderTrustBundle } from "./certificate/trustBundle.ts";
 import { checkCommand, loginCommand } from "./commands.ts";
 import { Credentials, type User } from "./credentials.ts";
 import { authorityOf, type Endpoint, namesOf, renderRecords } from "./endpoint.ts";
@@ -95,6 +96,11 @@ export class PrivateRegistry extends pulumi.ComponentResource {
       passwords: credentials.passwords,
       caCertificate,
       caFingerprint,
+      trustBundle: pulumi
+        .all([endpoint, caCertificate, caFingerprint])
+        .apply(([at, ca, fingerprint]) =>
+          renderTrustBundle({ endpoint: at, caCertificate: ca, caFingerprint: fingerprint }),
+        ),
       loginCommand: endpoint.apply((at) => loginCommand(first?.name ?? "", at)),
       checkCommand: pulumi
         .all([caCertificate, url])
