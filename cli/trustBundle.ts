@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path";
 
 import { stringify } from "yaml";
 
+import { renderTrustBundle } from "../components/certificate/trustBundle.ts";
 import { UserError } from "../components/userError.ts";
 import { basicAuthorization } from "./client.ts";
 import type { Stack } from "./stack.ts";
@@ -18,8 +19,9 @@ export async function writeTrustBundle(
   path: string,
   pullUser?: string,
 ): Promise<string> {
-  const { trustBundle, endpoint, passwords } = await stack.outputs();
-  const files = { ...trustBundle };
+  const outputs = await stack.outputs();
+  const { endpoint, passwords } = outputs;
+  const files = renderTrustBundle(outputs);
   const password = pullUser === undefined ? "" : passwords[pullUser];
   if (pullUser !== undefined && password === undefined) {
     throw new UserError(

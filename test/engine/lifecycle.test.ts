@@ -127,6 +127,7 @@ describe("a stack from nothing to nothing", function () {
       "loginCommand",
       "passwords",
       "records",
+      "trustBundle",
       "url",
       "usernames",
     ]);
@@ -260,11 +261,13 @@ describe("a stack from nothing to nothing", function () {
   });
 
   it("publishes no port of the registry, and hides it from containers of other networks", async () => {
-    const [registry] = await inspect(container("registry"));
-    assert.ok(registry);
-    assert.deepEqual(registry.HostConfig.PortBindings ?? {}, {});
-    assert.deepEqual(Object.keys(registry.NetworkSettings.Networks), [checkout.name]);
-    const address = registry.NetworkSettings.Networks[checkout.name]?.IPAddress ?? "";
+    const registries = await inspect(...(await checkout.containers("registry")));
+    assert.equal(registries.length, 2);
+    for (const { HostConfig, NetworkSettings } of registries) {
+      assert.deepEqual(HostConfig.PortBindings ?? {}, {});
+      assert.deepEqual(Object.keys(NetworkSettings.Networks), [checkout.name]);
+    }
+    const address = registries[0]?.NetworkSettings.Networks[checkout.name]?.IPAddress ?? "";
 
     const other = `${checkout.name}-other`;
     const reach = (network: string) =>
@@ -285,7 +288,7 @@ describe("a stack from nothing to nothing", function () {
   it("doesn't answer other machines", async function () {
     // To the engine, another machine: a network namespace behind its own link.
     if ((await run("ip", ["netns", "list"])).code !== 0) return this.skip();
-    const [registry] = await inspect(container("registry"));
+    const [registry] = await inspect(...(await checkout.containers("registry")));
     const address = registry?.NetworkSettings.Networks[checkout.name]?.IPAddress ?? "";
     const { port } = new URL(outputs.url);
     const space = checkout.stack;
@@ -317,7 +320,7 @@ describe("a stack from nothing to nothing", function () {
     const names = (await docker("ps", "--all", "--format", "{{.Names}}", "--filter", `name=${checkout.name}-`)).split(
       "\n",
     );
-    assert.equal(names.length, 5);
+    assert.equal(names.length, 6);
     for (const secret of await secrets()) assert.ok(!(await docker("inspect", ...names)).includes(secret));
   });
 
@@ -340,11 +343,11 @@ describe("a stack from nothing to nothing", function () {
         "run",
         "--rm",
         "--entrypoint",
-        "cat",
+        "sh",
         "--volume",
         `${container("registry-config")}:/c:ro`,
         images.registry,
-        "/c/config.yml",
+        ...["-c", "cat /c/*/config.yml"],
       ],
     );
     const hash = (await read(".htpasswd")).split(":")[1] ?? "";

@@ -9,9 +9,12 @@ import { type Result, run, succeed } from "./run.ts";
 /** Addresses for documentation, which are nobody's. */
 const ends = { here: "198.51.100.1", there: "198.51.100.2" };
 
+/** What it has of its own. */
+const own = ["/etc", "/usr/local/share"];
+
 /**
- * A machine of clients, as far as they can tell: with an /etc of its own, that begins as a copy of this machine's, with
- * its own Docker engine and containerd. It is on this machine's network. Needs root.
+ * A machine of clients, as far as they can tell: with an /etc of its own that begins as this machine's, with its own
+ * Docker engine and containerd, and with a cable to this machine. Needs root.
  */
 export class ClientMachine {
   private readonly folder = mkdtempSync(join(tmpdir(), "clients-"));
@@ -25,9 +28,13 @@ export class ClientMachine {
 
   /** @param hostname What this machine is called there. */
   async start(hostname: string): Promise<void> {
-    for (const name of ["etc", "work", "home"]) mkdirSync(this.path(name));
-    const layers = `lowerdir=/etc,upperdir=${this.path("etc")},workdir=${this.path("work")}`;
-    const script = `ip link set lo up && mount -t overlay overlay -o ${layers} /etc && echo ready && exec sleep 3600`;
+    mkdirSync(this.path("home"));
+    const overlays = own.map((folder, i) => {
+      const [upper, work] = ["upper", "work"].map((kind) => this.path(`${kind}-${String(i)}`)) as [string, string];
+      for (const each of [upper, work]) mkdirSync(each);
+      return `mount -t overlay overlay -o lowerdir=${folder},upperdir=${upper},workdir=${work} ${folder}`;
+    });
+    const script = ["ip link set lo up", ...overlays, "echo ready", "exec sleep 3600"].join(" && ");
     const unshare = ["--mount", "--net", "sh", "-c", script];
     this.namespace = spawn("unshare", unshare, { stdio: ["ignore", "pipe", "inherit"] });
     await new Promise((resolve) => this.namespace?.stdout?.once("data", resolve));

@@ -66,6 +66,9 @@ export class Machines {
   }
 }
 
+/** Runs the script that sets up a machine's surroundings: the latest one, once nobody else does. */
+const arrange = ["flock", "/run/arrange.lock", "sh", "/world/arrange"];
+
 /** A machine: systemd, cloud-init, sshd and a Docker engine of its own. */
 export class Machine {
   readonly id: string;
@@ -121,7 +124,7 @@ export class Machine {
       ...volume(this.path("world"), "/world:ro"),
       ...volume(this.path("seed"), "/var/lib/cloud/seed/nocloud:ro"),
       ...volume(this.path("cloud.cfg"), "/etc/cloud/cloud.cfg.d/99-cloud.cfg:ro"),
-      ...[await machineImage(), "sh", "-c", "sh /world/arrange && exec /sbin/init"],
+      ...[await machineImage(), "sh", "-c", `${arrange.join(" ")} && exec /sbin/init`],
     );
   }
 
@@ -147,8 +150,6 @@ export class Machine {
     if (this.ipv6) addresses.push(`${this.ipv6}/64`);
     const disks = [...this.disks].map(([disk, link]) => ({ link, minor: String(disk.minor) }));
     const script = `set -e
-exec 9>/run/arrange.lock
-flock 9
 mkdir -p /dev/disk/by-id
 find /dev/disk/by-id -type l -delete
 ${disks.map(({ minor }) => `[ -b /dev/loop${minor} ] || mknod /dev/loop${minor} b 7 ${minor}`).join("\n")}
@@ -177,7 +178,7 @@ ${renderFilter(this.filter, this.isCutOff)}END
   private async arrange(): Promise<void> {
     this.writeWorld();
     try {
-      if (await this.isRunning()) await succeed("docker", ["exec", this.container, "sh", "/world/arrange"]);
+      if (await this.isRunning()) await succeed("docker", ["exec", this.container, ...arrange]);
     } catch (error) {
       // Its surroundings may change while it is deleted.
       if (!this.isRemoved) throw error;
