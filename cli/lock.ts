@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -45,7 +45,11 @@ function holdersOf(stack: string): Holder[] {
   const backend = stateFolder();
   if (backend === undefined) return [];
   const folder = join(backend, ".pulumi", "locks", "organization", project, stack);
-  return lockFilesIn(folder).map((file) => JSON.parse(readFileSync(file, "utf8")) as Holder);
+  return lockFilesIn(folder).flatMap((file) => {
+    // A run that ends removes its file.
+    const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+    return text === "" ? [] : [JSON.parse(text) as Holder];
+  });
 }
 
 function lockFilesIn(folder: string): string[] {

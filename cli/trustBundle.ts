@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
 import { stringify } from "yaml";
@@ -7,6 +7,12 @@ import { renderTrustBundle } from "../components/certificate/trustBundle.ts";
 import { UserError } from "../components/userError.ts";
 import { basicAuthorization } from "./client.ts";
 import type { Stack } from "./stack.ts";
+
+/** How the guide of a bundle begins. */
+const title = "# How clients trust ";
+
+/** All that a bundle may have. */
+const entries = ["README.md", "ca.crt", "docker", "containers", "containerd", "buildkit", "k3s", "kubernetes"];
 
 /**
  * Writes the files with which clients trust the registry of a stack to a folder.
@@ -22,8 +28,7 @@ export async function writeTrustBundle(
   const outputs = await stack.outputs();
   const { endpoint, passwords } = outputs;
   const files = renderTrustBundle(outputs);
-  const password = pullUser === undefined ? "" : passwords[pullUser];
-  if (pullUser !== undefined && password === undefined) {
+  if (pullUser !== undefined && !Object.hasOwn(passwords, pullUser)) {
     throw new UserError(
       `There is no user ${pullUser} in stack ${stack.name}. Its users: ${Object.keys(passwords).join(", ")}`,
     );
@@ -32,31 +37,29 @@ export async function writeTrustBundle(
     throw new UserError(`Clients already trust the certificate of stack ${stack.name}: no files are needed.`);
   }
   const folder = resolve(path);
-  checkFolder(folder);
-  for (const [name, content] of Object.entries(files)) write(join(folder, name), content, 0o644);
+  clear(folder);
+  const guide = `${title}${endpoint}\n\nThey trust its certificate without any file.\n`;
+  for (const [name, content] of Object.entries({ "README.md": guide, ...files }))
+    write(join(folder, name), content, 0o644);
   if (pullUser !== undefined) {
-    const secret = renderPullSecret(stack.name, endpoint, pullUser, password ?? "");
+    const secret = renderPullSecret(stack.name, endpoint, pullUser, passwords[pullUser] ?? "");
     write(join(folder, "kubernetes/pull-secret.yaml"), secret, 0o600);
   }
   return `${folder}\nIts README.md says where each file goes.`;
 }
 
-/** Overwrites only an earlier bundle. */
-function checkFolder(folder: string): void {
-  if (!existsSync(folder)) return;
-  const isBundle =
-    existsSync(join(folder, "README.md")) &&
-    readFileSync(join(folder, "README.md"), "utf8").startsWith("# How clients trust ");
-  if (readdirSync(folder).length > 0 && !isBundle)
+/** Removes an earlier bundle, which may have a secret, but no other files. */
+function clear(folder: string): void {
+  const present = existsSync(folder) ? readdirSync(folder) : [];
+  const isBundle = present.includes("README.md") && readFileSync(join(folder, "README.md"), "utf8").startsWith(title);
+  if (present.some((name) => !isBundle || !entries.includes(name)))
     throw new UserError(`${folder} has other files. Name a new or an empty folder: DIR=…`);
+  for (const name of present) rmSync(join(folder, name), { recursive: true });
 }
 
 function write(path: string, content: string, mode: number): void {
   mkdirSync(dirname(path), { recursive: true });
-  // An existing file would keep its mode.
-  writeFileSync(path, "", { mode });
-  chmodSync(path, mode);
-  writeFileSync(path, content);
+  writeFileSync(path, content, { mode });
 }
 
 /** A secret of the type that `imagePullSecrets` names. */
@@ -66,7 +69,8 @@ function renderPullSecret(stack: string, endpoint: string, user: string, passwor
   return stringify({
     apiVersion: "v1",
     kind: "Secret",
-    metadata: { name: `private-registry-${stack}` },
+    // Kubernetes takes no capital letters and no underscores.
+    metadata: { name: `private-registry-${stack.toLowerCase().replaceAll("_", "-")}` },
     type: "kubernetes.io/dockerconfigjson",
     data: { ".dockerconfigjson": Buffer.from(config).toString("base64") },
   });

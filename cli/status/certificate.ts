@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { isIPv6 } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 
+import { covers } from "../../components/certificate/bundle.ts";
 import { issuerOf } from "../../components/certificate/x509.ts";
 import type { Outputs } from "../../components/outputs.ts";
 import { messageOf } from "../../components/userError.ts";
@@ -44,9 +45,8 @@ export function askCertificate({ url, address, records, caCertificate }: Outputs
     socket.on("error", reject);
     socket.on("secureConnect", () => {
       const certificate = new X509Certificate(socket.getPeerCertificate().raw);
-      const isFor = certificate.checkHost(name) ?? certificate.checkIP(name);
       const { authorized, authorizationError } = socket;
-      const other = isFor === undefined ? `it is not for ${name}` : undefined;
+      const other = covers(certificate, name) ? undefined : `it is not for ${name}`;
       const distrusted = authorized ? undefined : messageOf(authorizationError);
       resolve({ certificate, distrusted: other ?? distrusted });
       socket.destroy();

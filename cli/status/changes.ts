@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 
 import { messageOf } from "../../components/userError.ts";
 import { isRunning } from "../lock.ts";
+import { Interrupted } from "../processes.ts";
 import type { Stack } from "../stack.ts";
 import type { Finding } from "./finding.ts";
 
@@ -24,6 +25,7 @@ export async function askChanges(stack: Stack): Promise<Finding> {
     const { changeSummary = {} } = JSON.parse(printed) as { readonly changeSummary?: Summary };
     return { about, ...told(changeSummary, stack.name), facts: changeSummary };
   } catch (error) {
+    if (error instanceof Interrupted) throw error;
     const [reason = ""] = messageOf(error).split("\n");
     return {
       about,

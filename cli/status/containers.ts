@@ -3,6 +3,7 @@ import { promisify } from "node:util";
 
 import { type Role, roleLabel } from "../../components/labels.ts";
 import { dataFolder } from "../../components/registry/storage/storage.ts";
+import { messageOf } from "../../components/userError.ts";
 import { linesOf, ownedBy } from "../containers.ts";
 import type { Stack } from "../stack.ts";
 import type { Finding } from "./finding.ts";
@@ -30,7 +31,7 @@ export interface Container {
 /** An image on the engine. */
 export interface Image {
   readonly id: string;
-  /** `registry:3.1.2` */
+  /** `registry:3.1.2`, `registry@sha256:…` */
   readonly names: readonly string[];
 }
 
@@ -64,7 +65,7 @@ export async function askContainers(
 export async function askDisk(container: string, counts: boolean): Promise<Disk> {
   // A large registry takes long to count: then it is not.
   const count = counts ? `timeout 10 du -sk ${dataFolder} 2>/dev/null | cut -f1` : "echo";
-  const script = `df -Pk ${dataFolder} | tail -n 1; df -Pi ${dataFolder} | tail -n 1; ${count}`;
+  const script = `set -e; df -Pk ${dataFolder} >/dev/null; df -Pk ${dataFolder} | tail -n 1; df -Pi ${dataFolder} | tail -n 1; ${count}`;
   return parseDisk(await docker(["exec", container, "sh", "-c", script]));
 }
 
@@ -72,11 +73,20 @@ async function docker(args: readonly string[], mayFail?: "some may be missing"):
   try {
     return (await promisify(execFile)("docker", args, { timeout: patience, maxBuffer: 2 ** 26 })).stdout;
   } catch (error) {
-    const { stdout = "", stderr = "" } = error as { readonly stdout?: string; readonly stderr?: string };
+    const { stdout = "", stderr = "", killed = false } = error as Failed;
     if (mayFail !== undefined && stdout !== "") return stdout;
     const [last = ""] = stderr.trim().split("\n").slice(-1);
-    throw new EngineSilent(last === "" ? `no answer within ${String(patience / 1000)} seconds` : last);
+    const otherwise = killed ? `no answer within ${String(patience / 1000)} seconds` : messageOf(error);
+    throw new EngineSilent(last === "" ? otherwise : last);
   }
+}
+
+/** What `execFile` throws. */
+interface Failed {
+  readonly stdout?: string;
+  readonly stderr?: string;
+  /** Whether it took too long. */
+  readonly killed?: boolean;
 }
 
 interface Inspected {
@@ -103,15 +113,25 @@ function parseContainers(printed: string): Container[] {
 
 /** Reads what `docker image inspect` prints. */
 function parseImages(printed: string): Image[] {
-  const found = JSON.parse(printed) as { readonly Id: string; readonly RepoTags: string[] | null }[];
-  return found.map(({ Id, RepoTags }) => ({ id: Id, names: RepoTags ?? [] }));
+  const found = JSON.parse(printed) as {
+    readonly Id: string;
+    readonly RepoTags: string[] | null;
+    readonly RepoDigests: string[] | null;
+  }[];
+  return found.map(({ Id, RepoTags, RepoDigests }) => ({
+    id: Id,
+    names: [...(RepoTags ?? []), ...(RepoDigests ?? [])],
+  }));
 }
 
 /** Reads what `df -Pk`, `df -Pi` and `du -sk` print, a line each. */
 export function parseDisk(printed: string): Disk {
   const [blocks = "", entries = "", count = ""] = printed.split("\n");
-  const [, size = 0, , free = 0] = blocks.split(/\s+/).map(Number);
-  const [, allEntries = 0, , freeEntries = 0] = entries.split(/\s+/).map(Number);
+  // From the right: the name of a share may have blanks.
+  const columns = (line: string) => line.trim().split(/\s+/).slice(-5, -2).map(Number);
+  const [size = NaN, , free = NaN] = columns(blocks);
+  const [allEntries = 0, , freeEntries = 0] = columns(entries);
+  if (!(size > 0 && free >= 0)) throw new Error(`the disk can't be read: ${blocks}`);
   return {
     size: size * 1024,
     free: free * 1024,
@@ -155,7 +175,8 @@ function judgeContainer(
   stack: string,
 ): Omit<Finding, "about"> {
   const names = images.find((each) => each.id === image)?.names ?? [];
-  const isWanted = names.includes(wanted);
+  // A reference may have both a tag and a digest.
+  const isWanted = names.some((name) => name === wanted || name === wanted.replace(/:[\w.-]+@/, "@"));
   const running = isWanted ? wanted : (names[0] ?? image.slice(0, 19));
   const facts = { id, state, health, running, wanted };
   const see = `To see why: make logs STACK=${stack}`;

@@ -4,6 +4,8 @@ import { parseConfiguration } from "../../settings/index.ts";
 import type { Parsed } from "../../settings/settings.ts";
 import { engineOf, type StackEngine } from "../engine.ts";
 import { project, setVariables } from "../environment.ts";
+import { isRunning } from "../lock.ts";
+import { Interrupted } from "../processes.ts";
 import type { Stack } from "../stack.ts";
 import { askCertificate, judgeCertificate } from "./certificate.ts";
 import { askChanges, judgeLastRun } from "./changes.ts";
@@ -24,8 +26,8 @@ export interface StatusOptions {
  */
 export async function status(stack: Stack, { json, quick }: StatusOptions): Promise<number> {
   const findings = await findingsOf(stack, quick).catch((error: unknown): Finding[] => {
-    if (!(error instanceof UserError)) throw error;
-    return [{ about: "stack", is: "unknown", what: error.message }];
+    if (error instanceof Interrupted) throw error;
+    return [{ about: "stack", is: "unknown", what: messageOf(error) }];
   });
   const result = resultOf(findings);
   if (json) console.log(JSON.stringify({ stack: stack.name, result, findings }, undefined, 2));
@@ -59,14 +61,20 @@ async function findingsOf(stack: Stack, quick: boolean): Promise<Finding[]> {
   const running = await onEngine(stack, engine, settings, quick);
   // Where the engine doesn't answer either, the machine or the network from here is off.
   const isAway = running.some(({ about, is }) => about === "engine" && is !== "well");
+  const deployed = [...(await atEndpoint(stack, outputs, settings, isAway)), ...running];
   return [
     ...wrong,
     ...lastRun,
-    ...(await atEndpoint(stack, outputs, settings, isAway)),
-    ...running,
+    // Containers come and go meanwhile.
+    ...(isRunning(stack.name) ? deployed.map(asPassing) : deployed),
     usersOf(outputs, settings),
     ...(await Promise.all(changes)),
   ];
+}
+
+/** What is wrong now may be right when the run has ended. */
+function asPassing(finding: Finding): Finding {
+  return finding.is === "wrong" ? { ...finding, is: "unknown" } : finding;
 }
 
 /** What a client meets. */
@@ -124,7 +132,7 @@ async function storageOf(containers: readonly Container[], quick: boolean): Prom
 /** An engine that doesn't answer may be well; one that shows another host key needs a person. */
 function silent(reason: string, stack: string): Finding {
   const about = "engine";
-  if (/host key/i.test(reason)) {
+  if (/host key verification failed/i.test(reason)) {
     const what = `the machine shows another host key than the one that make up STACK=${stack} knows: see docs/runbook.md`;
     return { about, is: "wrong", what };
   }

@@ -177,7 +177,8 @@ function outOfDate(certificate: X509Certificate, now: Date): string | undefined 
   return undefined;
 }
 
-function covers(leaf: X509Certificate, hostname: string): boolean {
+/** Whether clients accept a certificate for a name or an address. */
+export function covers(leaf: X509Certificate, hostname: string): boolean {
   // Browsers and Go check the alternative names only, never the subject.
   return (
     (isIP(hostname) === 0

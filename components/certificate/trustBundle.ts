@@ -102,9 +102,9 @@ the text of \`buildkitd.toml\` as \`buildkitd-config-inline\`.
 
 ## k3s
 
-    mkdir -p ${places.k3s.replace(/\/certs\.d$/, "")} && cp -r k3s/certs.d k3s/registries.yaml ${places.k3s.replace(/\/certs\.d$/, "")}/
+    mkdir -p ${places.k3s} && cp -r k3s/certs.d/. ${places.k3s}/
 
-Merge \`registries.yaml\` if there is one, then restart k3s on each node.
+Put \`k3s/registries.yaml\` into \`/etc/rancher/k3s/registries.yaml\`, or merge the two, then restart k3s on each node.
 
 ## Kubernetes
 
@@ -117,7 +117,7 @@ and name it in \`imagePullSecrets\` of the pod or of its service account.
 ## Others
 
 - crane, and most clients in Go: \`SSL_CERT_FILE=ca.crt\` in their environment
-- oras: \`--ca-file ca.crt\`, helm: \`--ca-file ca.crt\`
+- oras: \`--ca-file ca.crt\`, and for \`localhost\` also \`--plain-http=false\`; helm: \`--ca-file ca.crt\`
 - regctl: \`regctl registry set --cacert "$(cat ca.crt)" ${endpoint}\`
 - curl: \`--cacert ca.crt\`
 `;

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 
 import { parse } from "yaml";
@@ -80,6 +79,8 @@ describe("the trust bundle", function () {
     };
     const expected = basicAuthorization("admin", outputs.passwords["admin"] ?? "");
     assert.equal(`Basic ${config.auths[outputs.endpoint]?.auth ?? ""}`, expected);
+    await checkout.makes("trust-bundle", { env: { DIR: bundle } });
+    assert.ok(!existsSync(secret()), "the secret of an earlier bundle is left");
   });
 
   it("is not written where other files are, nor without a folder", async () => {
@@ -153,97 +154,5 @@ describe("the trust bundle", function () {
         const pull = ["pull", "--quiet", "--authfile", authfile, "--signature-policy", policy, image];
         await assertTrusts(containers, [client, "--version"], [client, ...store(client), ...pull]);
       });
-  });
-
-  describe("is installed for the clients of a machine by `make trust`", () => {
-    /** As its user would, without a terminal. */
-    const make = (target: string, ...options: readonly string[]) => {
-      const own = {
-        PULUMI_HOME: process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi"),
-        XDG_CACHE_HOME: process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
-        PULUMI_BACKEND_URL: `file://${checkout.folder}/.state`,
-        PATH: `${machine.path("bin")}:${process.env["PATH"] ?? ""}`,
-      };
-      const env = Object.entries(own).map(([name, value]) => `${name}=${value}`);
-      const called = ["make", "--no-print-directory", "-C", checkout.folder, target, `STACK=${checkout.stack}`];
-      return machine.run("env", [...env, ...called, ...options]);
-    };
-
-    /**
-     * Each file, link and folder of /etc and of the home folder, with its mode, owner and content. Without what npm
-     * writes, and without Java's store, which the system makes from the others with the time in it.
-     */
-    async function files(): Promise<string[]> {
-      const found = `find /etc "$HOME" \\( -path "$HOME/.npm" -o -path /etc/ssl/certs/java \\) -prune -o`;
-      const printed = await machine.succeed("sh", [
-        ...["-euc", `${found} -printf "%y %m %U %p %l\\n"; ${found} -type f -exec sha256sum {} +`],
-      ]);
-      return printed.trim().split("\n").sort();
-    }
-
-    const others = (some: readonly string[], all: readonly string[]) => some.filter((line) => !all.includes(line));
-
-    async function assertUntouched(): Promise<void> {
-      const now = await files();
-      assert.deepEqual([others(now, untouched), others(untouched, now)], [[], []]);
-    }
-
-    const skopeo = ["--insecure-policy", "inspect", "--authfile"];
-    const trusts = async () => (await machine.run("skopeo", [...skopeo, authfile, `docker://${image}`])).code === 0;
-    const curl = async () => (await machine.run("curl", ["-sS", `${outputs.url}/v2/`])).code === 0;
-
-    let untouched: string[];
-
-    before(async () => {
-      await machine.succeed("sh", ["-c", "rm -rf /etc/docker/certs.d /etc/containers/certs.d /etc/containerd/certs.d"]);
-      // BuildKit is not installed: this is about its file only, which has settings already.
-      await machine.succeed("sh", [
-        "-euc",
-        'mkdir "$1" && printf "#!/bin/sh\\n" >"$1/buildkitd" && chmod +x "$1/buildkitd" && mkdir -p /etc/buildkit && printf "debug = true" >/etc/buildkit/buildkitd.toml',
-        "-",
-        machine.path("bin"),
-      ]);
-      // The first run of node and npm in a home folder leaves files there.
-      await make("status", "QUICK=1");
-      untouched = await files();
-    });
-
-    it("which shows what it writes, and asks before it writes outside the home folder", async () => {
-      const { code, output } = await make("trust");
-      assert.notEqual(code, 0);
-      for (const path of ["/etc/docker", "/etc/containerd", `${machine.path("home")}/.config/containers`])
-        assert.match(output, new RegExp(`  ${path}/certs\\.d/${outputs.endpoint}/ca\\.crt   \\(`));
-      assert.match(output, /To write there without a question: make trust STACK=\S+ YES=1/);
-      await assertUntouched();
-      assert.deepEqual([await trusts(), await curl()], [false, false]);
-    });
-
-    it("which then trust it", async () => {
-      const { code, output } = await make("trust", "YES=1", "SYSTEM=1");
-      assert.equal(code, 0, output);
-      assert.deepEqual([await trusts(), await curl()], [true, true]);
-      const buildkit = await machine.succeed("cat", ["/etc/buildkit/buildkitd.toml"]);
-      assert.equal(buildkit, `debug = true\n${outputs.trustBundle["buildkit/buildkitd.toml"] ?? ""}`);
-      const again = await make("trust", "SYSTEM=1");
-      assert.match(again.output, /The clients of this machine trust .* already\./);
-      assert.equal(again.code, 0);
-    });
-
-    it("and taken out by `make untrust`, which leaves the machine as it was, file by file", async () => {
-      const { code, output } = await make("untrust", "YES=1");
-      assert.equal(code, 0, output);
-      await assertUntouched();
-      assert.deepEqual([await trusts(), await curl()], [false, false]);
-      assert.match((await make("untrust")).output, /Nothing of stack \S+ is installed on this machine\./);
-    });
-
-    it("and not taken out of a file that somebody has changed since", async () => {
-      await make("trust", "YES=1");
-      await machine.succeed("sh", ["-c", "echo 'trace = true' >>/etc/buildkit/buildkitd.toml"]);
-      const { output } = await make("untrust", "YES=1");
-      assert.match(output, /\/etc\/buildkit\/buildkitd\.toml was changed since, so it stays/);
-      assert.match(await machine.succeed("cat", ["/etc/buildkit/buildkitd.toml"]), /^debug = true\n.*\n.*\ntrace/);
-      assert.equal(await trusts(), false);
-    });
   });
 });

@@ -10,7 +10,7 @@ import { type Result, run, succeed } from "./run.ts";
 const ends = { here: "198.51.100.1", there: "198.51.100.2" };
 
 /** What it has of its own. */
-const own = ["/etc", "/usr/local/share"];
+const own = ["/etc"];
 
 /**
  * A machine of clients, as far as they can tell: with an /etc of its own that begins as this machine's, with its own

@@ -30,7 +30,7 @@ describe("make status", () => {
       at(-30).what,
       /^localhost, ::1; by localhost; 129 days left, until .*; make up STACK=dev1 renews it from /,
     );
-    assert.equal(at(-24).is, "wrong");
+    assert.deepEqual([at(-26).is, at(-24).is], ["well", "wrong"]);
     assert.match(at(-24).what, /123 days left, .*To renew it: make up STACK=dev1$/);
     assert.match(at(101).what, /^ran out on .*To renew it: make up STACK=dev1$/);
     assert.match(at(-401).what, /^is valid from .* only$/);
@@ -52,6 +52,8 @@ describe("make status", () => {
       ...{ size: 1_024_000, free: 409_600, freeEntries: 0.05, used: 512_000 },
     });
     assert.equal(parseDisk(`${blocks}${entries}\n`).used, undefined);
+    assert.equal(parseDisk(`//nas/my ${blocks}${entries}\n`).size, 1_024_000);
+    assert.throws(() => parseDisk(""), /the disk can't be read/);
     // btrfs has no fixed number of entries.
     assert.equal(parseDisk(`${blocks}/dev/vda1 0 0 0 - /data\n`).freeEntries, 1);
   });
