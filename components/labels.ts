@@ -8,6 +8,9 @@ export const roleLabel = "private-registry.role";
 
 export type Role = "registry" | "proxy";
 
+/** How many containers a stack has in each role. Those of the registry serve the same data: where one dies, the other goes on. */
+export const replicas: Readonly<Record<Role, number>> = { registry: 2, proxy: 1 };
+
 /** The label of a container in this role. */
 export function inRole(role: Role) {
   return { labels: [{ label: roleLabel, value: role }] };

@@ -65,10 +65,10 @@ export function judgeCertificate(
   const end = new Date(certificate.validTo);
   const left = end.getTime() - now.getTime();
   const life = end.getTime() - begin.getTime();
-  const names = namesOf(certificate).join(", ");
+  const names = namesOf(certificate);
   const issuer = issuerOf(certificate);
   const daysLeft = Math.floor(left / day);
-  const facts = { names: namesOf(certificate), issuer, until: end.toISOString(), daysLeft, renewal };
+  const facts = { names, issuer, until: end.toISOString(), daysLeft, renewal };
   const how = renewal && howToRenew[renewal](stack);
   const about = "certificate";
   const until = dateOf(end);
@@ -76,7 +76,7 @@ export function judgeCertificate(
   if (begin > now) return { about, is: "wrong", what: `is valid from ${dateOf(begin)} only`, facts };
   if (distrusted !== undefined)
     return { about, is: "wrong", what: `clients don't trust what the proxy shows: ${distrusted}`, facts };
-  const what = `${names}; by ${issuer}; ${String(daysLeft)} days left, until ${until}`;
+  const what = `${names.join(", ")}; by ${issuer}; ${String(daysLeft)} days left, until ${until}`;
   if (left < life / 4) return { about, is: "wrong", what: `${what}. ${how ?? ""}`.trim(), facts };
   return {
     about,

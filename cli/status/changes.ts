@@ -1,14 +1,13 @@
 import { existsSync } from "node:fs";
 
 import { messageOf } from "../../components/userError.ts";
-import { isRunning } from "../lock.ts";
 import { Interrupted } from "../processes.ts";
 import type { Stack } from "../stack.ts";
 import type { Finding } from "./finding.ts";
 
 /** Judges whether the last run ended well. */
-export function judgeLastRun(stack: Stack, isPending: boolean): Finding[] {
-  if (isRunning(stack.name)) return [{ about: "last run", is: "note", what: "a run is under way" }];
+export function judgeLastRun(stack: Stack, isActive: boolean, isPending: boolean): Finding[] {
+  if (isActive) return [{ about: "last run", is: "note", what: "a run is under way" }];
   if (!existsSync(stack.unfinished) && !isPending) return [];
   const what = `did not finish, so the state may be behind. To finish it: make up STACK=${stack.name}`;
   return [{ about: "last run", is: "wrong", what }];

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
-import { type Role, roleLabel } from "../../components/labels.ts";
+import { replicas, type Role, roleLabel } from "../../components/labels.ts";
 import { dataFolder } from "../../components/registry/storage/storage.ts";
 import { messageOf } from "../../components/userError.ts";
 import { linesOf, ownedBy } from "../containers.ts";
@@ -10,9 +10,6 @@ import type { Finding } from "./finding.ts";
 
 /** How long the engine may take to answer, in milliseconds. */
 const patience = 30_000;
-
-/** How many containers a stack has in each role. */
-const expected: Readonly<Record<Role, number>> = { proxy: 1, registry: 2 };
 
 /** What Docker says about a container. */
 export interface Container {
@@ -45,9 +42,6 @@ export interface Disk {
   readonly used?: number | undefined;
 }
 
-/** The engine did not answer; `message` is the last line of what docker printed. */
-export class EngineSilent extends Error {}
-
 /** The containers of a stack, and the images that they run or should run. */
 export async function askContainers(
   stack: Stack,
@@ -69,6 +63,7 @@ export async function askDisk(container: string, counts: boolean): Promise<Disk>
   return parseDisk(await docker(["exec", container, "sh", "-c", script]));
 }
 
+/** @throws Error with the last line of what docker printed */
 async function docker(args: readonly string[], mayFail?: "some may be missing"): Promise<string> {
   try {
     return (await promisify(execFile)("docker", args, { timeout: patience, maxBuffer: 2 ** 26 })).stdout;
@@ -77,7 +72,7 @@ async function docker(args: readonly string[], mayFail?: "some may be missing"):
     if (mayFail !== undefined && stdout !== "") return stdout;
     const [last = ""] = stderr.trim().split("\n").slice(-1);
     const otherwise = killed ? `no answer within ${String(patience / 1000)} seconds` : messageOf(error);
-    throw new EngineSilent(last === "" ? otherwise : last);
+    throw new Error(last === "" ? otherwise : last, { cause: error });
   }
 }
 
@@ -150,10 +145,10 @@ export function judgeContainers(
   stack: string,
 ): Finding[] {
   const containers = all.filter((container) => container.role === role);
-  const missing = expected[role] - containers.length;
+  const missing = replicas[role] - containers.length;
   return [
     ...containers.map((container, index) => ({
-      about: expected[role] === 1 ? role : `${role} ${String(index + 1)}`,
+      about: replicas[role] === 1 ? role : `${role} ${String(index + 1)}`,
       ...judgeContainer(container, images, wanted, stack),
     })),
     ...(missing <= 0
@@ -162,7 +157,7 @@ export function judgeContainers(
           {
             about: role,
             is: "wrong" as const,
-            what: `${String(missing)} of ${String(expected[role])} containers is missing. To create it: make up STACK=${stack}`,
+            what: `${String(missing)} of ${String(replicas[role])} containers is missing. To create it: make up STACK=${stack}`,
           },
         ]),
   ];

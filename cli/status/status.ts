@@ -49,7 +49,8 @@ async function findingsOf(stack: Stack, quick: boolean): Promise<Finding[]> {
     is: "wrong",
     what: `${problem.setting}: ${problem.wrong}. ${problem.cure}`,
   }));
-  const lastRun = judgeLastRun(stack, state.pending.length > 0);
+  const isActive = isRunning(stack.name);
+  const lastRun = judgeLastRun(stack, isActive, state.pending.length > 0);
   const outputs = await stack.outputs().catch((error: unknown) => {
     if (!(error instanceof UserError)) throw error;
     return error.message;
@@ -66,7 +67,7 @@ async function findingsOf(stack: Stack, quick: boolean): Promise<Finding[]> {
     ...wrong,
     ...lastRun,
     // Containers come and go meanwhile.
-    ...(isRunning(stack.name) ? deployed.map(asPassing) : deployed),
+    ...(isActive ? deployed.map(asPassing) : deployed),
     usersOf(outputs, settings),
     ...(await Promise.all(changes)),
   ];

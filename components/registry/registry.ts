@@ -4,7 +4,7 @@ import * as random from "@pulumi/random";
 
 import { shortDigest } from "../digest.ts";
 import { hardened } from "../hardening.ts";
-import { inRole } from "../labels.ts";
+import { inRole, replicas } from "../labels.ts";
 import { OneShot } from "../oneShot.ts";
 import { renderRegistryConfig } from "./config.ts";
 import type { BlobFiles, StorageOf } from "./storage/storage.ts";
@@ -29,9 +29,6 @@ const configFolder = "/etc/registry";
 
 /** Removes all but the latest configurations. */
 const forgetOld = `ls -1td ${configFolder}/* | tail -n +10 | xargs -r rm -rf`;
-
-/** How many containers serve the same data: where one dies, the other goes on. */
-const replicas = [1, 2] as const;
 
 /** The registry's containers, their data volume and their configuration. They publish no port. */
 export class Registry extends pulumi.ComponentResource {
@@ -137,8 +134,8 @@ export class Registry extends pulumi.ComponentResource {
           deleteBeforeReplace: false,
         },
       );
-    const containers = replicas.reduce<docker.Container[]>(
-      (made, replica) => [...made, create(replica, made.at(-1))],
+    const containers = Array.from({ length: replicas.registry }).reduce<docker.Container[]>(
+      (made) => [...made, create(made.length + 1, made.at(-1))],
       [],
     );
 
