@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { cached } from "../support/cache.ts";
 import { Checkout } from "../support/checkout.ts";
+import { goTools } from "../support/goTools.ts";
 import { addressOf, run } from "../support/run.ts";
 
 /** So many of the 843 tests must pass at the registry, or too little was compared: 660 do; 470 without deletion. */
@@ -60,7 +59,7 @@ describe("the OCI conformance tests", function () {
   }
 
   it("come out the same through the proxy as at the registry itself", async () => {
-    const program = await build();
+    const program = join(await goTools("conformance"), "conformance");
     const { url, passwords, caCertificate } = await checkout.bringUp();
     writeFileSync(join(folder, "ca.pem"), caCertificate);
 
@@ -86,27 +85,6 @@ describe("the OCI conformance tests", function () {
     assert.ok(having("passed", direct).length >= enough, counts);
   });
 });
-
-/** Builds the program from the Go modules of test/conformance, unless the cache has it from just these. */
-function build(): Promise<string> {
-  const module = join(process.cwd(), "test/conformance");
-  const hash = createHash("sha256");
-  for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(module, file)));
-  return cached(`conformance-${hash.digest("hex").slice(0, 12)}`, async (path) => {
-    const args = [
-      "-trimpath",
-      "-buildvcs=false",
-      "-o",
-      path,
-      "github.com/opencontainers/distribution-spec/conformance",
-    ];
-    const env = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=readonly", GOWORK: "off" };
-    const { code, output } = await run("go", ["build", ...args], { cwd: module, env }).catch(() =>
-      assert.fail("The OCI conformance program is built with Go 1.21 or later: install Go and try again."),
-    );
-    assert.equal(code, 0, `The OCI conformance program can't be built.\n${output}`);
-  });
-}
 
 /**
  * The outcome of each test, with every answer that it got, sorted: some tests share a name, and their order is random.
