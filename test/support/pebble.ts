@@ -141,8 +141,12 @@ export class Authority {
 
   private ask(url: string): Promise<string> {
     return new Promise((resolve, reject) => {
-      const options = { ca: this.tlsRoot, agent: false, signal: AbortSignal.timeout(5000) };
-      get(url, options, (response) => resolve(text(response))).on("error", reject);
+      const headers = { "User-Agent": "test" }; // It refuses clients without one.
+      const options = { ca: this.tlsRoot, agent: false, headers, signal: AbortSignal.timeout(5000) };
+      get(url, options, (response) => {
+        if (response.statusCode === 200) resolve(text(response));
+        else reject(new Error(`the authority answers ${String(response.statusCode)} to ${url}`));
+      }).on("error", reject);
     });
   }
 }
