@@ -58,6 +58,10 @@ smoke: tools ## check that the live registry works
 status: tools ## show whether all is well; QUICK=1 without what `make up` would change, JSON=1 for scripts
 	@$(cli) status $(STACK) $(if $(QUICK),--quick) $(if $(JSON),--json)
 
+.PHONY: renew
+renew: tools ## have the authority renew the certificate now, if it is due
+	@$(cli) renew $(STACK)
+
 .PHONY: ssh
 ssh: tools ## sign in to the stack's machine
 	@$(cli) ssh $(STACK)

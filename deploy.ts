@@ -29,10 +29,13 @@ export async function deploy(settings: Settings): Promise<PrivateRegistry> {
   return new PrivateRegistry(name, { ...settings, host, endpoints, openPrefixes: anonymous?.prefixes ?? [] });
 }
 
-function endpointsOf({ port, anonymous }: Settings): Endpoint[] {
+function endpointsOf({ port, anonymous, certificate }: Settings): Endpoint[] {
   return [
     { name: "registry", audience: "users", port },
     ...(anonymous === undefined ? [] : [{ name: "anonymous", audience: "anybody", port: anonymous.port } as const]),
+    ...(certificate.mode === "acme"
+      ? [{ name: "challenges", audience: "challenges", port: certificate.httpPort } as const]
+      : []),
   ];
 }
 

@@ -105,7 +105,13 @@ export class Subjects {
       // Docker's DNS knows a container by the beginning of its id.
       registries: registries.map((id) => `${id.slice(0, 12)}:5000`),
       users: [{ name: "admin", role: "admin" }],
-      ...{ rules: [], openPrefixes: [], limits: { guessesPerMinute: 30 }, certificate, key, hashes },
+      ...{
+        rules: [],
+        openPrefixes: [],
+        limits: { guessesPerMinute: 30 },
+        certificate: { chain: certificate, key },
+        hashes,
+      },
     };
     for (const [file, content] of Object.entries(renderConfiguration(configuration, withoutAuthentication))) {
       const path = join(current, file);

@@ -33,7 +33,7 @@ export async function purge(stack: Stack): Promise<void> {
   // Last of all, so that an earlier failure doesn't leave the data unprotected.
   await stack.pulumi([...stack.about("state", "unprotect"), "--all", "--yes"]);
   await remove(stack);
-  if (isOnMachine) outputOf("docker", ["volume", "rm", "--force", volume]);
+  if (isOnMachine) outputOf("docker", ["volume", "rm", "--force", volume, `${stack.fullName}-acme-state`]);
   for (const file of [stack.unfinished, `.state/ssh/${stack.name}`, `.state/ssh/${stack.name}.config`])
     rmSync(file, { force: true });
   if (dataPath !== "") console.log(`Kept: the folder ${dataPath}, which you can delete yourself.`);

@@ -10,6 +10,7 @@ import { engineOf } from "./engine.ts";
 import { pulumiEnvironment, renderExports, setVariables } from "./environment.ts";
 import { login } from "./login.ts";
 import { CommandFailed, Interrupted, outputOf, run } from "./processes.ts";
+import { renew } from "./renewal.ts";
 import { prove, smoke } from "./smoke.ts";
 import { Stack } from "./stack.ts";
 import { status } from "./status/status.ts";
@@ -51,6 +52,7 @@ const commands: Readonly<Record<string, Command>> = {
   },
   smoke: { what: "check that the live registry works", hasJson: true, run: proveLive },
   status: { what: "show whether all is well, for people and monitors", hasJson: true, hasQuick: true, run: status },
+  renew: { what: "have the authority renew the certificate now, if it is due", run: renew },
   ssh: { what: "sign in to the stack's machine", run: signIn },
   logs: { what: "show the logs of the containers, the last LINES of each (200)", run: showLogs },
   images: { what: "pull or build the images that the stack needs", run: getImages },

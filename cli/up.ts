@@ -8,6 +8,7 @@ import { type StackEngine, engineOf } from "./engine.ts";
 import { project, setVariables } from "./environment.ts";
 import { CommandFailed, outputOf, run, succeeds, throwIfInterrupted } from "./processes.ts";
 import { recover } from "./recover.ts";
+import { waitForCertificate } from "./renewal.ts";
 import { hideSalt } from "./salt.ts";
 import { smoke } from "./smoke.ts";
 import type { Stack } from "./stack.ts";
@@ -38,7 +39,8 @@ export async function up(stack: Stack): Promise<boolean> {
   hideSalt(stack.name);
   // A machine may be there only now, or be another one.
   setVariables((await engineOf(stack)).variables);
-  return smoke(stack);
+  const isServed = await waitForCertificate(stack);
+  return (await smoke(stack)) && isServed;
 }
 
 /** Cleans up after an earlier run, then runs `pulumi up`. */

@@ -1,11 +1,14 @@
 import { isIP } from "node:net";
 
-/** Who may use an endpoint: `users` sign in; `anybody` may pull the open repositories without a password. */
-export type Audience = "users" | "anybody";
+/**
+ * Who may use an endpoint: `users` sign in; `anybody` may pull the open repositories without a password; an authority looks
+ * for the answers to its `challenges`, without TLS.
+ */
+export type Audience = "users" | "anybody" | "challenges";
 
-/** A port at which clients reach the registry. All endpoints have the same hostname. */
+/** A port of the proxy. All endpoints have the same hostname. */
 export interface Endpoint {
-  readonly name: "registry" | "anonymous";
+  readonly name: "registry" | "anonymous" | "challenges";
   readonly audience: Audience;
   /** The TCP port that clients type, 1 to 65535. A change replaces the proxy container. */
   readonly port: number;

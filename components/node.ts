@@ -1,20 +1,27 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
+import { Acme, type AcmeSource } from "./certificate/acme/acme.ts";
+import { folders } from "./certificate/acme/renewal.ts";
 import type { DockerHost } from "./hosts/dockerHost.ts";
 import { ReverseProxy, type ReverseProxyArgs } from "./proxy/reverseProxy.ts";
 import { Registry } from "./registry/registry.ts";
 import { filesystem } from "./registry/storage/filesystem.ts";
 
-export interface NodeArgs extends Omit<ReverseProxyArgs, "image" | "ipv6" | "network" | "blobs" | "registries"> {
+export interface NodeArgs extends Omit<
+  ReverseProxyArgs,
+  "image" | "ipv6" | "network" | "blobs" | "registries" | "volumes"
+> {
   /** The machine that runs the containers. */
   readonly host: DockerHost;
   /** Image references, each with an exact version or a digest. A change replaces the container of that image. */
-  readonly images: { readonly registry: string; readonly proxy: string };
+  readonly images: { readonly registry: string; readonly proxy: string; readonly lego: string; readonly node: string };
   /** Whether an admin may delete manifests and blobs. A change replaces the registry's containers. */
   readonly deletion: boolean;
   /** How long a replaced registry container may finish its requests, in seconds. A change replaces the containers. */
   readonly drainTimeout: number;
+  /** An authority that issues the certificate. Default: `certificate` has its texts. */
+  readonly acme?: AcmeSource | undefined;
 }
 
 /** A registry and its proxy on one host, with the network between them. */
@@ -43,6 +50,22 @@ export class Node extends pulumi.ComponentResource {
       child,
     );
 
+    const volume = (what: string, containerPath: string) => ({
+      volumeName: new docker.Volume(`${name}-${what}`, { name: `${name}-${what}` }, child).name,
+      containerPath,
+    });
+    const volumes = {
+      certificate: volume("certificate", folders.certificate),
+      challenges: volume("challenges", folders.challenges),
+    };
+    const acme =
+      args.acme &&
+      new Acme(
+        `${name}-acme`,
+        { source: args.acme, hostname: args.hostname, images: args.images, volumes },
+        { parent: this },
+      );
+
     new ReverseProxy(
       `${name}-proxy`,
       {
@@ -52,8 +75,9 @@ export class Node extends pulumi.ComponentResource {
         network: network.name,
         blobs: registry.blobs,
         registries: registry.addresses,
+        volumes,
       },
-      child,
+      { ...child, ...(acme && { dependsOn: acme.placed }) },
     );
 
     this.registerOutputs({});

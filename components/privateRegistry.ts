@@ -8,7 +8,7 @@ import { Credentials, type User } from "./credentials.ts";
 import { authorityOf, type Endpoint, namesOf, renderRecords } from "./endpoint.ts";
 import { boundTo, type DockerHost } from "./hosts/dockerHost.ts";
 import { labelled } from "./labels.ts";
-import { Node } from "./node.ts";
+import { Node, type NodeArgs } from "./node.ts";
 import type { Outputs } from "./outputs.ts";
 import type { ProxyLimits } from "./proxy/nginx/nginxConf.ts";
 
@@ -23,7 +23,7 @@ export interface PrivateRegistryArgs {
    */
   readonly endpoints: readonly Endpoint[];
   /** Image references, each with an exact version or a digest. A change replaces the container of that image. */
-  readonly images: { readonly registry: string; readonly proxy: string };
+  readonly images: NodeArgs["images"];
   /** Who may use the registry; at least one. A change goes live by a reload. */
   readonly users: readonly User[];
   /** Restrictions on who may use which repositories. A change goes live by a reload. */
@@ -74,8 +74,8 @@ export class PrivateRegistry extends pulumi.ComponentResource {
       {
         ...{ host, images, deletion, drainTimeout, hostname, endpoints, openPrefixes, users, rules, limits },
         hashes: credentials.hashes,
-        certificateChain: certificate.chain,
-        privateKey: certificate.privateKey,
+        certificate: certificate.texts,
+        acme: args.certificate.mode === "acme" ? args.certificate : undefined,
       },
       { parent: this },
     );

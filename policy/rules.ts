@@ -130,9 +130,9 @@ export const rules: readonly Rule[] = [
   }),
   ...about(["docker:index/network:Network"], {
     "private-network": [
-      "Every network but the proxy's own is internal.",
+      "Every network but the proxy's own and that of the authority's client is internal.",
       ({ name, internal = false }: Unwrap<docker.NetworkArgs>) =>
-        !internal && !name?.endsWith("-proxy") && "is a network that is not internal",
+        !internal && !/-(proxy|acme)$/.test(name ?? "") && "is a network that is not internal",
     ],
   }),
   ...about(["tls:index/privateKey:PrivateKey"], {

@@ -29,15 +29,24 @@ export async function askHost({ settings, problems }: Reading): Promise<Settings
 }
 
 /** Asks the engine even if other settings are wrong, so that all problems are reported together. */
-async function askEngine({ host, hostname, port, anonymous, images }: Parsed, proxyName: string) {
+async function askEngine({ host, hostname, port, anonymous, certificate, images }: Parsed, proxyName: string) {
+  const acme = certificate?.mode === "acme" ? certificate : undefined;
   const engine = engineOf(host);
   if (engine === undefined) return { reachable: true, problems: [] };
   return checkEngine(engine, connectTo(engine), {
     engineSetting: engine.setting,
-    ports: { port: port ?? 0, ...(anonymous && { "anonymous.port": anonymous.port }) },
+    ports: {
+      port: port ?? 0,
+      ...(anonymous && { "anonymous.port": anonymous.port }),
+      ...(acme && { "certificate.httpPort": acme.httpPort }),
+    },
     publishedOn: publishedOn(hostname ?? engine.address),
     proxyName,
-    images: { registryImage: images?.registry ?? "", proxyImage: images?.proxy ?? "" },
+    images: {
+      registryImage: images?.registry ?? "",
+      proxyImage: images?.proxy ?? "",
+      ...(acme && { legoImage: images?.lego ?? "", nodeImage: images?.node ?? "" }),
+    },
   });
 }
 

@@ -8,6 +8,8 @@ import { readBundle, warningsAbout } from "../components/certificate/bundle.ts";
 import type { CertificateSource } from "../components/certificate/certificate.ts";
 import { configCommand } from "../components/commands.ts";
 import { messageOf } from "../components/userError.ts";
+import { readAcme } from "./acme.ts";
+import type { Environment } from "./environment.ts";
 import type { Problems } from "./problems.ts";
 import type { settings } from "./schema.ts";
 import type { Some } from "./shape.ts";
@@ -15,15 +17,36 @@ import type { Some } from "./shape.ts";
 type Given = NonNullable<Some<z.output<typeof settings>>["certificate"]>;
 type Provided = Extract<Given, { readonly mode?: "provided" | undefined }>;
 
+/** What files are read from, and when. */
+type Surroundings = Pick<Environment, "now" | "home">;
+
 /** @param hostname The name that a provided certificate must cover; undefined if it is not known yet. */
 export function readCertificate(
   given: Given | undefined,
   hostname: string | undefined,
-  { now, home = homedir() }: { readonly now: Date; readonly home?: string },
+  environment: Surroundings,
   problems: Problems,
 ): CertificateSource | undefined {
-  if (given?.mode !== "provided") return given?.mode && { mode: given.mode };
+  switch (given?.mode) {
+    case undefined:
+      return undefined;
+    case "selfSigned":
+      return { mode: given.mode };
+    case "acme":
+      return readAcme(given, problems);
+    case "provided":
+      return readProvided(given, hostname, environment, problems);
+    default:
+      return given satisfies never;
+  }
+}
 
+function readProvided(
+  given: Provided,
+  hostname: string | undefined,
+  { now, home = homedir() }: Surroundings,
+  problems: Problems,
+): CertificateSource | undefined {
   const bundle = readPem(given, "bundle", home, problems);
   const key = readPem(given, "key", home, problems);
   if (bundle?.pem.includes("PRIVATE KEY"))

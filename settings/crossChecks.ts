@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+
 import { configCommand } from "../components/commands.ts";
 import { isLoopback } from "../components/endpoint.ts";
 import type { Engine } from "../components/hosts/engine.ts";
@@ -14,6 +16,7 @@ export function crossCheck(settings: Parsed, environment: Environment, problems:
   checkName(settings, problems);
   checkClouds(settings, environment, problems);
   checkSshPort(settings, problems);
+  checkAcme(settings, problems);
 }
 
 /** Without a hostname clients type the engine's address, so that must be a hostname: no SSH alias, no IPv6 address. */
@@ -34,6 +37,39 @@ function checkName({ host, hostname, certificate }: Parsed, problems: Problems):
     problems.add("hostname", "is not set: a provided certificate needs the name that it is for", cure);
   if (hostname !== undefined && isLoopback(hostname))
     problems.add("hostname", `"${hostname}" points each client at itself, not at a machine in a cloud`, cure);
+}
+
+/** An authority asks at the hostname from outside, without TLS. */
+function checkAcme({ host, hostname, port, anonymous, certificate }: Parsed, problems: Problems): void {
+  if (certificate?.mode !== "acme" || host === undefined) return;
+  if (host.target !== "local") {
+    const setSelfSigned = configCommand("set", "certificate.mode", "selfSigned");
+    problems.add("certificate.mode", `"acme" is not available for the target ${host.target} yet`, setSelfSigned);
+    return;
+  }
+  const setName = configCommand("set", "hostname", "registry.example.com");
+  const name = hostname ?? engineOf(host)?.address ?? "";
+  if (isLoopback(name) || isIP(name) !== 0)
+    problems.add(
+      "hostname",
+      `${hostname === undefined ? "is not set, and " : ""}"${name}" is no name for which an authority issues a certificate here: a DNS name is needed`,
+      setName,
+    );
+  certificate.names.forEach((more, i) => {
+    if (isLoopback(more) || isIP(more) !== 0)
+      problems.add(
+        `certificate.names[${String(i)}]`,
+        `"${more}" is no name for which an authority issues a certificate here: a DNS name is needed`,
+        configCommand("set", `certificate.names[${String(i)}]`, "registry.example.net"),
+      );
+  });
+  for (const [setting, taken] of Object.entries({ port, "anonymous.port": anonymous?.port }))
+    if (taken === certificate.httpPort)
+      problems.add(
+        "certificate.httpPort",
+        `${String(taken)} is also ${setting}, where clients speak TLS`,
+        configCommand("set", "certificate.httpPort", "80"),
+      );
 }
 
 /** On a machine in a cloud, SSH uses port 22. */

@@ -1,4 +1,6 @@
+import type { CertificateSource } from "../components/certificate/certificate.ts";
 import type { RawSettings } from "./configuration.ts";
+import { readJson } from "./json.ts";
 
 interface Image {
   /** The setting that names the image. */
@@ -7,20 +9,27 @@ interface Image {
   readonly reference: string;
   /** The recipe in airgap/ that builds the image if it can't be pulled. */
   readonly recipe: string;
+  /** The only mode of certificate with which a stack runs it. Default: every stack does. */
+  readonly only?: CertificateSource["mode"];
 }
 
-/** Every image that a stack runs. Each must satisfy `isExact`, in the settings and in the policy. */
+/** Every image that a stack may run. Each must satisfy `isExact`, in the settings and in the policy. */
 export const images = {
   registry: { setting: "registryImage", reference: "registry:3.1.2", recipe: "registry" },
   proxy: { setting: "proxyImage", reference: "nginx:1.30.6-alpine", recipe: "nginx" },
+  lego: { setting: "legoImage", reference: "goacme/lego:v4.35.2", recipe: "lego", only: "acme" },
+  node: { setting: "nodeImage", reference: "node:24.21.0-alpine", recipe: "node", only: "acme" },
 } as const satisfies Record<string, Image>;
 
-/** The images that a stack runs by default. */
+/** The default of each image. */
 export const defaultImages: readonly string[] = Object.values(images).map(({ reference }) => reference);
 
 /** The images that a stack runs. */
 export function imagesOf(settings: RawSettings): string[] {
-  return Object.values(images).map(({ setting, reference }) => settings[setting] ?? reference);
+  const { mode } = (readJson(settings["certificate"] ?? "{}") ?? {}) as { readonly mode?: unknown };
+  return Object.values<Image>(images)
+    .filter(({ only }) => only === undefined || only === mode)
+    .map(({ setting, reference }) => settings[setting] ?? reference);
 }
 
 /** Whether a reference has a digest or a tag other than `latest`, so that the same image runs tomorrow. */

@@ -70,7 +70,12 @@ export function parseSettings(
     host,
     hostname,
     port,
-    images: { registry: given?.registryImage ?? "", proxy: given?.proxyImage ?? "" },
+    images: {
+      registry: given?.registryImage ?? "",
+      proxy: given?.proxyImage ?? "",
+      lego: given?.legoImage ?? "",
+      node: given?.nodeImage ?? "",
+    },
     users,
     rules: readRules(given?.rules ?? [], users, problems),
     anonymous: readAnonymous(given?.anonymous, port, problems),

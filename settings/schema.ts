@@ -5,8 +5,10 @@
 import * as z from "zod/mini";
 
 import { roles } from "../components/access.ts";
+import { keyTypes } from "../components/certificate/acme/renewal.ts";
 import { configCommand } from "../components/commands.ts";
 import { repositoryPattern } from "../components/proxy/nginx/registryApi.ts";
+import { servers } from "./acme.ts";
 import { images } from "./images.ts";
 import { isNot } from "./json.ts";
 import {
@@ -30,6 +32,7 @@ const otherEngine =
   "starts an empty registry on the other engine. Run `make destroy` first, or the old registry keeps running";
 const replacesProxy = "replaces the proxy container";
 const replacesRegistry = "replaces the registry's containers, without cutting a transfer";
+const replacesJob = "replaces that container, without cutting a transfer";
 const live = "goes live";
 
 export const targets = ["local", "ssh", "digitalocean", "aws"] as const;
@@ -160,6 +163,32 @@ const containers = {
       ...image,
     ),
     images.proxy.reference,
+  ),
+  [images.lego.setting]: withDefault(
+    text(
+      {
+        what: "an image reference",
+        meaning:
+          "The image of lego, which obtains certificates, with an exact version or a digest. Only for `mode: acme`.",
+        example: "mirror.example.com/goacme/lego:v4.35.2",
+        change: replacesJob,
+      },
+      ...image,
+    ),
+    images.lego.reference,
+  ),
+  [images.node.setting]: withDefault(
+    text(
+      {
+        what: "an image reference",
+        meaning:
+          "The image of Node 24, which checks what lego obtained, with an exact version or a digest. Only for `mode: acme`.",
+        example: "mirror.example.com/library/node:24.21.0-alpine",
+        change: replacesJob,
+      },
+      ...image,
+    ),
+    images.node.reference,
   ),
 };
 
@@ -351,6 +380,104 @@ const notText: Check = {
   wrong: () => "holds the PEM text, not the path of a file",
 };
 
+const keyType = choice(keyTypes, {
+  what: "a type of key",
+  meaning: "The type of the private key. A change makes a new key, and obtains a certificate for it.",
+  example: "rsa2048",
+});
+
+const pemCertificate: Check = {
+  holds: (given) => given.includes("-----BEGIN CERTIFICATE-----"),
+  wrong: () => "is not the PEM text of a certificate",
+  cure: () => `pulumi config set --path certificate.authority < ROOT.pem`,
+};
+
+/** A certificate from an authority that speaks ACME. */
+const acme = z.strictObject({
+  mode: z.literal("acme"),
+  email: z.optional(
+    text(
+      {
+        what: "an email address",
+        meaning: "Where the authority may write to.",
+        without: "none",
+        example: "ops@example.com",
+      },
+      pattern(/^[^\s@]+@[^\s@]+$/),
+    ),
+  ),
+  server: withDefault(
+    text(
+      {
+        what: "letsencrypt, staging or the https URL of an ACME directory",
+        meaning:
+          "The authority: `letsencrypt`, `staging` (that of Let's Encrypt for trials, which no client trusts), or the URL of another one's directory.",
+        example: "staging",
+      },
+      { holds: (given) => Object.hasOwn(servers, given) || (given.startsWith("https:") && URL.canParse(given)) },
+    ),
+    "letsencrypt",
+  ),
+  authority: z.optional(
+    text(
+      {
+        what: "a certificate",
+        meaning:
+          "The root of a private authority, PEM: its server must show a certificate from it, and clients must trust it, as with `selfSigned`.",
+        without: "a public authority, which clients trust already",
+        example: "ROOT.pem",
+      },
+      pemCertificate,
+    ),
+  ),
+  profile: z.optional(
+    text(
+      {
+        what: "the name of a profile",
+        meaning: "The kind of certificate, in the authority's words.",
+        without: "the authority's own choice",
+        example: "shortlived",
+      },
+      pattern(/^[\w.-]+$/),
+    ),
+  ),
+  keyType: withDefault(keyType, "ec256"),
+  eab: z.optional(
+    z
+      .strictObject({
+        kid: text({ what: "a key identifier", meaning: "The key identifier.", example: "KID" }, pattern(/^[^\s]+$/)),
+        hmac: secret({ what: "an HMAC key", meaning: "The HMAC key, as the authority gave it." }),
+      })
+      .register(abouts, {
+        what: "an object with kid and hmac",
+        meaning: "The account that the authority knows already, where it wants one (external account binding).",
+        without: "none",
+        cure: (path) => configCommand("set", `${path}.kid`, "KID"),
+      }),
+  ),
+  httpPort: withDefault(
+    number(1, 65535, {
+      meaning:
+        "The TCP port for the authority's challenges, open to everybody. A public authority asks at port 80, so another port needs something before it that forwards 80 to it.",
+      example: "8080",
+      change: replacesProxy,
+    }),
+    80,
+  ),
+  names: z._default(
+    z
+      .array(text({ what: "a DNS name", meaning: "A DNS name.", example: "registry.example.net" }, hostname))
+      .register(abouts, {
+        what: "a list of DNS names",
+        meaning: "More names for the certificate than `hostname`.",
+        without: "none",
+        example: "[registry.example.net]",
+        cure: (path) => configCommand("set", `${path}[0]`, "registry.example.net"),
+      }),
+    [],
+  ),
+});
+
 const certificates = {
   certificate: z._default(
     z
@@ -393,6 +520,7 @@ const certificates = {
             }),
           ),
         }),
+        acme,
       ])
       .register(abouts, {
         what: "a mode",
@@ -401,7 +529,8 @@ const certificates = {
           "it (90 days; `make up` renews it in the last 30). `mode: provided`: your own certificate, for one name or a wildcard, " +
           "by `bundleFile` or `bundle`, and `keyFile` or `key`. A certificate that Docker, curl, OpenSSL or browsers would refuse " +
           "is reported before anything is created. There is only a warning for a P-521 or Ed25519 key, which browsers refuse, for a " +
-          "validity of over 825 days, which macOS refuses, and in the last 30 days.",
+          "validity of over 825 days, which macOS refuses, and in the last 30 days. `mode: acme`: an authority such as Let's " +
+          "Encrypt issues a certificate for `hostname`, and it is renewed without an `up`.",
         without: "`mode: selfSigned`",
         example: "selfSigned",
         change: live,

@@ -5,13 +5,14 @@ import type { ProxyLimits } from "../components/proxy/nginx/nginxConf.ts";
 import type { AnonymousPull } from "./access.ts";
 import type { DnsSettings } from "./dns.ts";
 import type { HostSettings } from "./host.ts";
+import type { images } from "./images.ts";
 
 /** The settings of a registry: valid and complete, with secrets wrapped as Outputs. */
 export interface Settings {
   readonly host: HostSettings;
   readonly hostname?: string | undefined;
   readonly port: number;
-  readonly images: { readonly registry: string; readonly proxy: string };
+  readonly images: Readonly<Record<keyof typeof images, string>>;
   readonly users: readonly User[];
   readonly rules: readonly Rule[];
   readonly anonymous?: AnonymousPull | undefined;

@@ -1,9 +1,9 @@
 import { X509Certificate } from "node:crypto";
-import { isIPv6 } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 
-import { covers } from "../../components/certificate/bundle.ts";
+import { covers, namesOf } from "../../components/certificate/chain.ts";
 import { issuerOf } from "../../components/certificate/x509.ts";
+import type { CertificateSource } from "../../components/certificate/certificate.ts";
 import type { Outputs } from "../../components/outputs.ts";
 import { messageOf } from "../../components/userError.ts";
 import type { Finding } from "./finding.ts";
@@ -14,7 +14,7 @@ const patience = 10_000;
 const day = 24 * 60 * 60 * 1000;
 
 /** The way in which a certificate is renewed. */
-export type Renewal = "selfSigned" | "provided";
+export type Renewal = CertificateSource["mode"];
 
 /** What the proxy showed at a handshake. */
 export interface Served {
@@ -90,18 +90,14 @@ export function judgeCertificate(
 const howToRenew: Readonly<Record<Renewal, (stack: string) => string>> = {
   selfSigned: (stack) => `To renew it: make up STACK=${stack}`,
   provided: (stack) => `Get a new one, put it where certificate.bundleFile says, then: make up STACK=${stack}`,
+  acme: (stack) => `It should have been renewed: see the line renewal, or make logs STACK=${stack}`,
 };
 
 const renewals: Readonly<Record<Renewal, (end: Date, stack: string) => string>> = {
   selfSigned: (end, stack) => `make up STACK=${stack} renews it from ${dateOf(new Date(end.getTime() - 30 * day))}`,
   provided: () => "renewed by whoever issued it",
+  acme: () => "renewed by itself",
 };
-
-/** The DNS names and IP addresses of a certificate. Node writes IPv6 addresses in full. */
-function namesOf({ subjectAltName = "" }: X509Certificate): string[] {
-  const names = subjectAltName.split(", ").map((name) => name.replace(/^(DNS|IP Address):/, ""));
-  return names.map((name) => (isIPv6(name) ? new URL(`http://[${name}]`).hostname.slice(1, -1) : name));
-}
 
 function dateOf(date: Date): string {
   return date.toISOString().slice(0, 10);

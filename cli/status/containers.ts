@@ -1,10 +1,12 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
+import type { Outcome } from "../../components/certificate/acme/renewal.ts";
 import { replicas, type Role, roleLabel } from "../../components/labels.ts";
 import { dataFolder } from "../../components/registry/storage/storage.ts";
 import { messageOf } from "../../components/userError.ts";
 import { linesOf, ownedBy } from "../containers.ts";
+import { parseOutcome, showOutcome } from "../renewal.ts";
 import type { Stack } from "../stack.ts";
 import type { Finding } from "./finding.ts";
 
@@ -61,6 +63,11 @@ export async function askDisk(container: string, counts: boolean): Promise<Disk>
   const count = counts ? `timeout 10 du -sk ${dataFolder} 2>/dev/null | cut -f1` : "echo";
   const script = `set -e; df -Pk ${dataFolder} >/dev/null; df -Pk ${dataFolder} | tail -n 1; df -Pi ${dataFolder} | tail -n 1; ${count}`;
   return parseDisk(await docker(["exec", container, "sh", "-c", script]));
+}
+
+/** What the certifier's last try came to. */
+export async function askRenewal(certifier: string): Promise<Outcome | undefined> {
+  return parseOutcome(await docker(["exec", certifier, "sh", "-c", showOutcome]));
 }
 
 /** @throws Error with the last line of what docker printed */

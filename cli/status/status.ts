@@ -1,3 +1,4 @@
+import type { Role } from "../../components/labels.ts";
 import type { Outputs } from "../../components/outputs.ts";
 import { messageOf, UserError } from "../../components/userError.ts";
 import { parseConfiguration } from "../../settings/index.ts";
@@ -9,8 +10,9 @@ import { Interrupted } from "../processes.ts";
 import type { Stack } from "../stack.ts";
 import { askCertificate, judgeCertificate } from "./certificate.ts";
 import { askChanges, judgeLastRun } from "./changes.ts";
-import { askContainers, askDisk, type Container, judgeContainers, judgeDisk } from "./containers.ts";
+import { askContainers, askDisk, askRenewal, type Container, judgeContainers, judgeDisk } from "./containers.ts";
 import { exitCodes, type Finding, renderTable, resultOf } from "./finding.ts";
+import { judgeRenewal } from "./renewal.ts";
 
 export interface StatusOptions {
   /** Prints JSON, for scripts. */
@@ -98,7 +100,7 @@ async function atEndpoint(stack: Stack, outputs: Outputs, settings: Parsed, isAw
 async function onEngine(
   stack: Stack,
   engine: StackEngine | string,
-  { images: { proxy, registry } = { proxy: "", registry: "" } }: Parsed,
+  { images = { registry: "", proxy: "", lego: "", node: "" }, certificate }: Parsed,
   quick: boolean,
 ): Promise<Finding[]> {
   if (typeof engine === "string") return [{ about: "engine", is: "wrong", what: engine }];
@@ -109,15 +111,31 @@ async function onEngine(
   }
   setVariables(engine.variables);
   try {
-    const found = await askContainers(stack, [proxy, registry]);
+    const wanted: Partial<Record<Role, string>> = {
+      proxy: images.proxy,
+      registry: images.registry,
+      ...(certificate?.mode === "acme" && { certifier: images.node, lego: images.lego }),
+    };
+    const found = await askContainers(stack, Object.values(wanted));
     return [
-      ...judgeContainers("proxy", found.containers, found.images, proxy, stack.name),
-      ...judgeContainers("registry", found.containers, found.images, registry, stack.name),
+      ...(Object.keys(wanted) as Role[]).flatMap((role) =>
+        judgeContainers(role, found.containers, found.images, wanted[role] ?? "", stack.name),
+      ),
+      ...(await renewalOf(found.containers, stack)),
       await storageOf(found.containers, quick),
     ];
   } catch (error) {
     return [silent(messageOf(error), stack.name)];
   }
+}
+
+async function renewalOf(containers: readonly Container[], stack: Stack): Promise<Finding[]> {
+  const certifier = containers.find(({ role, state }) => role === "certifier" && state === "running");
+  if (certifier === undefined) return [];
+  return askRenewal(certifier.id).then(
+    (outcome) => [judgeRenewal(outcome, stack.name)],
+    (error: unknown) => [{ about: "renewal", is: "unknown", what: messageOf(error) }],
+  );
 }
 
 async function storageOf(containers: readonly Container[], quick: boolean): Promise<Finding> {

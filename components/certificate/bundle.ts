@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
-import { isIP } from "node:net";
 import { rootCertificates } from "node:tls";
 
+import { covers, isIssuedBy, namesIn, outOfDate, parseCertificates } from "./chain.ts";
 import { browsersRefuse, refusalsOf } from "./refusals.ts";
 import { issuerOf, nameOf } from "./x509.ts";
 
@@ -121,13 +121,6 @@ export function selfSignedRoot(chain: string): string {
   return last !== undefined && isIssuedBy(last, last) ? last.toString() : "";
 }
 
-/** Each certificate in a text once, in the order of the text. */
-function parseCertificates(text: string): X509Certificate[] {
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  const all = blocks.map((pem) => new X509Certificate(pem));
-  return all.filter(({ raw }, i) => all.findIndex((other) => other.raw.equals(raw)) === i);
-}
-
 function readKey({ key, passphrase }: Given, problems: BundleProblem[]): KeyObject | undefined {
   const [pem = "", kind = ""] = /-----BEGIN ([A-Z ]*)PRIVATE KEY-----[^]*?-----END \1PRIVATE KEY-----/.exec(key) ?? [];
   const isEncrypted = kind === "ENCRYPTED " || pem.includes("Proc-Type: 4,ENCRYPTED");
@@ -169,24 +162,6 @@ function parseOr<T>(parse: () => T): T | undefined {
   }
 }
 
-function outOfDate(certificate: X509Certificate, now: Date): string | undefined {
-  if (now > new Date(certificate.validTo))
-    return `is out of date: ${nameOf(certificate)} expired on ${certificate.validTo}`;
-  if (now < new Date(certificate.validFrom))
-    return `is not valid yet: ${nameOf(certificate)} begins on ${certificate.validFrom}`;
-  return undefined;
-}
-
-/** Whether clients accept a certificate for a name or an address. */
-export function covers(leaf: X509Certificate, hostname: string): boolean {
-  // Browsers and Go check the alternative names only, never the subject.
-  return (
-    (isIP(hostname) === 0
-      ? leaf.checkHost(hostname, { subject: "never", partialWildcards: false })
-      : leaf.checkIP(hostname)) !== undefined
-  );
-}
-
 function brokenChain(chain: readonly X509Certificate[], others: readonly X509Certificate[]): string | undefined {
   const [leaf, last, other] = [chain[0], chain.at(-1), others[0]];
   if (leaf === undefined || last === undefined) return undefined;
@@ -196,16 +171,6 @@ function brokenChain(chain: readonly X509Certificate[], others: readonly X509Cer
   return `has one certificate too many: ${nameOf(other)} is no issuer of ${nameOf(leaf)}`;
 }
 
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  // Node's own check also requires keyCertSign. refusalsOf reports a missing one; a root needs none.
-  const isNamed = certificate.checkIssued(issuer) || certificate.issuer === issuer.subject;
-  return isNamed && certificate.verify(issuer.publicKey);
-}
-
 function issuedByPublicRoot(certificate: X509Certificate): boolean {
   return rootCertificates.some((pem) => isIssuedBy(certificate, new X509Certificate(pem)));
-}
-
-function namesIn(certificate: X509Certificate): string {
-  return certificate.subjectAltName ?? "no name at all";
 }

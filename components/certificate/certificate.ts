@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 
+import type { AcmeSource } from "./acme/acme.ts";
 import { selfSignedRoot } from "./bundle.ts";
 
 /** Where the proxy's certificate comes from. */
@@ -17,7 +18,17 @@ export type CertificateSource =
       readonly bundle: string;
       /** Secret: the private key of the first certificate, PEM, not encrypted. */
       readonly key: pulumi.Output<string>;
-    };
+    }
+  /** A certificate that an authority issues, and that is renewed without an `up`: see `Acme`. */
+  | AcmeSource;
+
+/** A certificate whose texts are known. */
+export interface CertificateTexts {
+  /** PEM: the server's certificate, then its issuers. */
+  readonly chain: string;
+  /** Secret: its private key, PEM. */
+  readonly key: string;
+}
 
 export interface CertificateArgs {
   readonly source: CertificateSource;
@@ -29,10 +40,8 @@ const hours = { perDay: 24, perYear: 24 * 365 };
 
 /** The certificate with which the proxy proves its identity. */
 export class Certificate extends pulumi.ComponentResource {
-  /** PEM: the server's certificate, then its issuers. */
-  readonly chain: pulumi.Output<string>;
-  /** Secret: the private key, PEM. */
-  readonly privateKey: pulumi.Output<string>;
+  /** Secret: its texts; undefined for one that is renewed without an `up`. */
+  readonly texts: pulumi.Output<CertificateTexts> | undefined;
   /** The authority that clients must trust, PEM; empty if their trust store already has it. */
   readonly caCertificate: pulumi.Output<string>;
   /** The SHA-256 fingerprint of that authority, `AB:CD:…`; empty if there is none to trust. */
@@ -41,9 +50,8 @@ export class Certificate extends pulumi.ComponentResource {
   constructor(name: string, args: CertificateArgs, opts?: pulumi.ComponentResourceOptions) {
     super("privateregistry:index:Certificate", name, {}, opts);
 
-    const { chain, privateKey, caCertificate } = this.obtain(name, args);
-    this.chain = chain;
-    this.privateKey = pulumi.secret(privateKey);
+    const { texts, caCertificate } = this.obtain(name, args);
+    this.texts = texts && pulumi.secret(texts);
     this.caCertificate = caCertificate;
     this.caFingerprint = caCertificate.apply((pem) => (pem === "" ? "" : new X509Certificate(pem).fingerprint256));
 
@@ -56,10 +64,11 @@ export class Certificate extends pulumi.ComponentResource {
         return this.sign(name, pulumi.output(args.hosts));
       case "provided":
         return {
-          chain: pulumi.output(args.source.bundle),
-          privateKey: args.source.key,
+          texts: pulumi.output({ chain: args.source.bundle, key: args.source.key }),
           caCertificate: pulumi.output(selfSignedRoot(args.source.bundle)),
         };
+      case "acme":
+        return { texts: undefined, caCertificate: pulumi.output(args.source.authority ?? "") };
       default:
         return args.source satisfies never;
     }
@@ -109,7 +118,7 @@ export class Certificate extends pulumi.ComponentResource {
       parent,
     );
 
-    return { chain: leaf.certPem, privateKey: key.privateKeyPem, caCertificate: ca.certPem };
+    return { texts: pulumi.output({ chain: leaf.certPem, key: key.privateKeyPem }), caCertificate: ca.certPem };
   }
 }
 

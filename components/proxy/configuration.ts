@@ -1,9 +1,10 @@
+import type { CertificateTexts } from "../certificate/certificate.ts";
 import { shortDigest } from "../digest.ts";
-import type { Audience, Endpoint } from "../endpoint.ts";
+import type { Endpoint } from "../endpoint.ts";
 import type { Access } from "./nginx/access.ts";
 import { configFiles } from "./nginx/files.ts";
 import { type ProxyLimits, renderNginxConf } from "./nginx/nginxConf.ts";
-import { type Admission, admissions } from "./nginx/server.ts";
+import { type Admissions, admissions } from "./nginx/server.ts";
 import { renderHtpasswd } from "./nginx/signIn.ts";
 
 export interface Configuration extends Access {
@@ -15,10 +16,8 @@ export interface Configuration extends Access {
   /** The registry's containers on the private network: `host:port`. */
   readonly registries: readonly string[];
   readonly limits: ProxyLimits;
-  /** PEM: the server's certificate, then its issuers. */
-  readonly certificate: string;
-  /** Secret: the certificate's private key, PEM. */
-  readonly key: string;
+  /** Default: the certificate in the volume, which is renewed without a new configuration. */
+  readonly certificate?: CertificateTexts | undefined;
   /** Secret: the bcrypt hash of each user's password, by name. */
   readonly hashes: Readonly<Record<string, string>>;
 }
@@ -27,6 +26,7 @@ export interface Configuration extends Access {
 export const internalPorts: Readonly<Record<Endpoint["name"], { readonly ipv4: number; readonly ipv6: number }>> = {
   registry: { ipv4: 8443, ipv6: 8445 },
   anonymous: { ipv4: 8444, ipv6: 8446 },
+  challenges: { ipv4: 8080, ipv6: 8082 },
 };
 
 export const statusPort = 8081;
@@ -38,8 +38,8 @@ export const dataFolder = "/data";
  * @param admit How each audience is authenticated. Default: as in the product.
  */
 export function renderConfiguration(
-  { endpoints, ipv6, limits, certificate, key, hashes, ...rest }: Configuration,
-  admit: Readonly<Record<Audience, Admission>> = admissions,
+  { endpoints, ipv6, limits, certificate, hashes, ...rest }: Configuration,
+  admit: Admissions = admissions,
 ): Record<string, string> {
   const served = ({ name, audience }: Endpoint) => {
     const { ipv4: port, ipv6: other } = internalPorts[name];
@@ -51,12 +51,13 @@ export function renderConfiguration(
     endpoints: endpoints.map(served),
     statusPort,
     dataFolder,
+    isRenewed: certificate === undefined,
+    registryPort: endpoints.find(({ name }) => name === "registry")?.port ?? 443,
     passwordRevisions: Object.fromEntries(Object.entries(hashes).map(([name, hash]) => [name, shortDigest(hash)])),
   };
   const render = (revision: string) => ({
     [configFiles.conf]: renderNginxConf({ ...conf, revision }, admit),
-    [configFiles.certificate]: certificate,
-    [configFiles.key]: key,
+    ...(certificate && { [configFiles.certificate]: certificate.chain, [configFiles.key]: certificate.key }),
     [configFiles.htpasswd]: renderHtpasswd(hashes),
   });
   const revision = shortDigest(JSON.stringify(render("")));

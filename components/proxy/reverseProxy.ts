@@ -5,6 +5,8 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { Rule } from "../access.ts";
+import type { CertificateVolumes } from "../certificate/acme/acme.ts";
+import type { CertificateTexts } from "../certificate/certificate.ts";
 import type { User } from "../credentials.ts";
 import { type Endpoint, publishedOn } from "../endpoint.ts";
 import { hardened } from "../hardening.ts";
@@ -15,6 +17,7 @@ import { dataGroup } from "../registry/user.ts";
 import { dataFolder, internalPorts, renderConfiguration, statusPort } from "./configuration.ts";
 import { configFiles } from "./nginx/files.ts";
 import type { ProxyLimits } from "./nginx/nginxConf.ts";
+import { proxyUser as user } from "./user.ts";
 
 export interface ReverseProxyArgs {
   /** The image reference, with an exact version or a digest. A change replaces the container. */
@@ -40,16 +43,13 @@ export interface ReverseProxyArgs {
   /** The prefixes of the repositories that anybody may pull at an endpoint for anybody. */
   readonly openPrefixes: readonly string[];
   readonly limits: ProxyLimits;
-  /** PEM: the server's certificate, then its issuers. */
-  readonly certificateChain: pulumi.Input<string>;
-  /** Secret: the certificate's private key, PEM. */
-  readonly privateKey: pulumi.Input<string>;
+  /** The volumes of a certificate that is renewed. They are mounted always, so that a change to one replaces nothing. */
+  readonly volumes: CertificateVolumes;
+  /** Secret: the certificate. Default: the one in its volume. */
+  readonly certificate?: pulumi.Input<CertificateTexts> | undefined;
 }
 
 const configFolder = "/etc/proxy";
-
-/** The ids of `nginx` in the official image. */
-const user = "101:101";
 
 /** On the first start there is no configuration yet: the loader needs a running container. */
 const start = `trap 'exit 0' TERM QUIT
@@ -110,6 +110,8 @@ export class ReverseProxy extends pulumi.ComponentResource {
         volumes: [
           { ...configVolume, readOnly: true },
           { ...args.blobs, containerPath: dataFolder, readOnly: true },
+          { ...args.volumes.certificate, readOnly: true },
+          { ...args.volumes.challenges, readOnly: true },
         ],
         networkMode: frontNetwork.name,
         networksAdvanced: [{ name: args.network }],
@@ -146,7 +148,8 @@ export class ReverseProxy extends pulumi.ComponentResource {
         uploads: this.renderFiles(args),
         joins: pulumi.interpolate`container:${container.id}`,
       },
-      parent,
+      // Pulumi does not pass a component's dependsOn to its children.
+      { parent: this, ...(opts?.dependsOn && { dependsOn: opts.dependsOn }) },
     );
 
     this.registerOutputs({});
@@ -155,9 +158,9 @@ export class ReverseProxy extends pulumi.ComponentResource {
   /** The configuration files for the loader. */
   private renderFiles(args: ReverseProxyArgs) {
     return pulumi
-      .all([args.hostname, pulumi.all(args.registries), args.certificateChain, args.privateKey, args.hashes])
-      .apply(([serverName, registries, certificate, key, hashes]) => {
-        const files = renderConfiguration({ ...args, serverName, registries, certificate, key, hashes });
+      .all([args.hostname, pulumi.all(args.registries), args.certificate, args.hashes])
+      .apply(([serverName, registries, certificate, hashes]) => {
+        const files = renderConfiguration({ ...args, serverName, registries, certificate, hashes });
         return [
           { file: loadScript.path, content: loadScript.content },
           ...Object.entries(files).map(([file, content]) => ({ file: `/incoming/${file}`, content })),

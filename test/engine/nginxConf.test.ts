@@ -78,6 +78,8 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
         ...(anonymous ? [{ audience: "anybody", ports: [8444] } as const] : []),
       ],
       statusPort: 8081,
+      registryPort: 5043,
+      isRenewed: false,
       registries: ["private-registry-dev1-registry-1:5000", "private-registry-dev1-registry-2:5000"],
       dataFolder: "/data",
       users,

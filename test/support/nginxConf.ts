@@ -12,5 +12,7 @@ export const plainConf: NginxConf = {
   rules: [],
   openPrefixes: [],
   guessesPerMinute: 30,
+  registryPort: 5043,
+  isRenewed: false,
   revision: "0123456789abcdef",
 };

@@ -35,7 +35,12 @@ export const localHost = {
 export const settings: Settings = {
   host: localHost,
   port: 5043,
-  images: { registry: images.registry.reference, proxy: images.proxy.reference },
+  images: {
+    registry: images.registry.reference,
+    proxy: images.proxy.reference,
+    lego: images.lego.reference,
+    node: images.node.reference,
+  },
   users: [{ name: "admin", role: "admin" }],
   rules: [],
   deletion: false,

@@ -1,19 +1,18 @@
-import type { Audience } from "../../endpoint.ts";
 import { type Access, renderAccess } from "./access.ts";
 import { renderPreconditions } from "./blobs.ts";
 import { renderLog } from "./log.ts";
 import { renderManifestCache } from "./manifests.ts";
 import { renderRefusals } from "./refusals.ts";
-import { type Admission, admissions, renderServer, renderStatusServer, type Server } from "./server.ts";
+import { type Admissions, admissions, renderServer, renderStatusServer, type Server } from "./server.ts";
 import { renderPasswords, type SignIn } from "./signIn.ts";
-import { renderTls } from "./tls.ts";
+import { renderTls, type Tls } from "./tls.ts";
 import { renderTransfers, type Transfers } from "./transfers.ts";
 import { renderUpstream, type Upstream } from "./upstream.ts";
 
 /** Limits on requests of clients. */
 export type ProxyLimits = Pick<SignIn, "guessesPerMinute"> & Transfers;
 
-export interface NginxConf extends Access, SignIn, Server, Transfers, Upstream {
+export interface NginxConf extends Access, SignIn, Server, Tls, Transfers, Upstream {
   /** The TCP port on the container's loopback that reports the served revision and whether the registry answers. */
   readonly statusPort: number;
 }
@@ -24,7 +23,7 @@ export interface NginxConf extends Access, SignIn, Server, Transfers, Upstream {
  *
  * @param admit How each audience is authenticated. Default: as in the product; a benchmark differs.
  */
-export function renderNginxConf(conf: NginxConf, admit: Readonly<Record<Audience, Admission>> = admissions): string {
+export function renderNginxConf(conf: NginxConf, admit: Admissions = admissions): string {
   return `\
 worker_processes auto;
 pid /tmp/nginx.pid;
@@ -56,9 +55,9 @@ ${renderRefusals()}
 ${renderUpstream(conf)}
 ${renderManifestCache()}
 ${renderPreconditions()}
-${renderTls()}
+${renderTls(conf)}
 ${renderTransfers(conf)}
 ${renderStatusServer(conf)}
-${conf.endpoints.map((endpoint) => renderServer(endpoint, conf, admit[endpoint.audience])).join("\n")}}
+${conf.endpoints.map((endpoint) => renderServer(endpoint, conf, admit)).join("\n")}}
 `;
 }

@@ -1,5 +1,6 @@
-import type { Audience } from "../../endpoint.ts";
+import { type Audience, authorityOf } from "../../endpoint.ts";
 import { renderBlobLocations } from "./blobs.ts";
+import { renderChallengeServer } from "./challenges.ts";
 import { renderManifestLocations } from "./manifests.ts";
 import { errorPage, renderRefusalLocations } from "./refusals.ts";
 import { renderAuthRequest, renderSignInLocations } from "./signIn.ts";
@@ -9,6 +10,8 @@ export interface Server {
   /** The name that clients type. */
   readonly serverName: string;
   readonly endpoints: readonly ServedEndpoint[];
+  /** The TCP port that clients type to sign in. */
+  readonly registryPort: number;
   /** The folder with the registry's files. */
   readonly dataFolder: string;
 }
@@ -26,7 +29,10 @@ export interface Admission {
   readonly renderLocations: () => string;
 }
 
-export const admissions: Readonly<Record<Audience, Admission>> = {
+/** How each audience of the registry is authenticated. */
+export type Admissions = Readonly<Record<Exclude<Audience, "challenges">, Admission>>;
+
+export const admissions: Admissions = {
   users: { renderBefore: renderAuthRequest, renderLocations: () => `${renderSignInLocations()}\n` },
   // Nobody signs in, so $user is empty.
   anybody: { renderBefore: () => "", renderLocations: () => "" },
@@ -36,8 +42,14 @@ export const admissions: Readonly<Record<Audience, Admission>> = {
 const endingFile = "/tmp/ending";
 
 /** The server of one endpoint. */
-export function renderServer(
-  { ports }: ServedEndpoint,
+export function renderServer({ audience, ports }: ServedEndpoint, server: Server, admit: Admissions): string {
+  return audience === "challenges"
+    ? renderChallengeServer(ports, `https://${authorityOf(server.serverName, server.registryPort)}`)
+    : renderRegistryServer(ports, server, admit[audience]);
+}
+
+function renderRegistryServer(
+  ports: readonly number[],
   { serverName, dataFolder }: Server,
   { renderBefore, renderLocations }: Admission,
 ): string {

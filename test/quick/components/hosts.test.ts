@@ -33,6 +33,10 @@ const dns = {
 } as const satisfies Record<string, DnsSettings | undefined>;
 
 const certificates = {
+  acme: {
+    ...{ mode: "acme", server: "https://acme.example.com/directory", keyType: "ec256", names: [], httpPort: 80 },
+    eab: { kid: "KID", hmac: pulumi.secret("the private private-registry HMAC") },
+  },
   selfSigned: { mode: "selfSigned" },
   provided: { mode: "provided", bundle: "", key: pulumi.secret("-----BEGIN PRIVATE KEY-----") },
 } as const satisfies Record<string, CertificateSource>;
@@ -53,7 +57,7 @@ const made = {
       ...["-credentials-admin-password", "-credentials-admin-salt", "-registry-http-secret"],
     ],
     "docker:index/network:Network": ["-network", "-proxy-network"],
-    "docker:index/volume:Volume": ["-registry-config", "-proxy-config"],
+    "docker:index/volume:Volume": ["-registry-config", "-proxy-config", "-certificate", "-challenges"],
     "docker:index/remoteImage:RemoteImage": ["-registry-image", "-proxy-image"],
     "docker:index/container:Container": [
       ...["-registry-setup-run", "-registry-container-1", "-registry-container-2"],
@@ -67,6 +71,19 @@ const made = {
     "tls:index/locallySignedCert:LocallySignedCert": ["-certificate-leaf"],
   },
   provided: {},
+  acme: {
+    "privateregistry:index:Acme": ["-acme"],
+    "privateregistry:index:OneShot": ["-acme-owner", "-acme-setup"],
+    "privateregistry:index:Job": ["-acme-lego", "-acme-certifier"],
+    "tls:index/privateKey:PrivateKey": ["-acme-placeholder-key"],
+    "tls:index/selfSignedCert:SelfSignedCert": ["-acme-placeholder"],
+    "docker:index/network:Network": ["-acme-network"],
+    "docker:index/volume:Volume": ["-acme-settings", "-acme-state"],
+    "docker:index/remoteImage:RemoteImage": ["-acme-lego-image", "-acme-node-image"],
+    "docker:index/container:Container": [
+      ...["-acme-owner-run", "-acme-setup-run", "-acme-lego-container", "-acme-certifier-container"],
+    ],
+  },
   local: {
     "privateregistry:index:LocalDockerHost": ["-host"],
     "pulumi:providers:docker": ["-host-docker"],
@@ -154,7 +171,7 @@ for (const target of targets) {
     const isCloud = target === "digitalocean" || target === "aws";
 
     for (const provider of ["none", "route53", "digitalocean", "dnsimple"] as const) {
-      for (const mode of ["selfSigned", "provided"] as const) {
+      for (const mode of ["selfSigned", "provided", "acme"] as const) {
         it(`with ${provider} for its name and a certificate that is ${mode} has exactly these resources`, async () => {
           const { resources } = await stack(target, { dns: dns[provider], certificate: certificates[mode] });
           // A Droplet has an IPv6 address; an instance only with its setting.
@@ -178,9 +195,9 @@ for (const target of targets) {
     }
 
     it("has every container, network, volume and image on its own engine, and satisfies the policy", async () => {
-      const { resources } = await stack(target, { dns: dns.dnsimple });
+      const { resources } = await stack(target, { dns: dns.dnsimple, certificate: certificates.acme });
       const ours = resources.filter(({ type }) => type.startsWith("docker:"));
-      assert.equal(ours.length, 13);
+      assert.equal(ours.length, 24);
       for (const { name: logicalName, options } of ours)
         assert.equal(options.provider, isCloud ? `${host}-machine-docker` : `${host}-docker`, logicalName);
       for (const { type, inputs, name: logicalName } of resources)

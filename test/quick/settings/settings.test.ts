@@ -43,7 +43,12 @@ describe("settings", () => {
     assert.deepEqual(settings.users, [{ name: "admin", role: "admin" }]);
     assert.deepEqual([settings.rules, settings.anonymous, settings.deletion], [[], undefined, false]);
     assert.deepEqual(settings.certificate, { mode: "selfSigned" });
-    assert.deepEqual(settings.images, { registry: defaults["registryImage"], proxy: defaults["proxyImage"] });
+    assert.deepEqual(settings.images, {
+      registry: defaults["registryImage"],
+      proxy: defaults["proxyImage"],
+      lego: defaults["legoImage"],
+      node: defaults["nodeImage"],
+    });
   });
 
   /** A stack file as Pulumi passes it on, secrets unencrypted. */

@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { folders, type Outcome } from "../components/certificate/acme/renewal.ts";
+import { UserError } from "../components/userError.ts";
+import { containersIn } from "./containers.ts";
+import { engineOf } from "./engine.ts";
+import { setVariables } from "./environment.ts";
+import { CommandFailed, outputOf, throwIfInterrupted } from "./processes.ts";
+import type { Stack } from "./stack.ts";
+
+/** How long an authority may take for a certificate, in milliseconds. */
+const patience = 180_000;
+
+/**
+ * Waits for the first certificate of a stack whose certificate an authority issues.
+ *
+ * @returns Whether clients can be served: there is a certificate, or none is expected.
+ */
+export async function waitForCertificate(stack: Stack): Promise<boolean> {
+  const certifier = certifierOf(stack);
+  if (certifier === undefined || hasCertificate(certifier)) return true;
+  console.error("▸ Waiting up to 3 minutes for the authority to issue the first certificate");
+  // A try that failed before may have been for settings that are right now.
+  askNow(certifier);
+  let told: string | undefined;
+  for (const end = Date.now() + patience; Date.now() < end; await sleep(1000)) {
+    throwIfInterrupted();
+    if (hasCertificate(certifier)) return true;
+    const { at, why } = outcomeOf(certifier) ?? {};
+    if (why !== undefined && at !== told) console.error(`▸ The authority has issued none yet: ${why}`);
+    told = at;
+  }
+  console.error(
+    `▸ No certificate was issued, so no client trusts the registry yet. The next tries are made without you. ` +
+      `To see them: make status STACK=${stack.name}. To try at once: make renew STACK=${stack.name}`,
+  );
+  return false;
+}
+
+/** Has the certificate renewed now, if it is due. */
+export async function renew(stack: Stack): Promise<void> {
+  await stack.state();
+  setVariables((await engineOf(stack)).variables);
+  const certifier = certifierOf(stack);
+  if (certifier === undefined) {
+    throw new UserError(
+      `No authority renews the certificate of stack ${stack.name}: that is for the mode acme of the setting certificate.`,
+    );
+  }
+  const before = outcomeOf(certifier)?.at;
+  askNow(certifier);
+  for (const end = Date.now() + patience; Date.now() < end; await sleep(500)) {
+    throwIfInterrupted();
+    const outcome = outcomeOf(certifier);
+    if (outcome === undefined || outcome.at === before) continue;
+    if (outcome.why !== undefined) throw new UserError(`The certificate was not renewed: ${outcome.why}`);
+    console.log(outcome.result === "issued" ? "The authority has issued a new certificate." : "It is not due yet.");
+    return;
+  }
+  throw new UserError(`There is no answer after 3 minutes. To see why: make logs STACK=${stack.name}`);
+}
+
+/** What the last try of a certifier came to; undefined before the first one. */
+export function parseOutcome(printed: string): Outcome | undefined {
+  return printed === "" ? undefined : (JSON.parse(printed) as Outcome);
+}
+
+/** Prints the last outcome, if there is one. */
+export const showOutcome = `cat ${folders.state}/outcome.json 2>/dev/null || true`;
+
+function certifierOf(stack: Stack): string | undefined {
+  return containersIn("certifier", stack).find(({ state }) => state === "running")?.id;
+}
+
+function hasCertificate(certifier: string): boolean {
+  const current = inside(certifier, `readlink ${folders.certificate}/current || true`).trim();
+  return current !== "" && current !== "placeholder";
+}
+
+function askNow(certifier: string): void {
+  inside(certifier, `touch ${folders.state}/now`);
+}
+
+function outcomeOf(certifier: string): Outcome | undefined {
+  return parseOutcome(inside(certifier, showOutcome));
+}
+
+function inside(container: string, script: string): string {
+  try {
+    return outputOf("docker", ["exec", container, "sh", "-c", script]);
+  } catch (error) {
+    // It is being replaced, or restarts.
+    if (error instanceof CommandFailed) return "";
+    throw error;
+  }
+}

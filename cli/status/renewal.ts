@@ -1,0 +1,20 @@
+import type { Outcome } from "../../components/certificate/acme/renewal.ts";
+import type { Finding } from "./finding.ts";
+
+/** Judges what the last try to renew the certificate came to. One that failed is made again. */
+export function judgeRenewal(outcome: Outcome | undefined, stack: string): Finding {
+  const about = "renewal";
+  if (outcome === undefined) return { about, is: "note", what: "no try has been made yet" };
+  const { at, result, why, failures, next } = outcome;
+  const facts = { ...outcome };
+  const times = `Tried ${String(failures)} ${failures === 1 ? "time" : "times"}, the next time at ${timeOf(next)}`;
+  if (why !== undefined)
+    return { about, is: "wrong", what: `${why}. ${times}. To try at once: make renew STACK=${stack}`, facts };
+  const done = result === "issued" ? "a certificate was issued" : "it was not due";
+  return { about, is: "well", what: `${done} at ${timeOf(at)}; looks again at ${timeOf(next)}`, facts };
+}
+
+/** `2026-11-29 14:31 UTC` */
+function timeOf(iso: string): string {
+  return `${iso.slice(0, 16).replace("T", " ")} UTC`;
+}

@@ -1,0 +1,202 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import * as tls from "@pulumi/tls";
+
+import { shortDigest } from "../../digest.ts";
+import { Job } from "../../job.ts";
+import { OneShot } from "../../oneShot.ts";
+import { proxyUser } from "../../proxy/user.ts";
+import type { CertificateTexts } from "../certificate.ts";
+import { folders, type RenewalSettings, servedFiles } from "./renewal.ts";
+
+/** A certificate that an authority issues and renews by ACME, RFC 8555. */
+export interface AcmeSource extends Omit<RenewalSettings, "names" | "kid"> {
+  readonly mode: "acme";
+  /** More DNS names or IP addresses than what clients type. */
+  readonly names: readonly string[];
+  /** The TCP port at which the authority finds the answers to its challenges. A change replaces the proxy. */
+  readonly httpPort: number;
+  /** The account that the authority knows already. Default: none; the authority wants none. */
+  readonly eab?: { readonly kid: string; readonly hmac: pulumi.Output<string> } | undefined;
+}
+
+/** The volumes through which the programs that obtain a certificate meet the proxy. */
+export interface CertificateVolumes {
+  /** The certificate and its key, for the proxy to read at each handshake. */
+  readonly certificate: docker.types.input.ContainerVolume;
+  /** The answers to an authority's challenges, for the proxy to serve. */
+  readonly challenges: docker.types.input.ContainerVolume;
+}
+
+export interface AcmeArgs {
+  readonly source: AcmeSource;
+  /** What clients type. */
+  readonly hostname: pulumi.Input<string>;
+  /** Image references, each with an exact version or a digest. A change replaces the container of that image. */
+  readonly images: { readonly lego: string; readonly node: string };
+  readonly volumes: CertificateVolumes;
+}
+
+const settingsFolder = "/etc/acme";
+
+/** What the certifier runs, by its path below the folder of the settings. The paths are as in this project. */
+const program = Object.fromEntries(
+  ["../chain.ts", "../x509.ts", "certifier.ts", "renewal.ts", "obtain.sh"].map((file) => [
+    join("certificate/acme", file),
+    readFileSync(join(import.meta.dirname, file), "utf8"),
+  ]),
+);
+
+/** Keeps what was served before, if there is anything, and the settings of a container that is about to be replaced. */
+const place = (folder: string) => `set -eu
+umask 077
+if [ ! -e ${folder} ]; then
+  rm -rf ${settingsFolder}/new
+  cp -R /incoming ${settingsFolder}/new
+  mv ${settingsFolder}/new ${folder}
+fi
+ls -1td ${settingsFolder}/* | tail -n +10 | xargs -r rm -rf
+if [ ! -e ${folders.certificate}/current ]; then
+  rm -rf ${folders.certificate}/placeholder
+  cp -R ${folder}/placeholder ${folders.certificate}/placeholder
+  ln -s placeholder ${folders.certificate}/current
+fi`;
+
+/**
+ * Obtains a certificate from an authority and renews it, without an \`up\`: lego, which talks to the authority, and the
+ * certifier, which has no network, checks what lego obtained and hands it to the proxy. No change here cuts a transfer.
+ */
+export class Acme extends pulumi.ComponentResource {
+  /** Once the proxy has something to serve: a certificate, or a placeholder that says that none was issued yet. */
+  readonly placed: pulumi.Output<docker.Container>;
+
+  constructor(name: string, args: AcmeArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("privateregistry:index:Acme", name, {}, opts);
+    const parent = { parent: this };
+    const { source, hostname, images, volumes } = args;
+
+    const image = (what: "lego" | "node") =>
+      new docker.RemoteImage(`${name}-${what}-image`, { name: images[what], keepLocally: true }, parent).imageId;
+    const [lego, node] = [image("lego"), image("node")];
+    const network = new docker.Network(`${name}-network`, { name }, parent);
+
+    const settings = new docker.Volume(`${name}-settings`, { name: `${name}-settings` }, parent);
+    const settingsVolume = { volumeName: settings.name, containerPath: settingsFolder };
+    // A new certificate for the same names counts towards the authority's limits, so they outlive the stack.
+    const state = new docker.Volume(`${name}-state`, { name: `${name}-state` }, { parent: this, retainOnDelete: true });
+    const stateVolume = { volumeName: state.name, containerPath: folders.state };
+
+    const owned = new OneShot(
+      `${name}-owner`,
+      {
+        failure: "the volumes of the certificate could not be given to their user",
+        image: node,
+        user: "0:0",
+        capabilities: ["CAP_CHOWN"],
+        command: ["-c", `chown ${proxyUser} ${settingsFolder} ${Object.values(folders).join(" ")}`],
+        volumes: [settingsVolume, stateVolume, volumes.certificate, volumes.challenges],
+      },
+      parent,
+    );
+
+    const files = pulumi
+      .all([hostname, source.eab?.hmac, this.createPlaceholder(name)])
+      .apply(([first, hmac, placeholder]) => renderFiles(source, first, hmac, placeholder));
+    const folder = pulumi.unsecret(files).apply((all) => `${settingsFolder}/${shortDigest(JSON.stringify(all))}`);
+    const settled = new OneShot(
+      `${name}-setup`,
+      {
+        failure: "the settings of the certificate could not be put into their volume",
+        image: node,
+        user: proxyUser,
+        command: ["-c", folder.apply(place)],
+        volumes: [settingsVolume, volumes.certificate],
+        uploads: files.apply((all) =>
+          Object.entries(all).map(([file, content]) => ({ file: `/incoming/${file}`, content })),
+        ),
+      },
+      { parent: this, dependsOn: owned.succeeded },
+    );
+    this.placed = settled.succeeded;
+
+    const readOnly = { readOnly: true };
+    const ready = { parent: this, dependsOn: this.placed };
+    new Job(
+      `${name}-lego`,
+      {
+        role: "lego",
+        image: lego,
+        user: proxyUser,
+        command: ["/bin/sh", pulumi.interpolate`${folder}/certificate/acme/obtain.sh`],
+        envs: [
+          pulumi.interpolate`SETTINGS=${folder}`,
+          ...(source.authority === undefined ? [] : [`LEGO_CA_CERTIFICATES=${folders.state}/authority.pem`]),
+        ],
+        volumes: [{ ...settingsVolume, ...readOnly }, stateVolume, volumes.challenges],
+        network: network.name,
+        // A try takes some minutes at most.
+        health: "find /tmp/alive -mmin -15 | grep -q . || { echo 'it has not looked for 15 minutes'; exit 1; }",
+        limits: { memory: 256, processes: 256 },
+      },
+      ready,
+    );
+    new Job(
+      `${name}-certifier`,
+      {
+        role: "certifier",
+        image: node,
+        user: proxyUser,
+        command: ["node", pulumi.interpolate`${folder}/certificate/acme/certifier.ts`, folder],
+        volumes: [{ ...settingsVolume, ...readOnly }, stateVolume, volumes.certificate],
+        network: "none",
+        health: "if [ -e /tmp/unwell ]; then cat /tmp/unwell; exit 1; fi",
+        limits: { memory: 256, processes: 256 },
+      },
+      ready,
+    );
+
+    this.registerOutputs({});
+  }
+
+  /** What is served until the authority has issued a certificate. */
+  private createPlaceholder(name: string) {
+    const parent = { parent: this };
+    const key = new tls.PrivateKey(`${name}-placeholder-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, parent);
+    const certificate = new tls.SelfSignedCert(
+      `${name}-placeholder`,
+      {
+        privateKeyPem: key.privateKeyPem,
+        subject: { commonName: "no certificate was issued yet" },
+        allowedUses: ["digital_signature", "server_auth"],
+        validityPeriodHours: 398 * 24,
+      },
+      parent,
+    );
+    return pulumi.all([certificate.certPem, key.privateKeyPem]).apply(([chain, text]) => ({ chain, key: text }));
+  }
+}
+
+/** The files of the certifier, by their path below the folder of the settings. */
+function renderFiles(
+  { names, server, email, profile, keyType, authority, eab }: AcmeSource,
+  hostname: string,
+  hmac: string | undefined,
+  placeholder: CertificateTexts,
+): Record<string, string> {
+  const settings: RenewalSettings = {
+    names: [...new Set([hostname, ...names])],
+    ...{ server, email, profile, keyType, authority },
+    kid: eab?.kid,
+  };
+  return {
+    ...program,
+    "package.json": JSON.stringify({ type: "module" }),
+    "settings.json": JSON.stringify(settings),
+    [`placeholder/${servedFiles.certificate}`]: placeholder.chain,
+    [`placeholder/${servedFiles.key}`]: placeholder.key,
+    ...(hmac === undefined ? {} : { hmac }),
+  };
+}

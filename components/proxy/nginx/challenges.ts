@@ -1,0 +1,18 @@
+import { folders } from "../../certificate/acme/renewal.ts";
+
+/** The server at which an authority finds the answers to its challenges. Everybody else is led to the registry. */
+export function renderChallengeServer(ports: readonly number[], url: string): string {
+  return `\
+  server {
+${ports.map((port) => `    listen ${String(port)};\n`).join("")}\
+    access_log off;
+    location /.well-known/acme-challenge/ {
+      root ${folders.challenges};
+      default_type text/plain;
+    }
+    location / {
+      return 301 ${url}$request_uri;
+    }
+  }
+`;
+}
