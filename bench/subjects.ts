@@ -110,6 +110,7 @@ export class Subjects {
         openPrefixes: [],
         limits: { guessesPerMinute: 30 },
         certificate: { chain: certificate, key },
+        isRenewed: false,
         hashes,
       },
     };

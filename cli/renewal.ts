@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { folders, type Outcome } from "../components/certificate/acme/renewal.ts";
+import { folders, type Outcome, servedFiles } from "../components/certificate/acme/renewal.ts";
+import { covers, outOfDate, parseCertificates } from "../components/certificate/chain.ts";
 import { UserError } from "../components/userError.ts";
 import { containersIn } from "./containers.ts";
 import { engineOf } from "./engine.ts";
@@ -12,26 +13,28 @@ import type { Stack } from "./stack.ts";
 const patience = 180_000;
 
 /**
- * Waits for the first certificate of a stack whose certificate an authority issues.
+ * Waits until a stack whose certificate an authority issues has one, as after the first `up` or another hostname.
  *
  * @returns Whether clients can be served: there is a certificate, or none is expected.
  */
 export async function waitForCertificate(stack: Stack): Promise<boolean> {
   const certifier = certifierOf(stack);
-  if (certifier === undefined || hasCertificate(certifier)) return true;
-  console.error("▸ Waiting up to 3 minutes for the authority to issue the first certificate");
+  if (certifier === undefined) return true;
+  const name = new URL((await stack.outputs()).url).hostname;
+  if (hasCertificate(certifier, name)) return true;
+  console.error(`▸ Waiting up to 3 minutes for the authority to issue a certificate for ${name}`);
   // A try that failed before may have been for settings that are right now.
   askNow(certifier);
   let told: string | undefined;
   for (const end = Date.now() + patience; Date.now() < end; await sleep(1000)) {
     throwIfInterrupted();
-    if (hasCertificate(certifier)) return true;
+    if (hasCertificate(certifier, name)) return true;
     const { at, why } = outcomeOf(certifier) ?? {};
     if (why !== undefined && at !== told) console.error(`▸ The authority has issued none yet: ${why}`);
     told = at;
   }
   console.error(
-    `▸ No certificate was issued, so no client trusts the registry yet. The next tries are made without you. ` +
+    `▸ No certificate was issued, so no client trusts the registry. The next tries are made without you. ` +
       `To see them: make status STACK=${stack.name}. To try at once: make renew STACK=${stack.name}`,
   );
   return false;
@@ -72,9 +75,10 @@ function certifierOf(stack: Stack): string | undefined {
   return containersIn("certifier", stack).find(({ state }) => state === "running")?.id;
 }
 
-function hasCertificate(certifier: string): boolean {
-  const current = inside(certifier, `readlink ${folders.certificate}/current || true`).trim();
-  return current !== "" && current !== "placeholder";
+/** Whether the proxy serves a certificate for a name that has not run out. */
+function hasCertificate(certifier: string, name: string): boolean {
+  const [leaf] = parseCertificates(inside(certifier, `cat ${folders.certificate}/current/${servedFiles.certificate}`));
+  return leaf !== undefined && covers(leaf, name) && outOfDate(leaf, new Date()) === undefined;
 }
 
 function askNow(certifier: string): void {

@@ -2,7 +2,6 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
 import { Acme, type AcmeSource } from "./certificate/acme/acme.ts";
-import { folders } from "./certificate/acme/renewal.ts";
 import type { DockerHost } from "./hosts/dockerHost.ts";
 import { ReverseProxy, type ReverseProxyArgs } from "./proxy/reverseProxy.ts";
 import { Registry } from "./registry/registry.ts";
@@ -10,7 +9,7 @@ import { filesystem } from "./registry/storage/filesystem.ts";
 
 export interface NodeArgs extends Omit<
   ReverseProxyArgs,
-  "image" | "ipv6" | "network" | "blobs" | "registries" | "volumes"
+  "image" | "ipv6" | "network" | "blobs" | "registries" | "isRenewed"
 > {
   /** The machine that runs the containers. */
   readonly host: DockerHost;
@@ -20,7 +19,7 @@ export interface NodeArgs extends Omit<
   readonly deletion: boolean;
   /** How long a replaced registry container may finish its requests, in seconds. A change replaces the containers. */
   readonly drainTimeout: number;
-  /** An authority that issues the certificate. Default: `certificate` has its texts. */
+  /** An authority that issues the certificate. Default: `certificate` has the texts of one that is not renewed. */
   readonly acme?: AcmeSource | undefined;
 }
 
@@ -50,23 +49,7 @@ export class Node extends pulumi.ComponentResource {
       child,
     );
 
-    const volume = (what: string, containerPath: string) => ({
-      volumeName: new docker.Volume(`${name}-${what}`, { name: `${name}-${what}` }, child).name,
-      containerPath,
-    });
-    const volumes = {
-      certificate: volume("certificate", folders.certificate),
-      challenges: volume("challenges", folders.challenges),
-    };
-    const acme =
-      args.acme &&
-      new Acme(
-        `${name}-acme`,
-        { source: args.acme, hostname: args.hostname, images: args.images, volumes },
-        { parent: this },
-      );
-
-    new ReverseProxy(
+    const proxy = new ReverseProxy(
       `${name}-proxy`,
       {
         ...args,
@@ -75,10 +58,16 @@ export class Node extends pulumi.ComponentResource {
         network: network.name,
         blobs: registry.blobs,
         registries: registry.addresses,
-        volumes,
+        isRenewed: args.acme !== undefined,
       },
-      { ...child, ...(acme && { dependsOn: acme.placed }) },
+      child,
     );
+
+    if (args.acme !== undefined) {
+      const { volumes, live } = proxy;
+      const { hostname, images } = args;
+      new Acme(`${name}-acme`, { source: args.acme, hostname, images, volumes }, { parent: this, dependsOn: live });
+    }
 
     this.registerOutputs({});
   }

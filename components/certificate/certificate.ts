@@ -40,8 +40,8 @@ const hours = { perDay: 24, perYear: 24 * 365 };
 
 /** The certificate with which the proxy proves its identity. */
 export class Certificate extends pulumi.ComponentResource {
-  /** Secret: its texts; undefined for one that is renewed without an `up`. */
-  readonly texts: pulumi.Output<CertificateTexts> | undefined;
+  /** Secret: its texts or, where an authority issues it, those of a placeholder that says that none was issued yet. */
+  readonly texts: pulumi.Output<CertificateTexts>;
   /** The authority that clients must trust, PEM; empty if their trust store already has it. */
   readonly caCertificate: pulumi.Output<string>;
   /** The SHA-256 fingerprint of that authority, `AB:CD:…`; empty if there is none to trust. */
@@ -51,7 +51,7 @@ export class Certificate extends pulumi.ComponentResource {
     super("privateregistry:index:Certificate", name, {}, opts);
 
     const { texts, caCertificate } = this.obtain(name, args);
-    this.texts = texts && pulumi.secret(texts);
+    this.texts = pulumi.secret(texts);
     this.caCertificate = caCertificate;
     this.caFingerprint = caCertificate.apply((pem) => (pem === "" ? "" : new X509Certificate(pem).fingerprint256));
 
@@ -68,7 +68,7 @@ export class Certificate extends pulumi.ComponentResource {
           caCertificate: pulumi.output(selfSignedRoot(args.source.bundle)),
         };
       case "acme":
-        return { texts: undefined, caCertificate: pulumi.output(args.source.authority ?? "") };
+        return { texts: this.createPlaceholder(name), caCertificate: pulumi.output(args.source.authority ?? "") };
       default:
         return args.source satisfies never;
     }
@@ -119,6 +119,22 @@ export class Certificate extends pulumi.ComponentResource {
     );
 
     return { texts: pulumi.output({ chain: leaf.certPem, key: key.privateKeyPem }), caCertificate: ca.certPem };
+  }
+
+  private createPlaceholder(name: string): pulumi.Output<CertificateTexts> {
+    const parent = { parent: this };
+    const key = new tls.PrivateKey(`${name}-placeholder-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, parent);
+    const certificate = new tls.SelfSignedCert(
+      `${name}-placeholder`,
+      {
+        privateKeyPem: key.privateKeyPem,
+        subject: { commonName: "no certificate was issued yet" },
+        allowedUses: ["digital_signature", "server_auth"],
+        validityPeriodHours: 398 * hours.perDay,
+      },
+      parent,
+    );
+    return pulumi.all([certificate.certPem, key.privateKeyPem]).apply(([chain, text]) => ({ chain, key: text }));
   }
 }
 

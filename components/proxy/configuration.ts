@@ -2,7 +2,7 @@ import type { CertificateTexts } from "../certificate/certificate.ts";
 import { shortDigest } from "../digest.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { Access } from "./nginx/access.ts";
-import { configFiles } from "./nginx/files.ts";
+import { configFiles, placeholderFiles } from "./nginx/files.ts";
 import { type ProxyLimits, renderNginxConf } from "./nginx/nginxConf.ts";
 import { type Admissions, admissions } from "./nginx/server.ts";
 import { renderHtpasswd } from "./nginx/signIn.ts";
@@ -16,8 +16,9 @@ export interface Configuration extends Access {
   /** The registry's containers on the private network: `host:port`. */
   readonly registries: readonly string[];
   readonly limits: ProxyLimits;
-  /** Default: the certificate in the volume, which is renewed without a new configuration. */
-  readonly certificate?: CertificateTexts | undefined;
+  readonly certificate: CertificateTexts;
+  /** Whether another certificate, in its volume, is renewed without a new configuration. This one is a placeholder. */
+  readonly isRenewed: boolean;
   /** Secret: the bcrypt hash of each user's password, by name. */
   readonly hashes: Readonly<Record<string, string>>;
 }
@@ -51,13 +52,14 @@ export function renderConfiguration(
     endpoints: endpoints.map(served),
     statusPort,
     dataFolder,
-    isRenewed: certificate === undefined,
     registryPort: endpoints.find(({ name }) => name === "registry")?.port ?? 443,
     passwordRevisions: Object.fromEntries(Object.entries(hashes).map(([name, hash]) => [name, shortDigest(hash)])),
   };
+  const certificateFiles = rest.isRenewed ? placeholderFiles : configFiles;
   const render = (revision: string) => ({
     [configFiles.conf]: renderNginxConf({ ...conf, revision }, admit),
-    ...(certificate && { [configFiles.certificate]: certificate.chain, [configFiles.key]: certificate.key }),
+    [certificateFiles.certificate]: certificate.chain,
+    [certificateFiles.key]: certificate.key,
     [configFiles.htpasswd]: renderHtpasswd(hashes),
   });
   const revision = shortDigest(JSON.stringify(render("")));

@@ -4,6 +4,7 @@ set -eu
 
 incoming=/incoming
 folder=/etc/proxy
+certificate=/certificate
 status=http://127.0.0.1:8081
 # The proxy's own memory: both have one user.
 refused=/proc/1/root/tmp/refused.log
@@ -57,6 +58,15 @@ roll_back() {
   fi
   rm -rf "${folder:?}/$revision"
 }
+
+# Until an authority has issued a certificate, the one that is served says so.
+if [ -e "$incoming/placeholder.crt" ] && [ ! -e "$certificate/current" ]; then
+  rm -rf "$certificate/placeholder"
+  mkdir -m 700 "$certificate/placeholder"
+  for file in crt key; do cp "$incoming/placeholder.$file" "$certificate/placeholder/tls.$file"; done
+  chmod -R go= "$certificate/placeholder"
+  ln -s placeholder "$certificate/current"
+fi
 
 # What a run that was cut short left behind.
 rm -rf "$folder/next" "$folder/new"

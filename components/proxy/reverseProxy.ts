@@ -5,7 +5,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { Rule } from "../access.ts";
-import type { CertificateVolumes } from "../certificate/acme/acme.ts";
+import { folders } from "../certificate/acme/renewal.ts";
 import type { CertificateTexts } from "../certificate/certificate.ts";
 import type { User } from "../credentials.ts";
 import { type Endpoint, publishedOn } from "../endpoint.ts";
@@ -43,10 +43,18 @@ export interface ReverseProxyArgs {
   /** The prefixes of the repositories that anybody may pull at an endpoint for anybody. */
   readonly openPrefixes: readonly string[];
   readonly limits: ProxyLimits;
-  /** The volumes of a certificate that is renewed. They are mounted always, so that a change to one replaces nothing. */
-  readonly volumes: CertificateVolumes;
-  /** Secret: the certificate. Default: the one in its volume. */
-  readonly certificate?: pulumi.Input<CertificateTexts> | undefined;
+  /** Secret: the certificate or, if it is renewed, what is served until there is one. */
+  readonly certificate: pulumi.Input<CertificateTexts>;
+  /** Whether the certificate is in its volume, where something renews it. */
+  readonly isRenewed: boolean;
+}
+
+/** The volumes through which the programs that renew a certificate meet the proxy. */
+export interface CertificateVolumes {
+  /** The certificate and its key, for the proxy to read at each handshake. */
+  readonly certificate: docker.types.input.ContainerVolume;
+  /** The answers to an authority's challenges, for the proxy to serve. */
+  readonly challenges: docker.types.input.ContainerVolume;
 }
 
 const configFolder = "/etc/proxy";
@@ -66,24 +74,33 @@ const loadScript = {
  * certificate and settings change without replacing the container; ports and image replace it.
  */
 export class ReverseProxy extends pulumi.ComponentResource {
+  /** They are mounted always, so that a change to a certificate that is renewed replaces no container. */
+  readonly volumes: CertificateVolumes;
+  /** The loader once the proxy serves its configuration. */
+  readonly live: pulumi.Output<docker.Container>;
+
   constructor(name: string, args: ReverseProxyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("privateregistry:index:ReverseProxy", name, {}, opts);
     const parent = { parent: this };
 
     const image = new docker.RemoteImage(`${name}-image`, { name: args.image, keepLocally: true }, parent);
     const frontNetwork = new docker.Network(`${name}-network`, { name }, parent);
-    const config = new docker.Volume(`${name}-config`, { name: `${name}-config` }, parent);
-    const configVolume = { volumeName: config.name, containerPath: configFolder, readOnly: false };
+    const createVolume = (volume: string) => new docker.Volume(volume, { name: volume }, parent).name;
+    const config = createVolume(`${name}-config`);
+    const certificate = { volumeName: createVolume(`${name}-certificate`), containerPath: folders.certificate };
+    const challenges = { volumeName: createVolume(`${name}-challenges`), containerPath: folders.challenges };
+    this.volumes = { certificate, challenges };
+    const configVolume = { volumeName: config, containerPath: configFolder, readOnly: false };
 
     const owned = new OneShot(
       `${name}-config-owner`,
       {
-        failure: "the proxy's configuration volume could not be given to the proxy's user",
+        failure: "the proxy's volumes could not be given to the proxy's user",
         image: image.imageId,
         user: "0:0",
         capabilities: ["CAP_CHOWN"],
-        command: ["-c", `chown ${user} ${configFolder}`],
-        volumes: [configVolume],
+        command: ["-c", `chown ${user} ${configFolder} ${folders.certificate} ${folders.challenges}`],
+        volumes: [configVolume, certificate, challenges],
       },
       parent,
     );
@@ -110,8 +127,8 @@ export class ReverseProxy extends pulumi.ComponentResource {
         volumes: [
           { ...configVolume, readOnly: true },
           { ...args.blobs, containerPath: dataFolder, readOnly: true },
-          { ...args.volumes.certificate, readOnly: true },
-          { ...args.volumes.challenges, readOnly: true },
+          { ...certificate, readOnly: true },
+          { ...challenges, readOnly: true },
         ],
         networkMode: frontNetwork.name,
         networksAdvanced: [{ name: args.network }],
@@ -137,20 +154,19 @@ export class ReverseProxy extends pulumi.ComponentResource {
       },
     );
 
-    new OneShot(
+    this.live = new OneShot(
       `${name}-loader`,
       {
         failure: "the proxy's new configuration did not go live",
         image: image.imageId,
         user,
         command: [loadScript.path],
-        volumes: [configVolume],
+        volumes: [configVolume, certificate],
         uploads: this.renderFiles(args),
         joins: pulumi.interpolate`container:${container.id}`,
       },
-      // Pulumi does not pass a component's dependsOn to its children.
-      { parent: this, ...(opts?.dependsOn && { dependsOn: opts.dependsOn }) },
-    );
+      parent,
+    ).succeeded;
 
     this.registerOutputs({});
   }

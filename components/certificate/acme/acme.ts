@@ -3,14 +3,13 @@ import { join } from "node:path";
 
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import * as tls from "@pulumi/tls";
 
 import { shortDigest } from "../../digest.ts";
 import { Job } from "../../job.ts";
 import { OneShot } from "../../oneShot.ts";
+import type { CertificateVolumes } from "../../proxy/reverseProxy.ts";
 import { proxyUser } from "../../proxy/user.ts";
-import type { CertificateTexts } from "../certificate.ts";
-import { folders, type RenewalSettings, servedFiles } from "./renewal.ts";
+import { folders, type RenewalSettings } from "./renewal.ts";
 
 /** A certificate that an authority issues and renews by ACME, RFC 8555. */
 export interface AcmeSource extends Omit<RenewalSettings, "names" | "kid"> {
@@ -23,20 +22,13 @@ export interface AcmeSource extends Omit<RenewalSettings, "names" | "kid"> {
   readonly eab?: { readonly kid: string; readonly hmac: pulumi.Output<string> } | undefined;
 }
 
-/** The volumes through which the programs that obtain a certificate meet the proxy. */
-export interface CertificateVolumes {
-  /** The certificate and its key, for the proxy to read at each handshake. */
-  readonly certificate: docker.types.input.ContainerVolume;
-  /** The answers to an authority's challenges, for the proxy to serve. */
-  readonly challenges: docker.types.input.ContainerVolume;
-}
-
 export interface AcmeArgs {
   readonly source: AcmeSource;
   /** What clients type. */
   readonly hostname: pulumi.Input<string>;
   /** Image references, each with an exact version or a digest. A change replaces the container of that image. */
   readonly images: { readonly lego: string; readonly node: string };
+  /** Where the proxy takes the certificate and the answers to challenges from. */
   readonly volumes: CertificateVolumes;
 }
 
@@ -50,7 +42,7 @@ const program = Object.fromEntries(
   ]),
 );
 
-/** Keeps what was served before, if there is anything, and the settings of a container that is about to be replaced. */
+/** Keeps the settings of a container that is about to be replaced. */
 const place = (folder: string) => `set -eu
 umask 077
 if [ ! -e ${folder} ]; then
@@ -58,21 +50,14 @@ if [ ! -e ${folder} ]; then
   cp -R /incoming ${settingsFolder}/new
   mv ${settingsFolder}/new ${folder}
 fi
-ls -1td ${settingsFolder}/* | tail -n +10 | xargs -r rm -rf
-if [ ! -e ${folders.certificate}/current ]; then
-  rm -rf ${folders.certificate}/placeholder
-  cp -R ${folder}/placeholder ${folders.certificate}/placeholder
-  ln -s placeholder ${folders.certificate}/current
-fi`;
+ls -1td ${settingsFolder}/* | tail -n +10 | xargs -r rm -rf`;
 
 /**
  * Obtains a certificate from an authority and renews it, without an \`up\`: lego, which talks to the authority, and the
- * certifier, which has no network, checks what lego obtained and hands it to the proxy. No change here cuts a transfer.
+ * certifier, which has no network, checks what lego obtained and hands it to the proxy. It depends on a proxy that is
+ * live, or the first challenge would fail. No change here cuts a transfer.
  */
 export class Acme extends pulumi.ComponentResource {
-  /** Once the proxy has something to serve: a certificate, or a placeholder that says that none was issued yet. */
-  readonly placed: pulumi.Output<docker.Container>;
-
   constructor(name: string, args: AcmeArgs, opts?: pulumi.ComponentResourceOptions) {
     super("privateregistry:index:Acme", name, {}, opts);
     const parent = { parent: this };
@@ -92,19 +77,17 @@ export class Acme extends pulumi.ComponentResource {
     const owned = new OneShot(
       `${name}-owner`,
       {
-        failure: "the volumes of the certificate could not be given to their user",
+        failure: "the volumes of the certifier could not be given to their user",
         image: node,
         user: "0:0",
         capabilities: ["CAP_CHOWN"],
-        command: ["-c", `chown ${proxyUser} ${settingsFolder} ${Object.values(folders).join(" ")}`],
-        volumes: [settingsVolume, stateVolume, volumes.certificate, volumes.challenges],
+        command: ["-c", `chown ${proxyUser} ${settingsFolder} ${folders.state}`],
+        volumes: [settingsVolume, stateVolume],
       },
       parent,
     );
 
-    const files = pulumi
-      .all([hostname, source.eab?.hmac, this.createPlaceholder(name)])
-      .apply(([first, hmac, placeholder]) => renderFiles(source, first, hmac, placeholder));
+    const files = pulumi.all([hostname, source.eab?.hmac]).apply(([first, hmac]) => renderFiles(source, first, hmac));
     const folder = pulumi.unsecret(files).apply((all) => `${settingsFolder}/${shortDigest(JSON.stringify(all))}`);
     const settled = new OneShot(
       `${name}-setup`,
@@ -113,17 +96,22 @@ export class Acme extends pulumi.ComponentResource {
         image: node,
         user: proxyUser,
         command: ["-c", folder.apply(place)],
-        volumes: [settingsVolume, volumes.certificate],
+        volumes: [settingsVolume],
         uploads: files.apply((all) =>
           Object.entries(all).map(([file, content]) => ({ file: `/incoming/${file}`, content })),
         ),
       },
       { parent: this, dependsOn: owned.succeeded },
     );
-    this.placed = settled.succeeded;
 
     const readOnly = { readOnly: true };
-    const ready = { parent: this, dependsOn: this.placed };
+    const ready = {
+      parent: this,
+      dependsOn: [
+        settled.succeeded,
+        ...(opts?.dependsOn === undefined ? [] : [opts.dependsOn as pulumi.Output<docker.Container>]),
+      ],
+    };
     new Job(
       `${name}-lego`,
       {
@@ -133,7 +121,7 @@ export class Acme extends pulumi.ComponentResource {
         command: ["/bin/sh", pulumi.interpolate`${folder}/certificate/acme/obtain.sh`],
         envs: [
           pulumi.interpolate`SETTINGS=${folder}`,
-          ...(source.authority === undefined ? [] : [`LEGO_CA_CERTIFICATES=${folders.state}/authority.pem`]),
+          ...(source.authority === undefined ? [] : [pulumi.interpolate`LEGO_CA_CERTIFICATES=${folder}/authority.pem`]),
         ],
         volumes: [{ ...settingsVolume, ...readOnly }, stateVolume, volumes.challenges],
         network: network.name,
@@ -160,23 +148,6 @@ export class Acme extends pulumi.ComponentResource {
 
     this.registerOutputs({});
   }
-
-  /** What is served until the authority has issued a certificate. */
-  private createPlaceholder(name: string) {
-    const parent = { parent: this };
-    const key = new tls.PrivateKey(`${name}-placeholder-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, parent);
-    const certificate = new tls.SelfSignedCert(
-      `${name}-placeholder`,
-      {
-        privateKeyPem: key.privateKeyPem,
-        subject: { commonName: "no certificate was issued yet" },
-        allowedUses: ["digital_signature", "server_auth"],
-        validityPeriodHours: 398 * 24,
-      },
-      parent,
-    );
-    return pulumi.all([certificate.certPem, key.privateKeyPem]).apply(([chain, text]) => ({ chain, key: text }));
-  }
 }
 
 /** The files of the certifier, by their path below the folder of the settings. */
@@ -184,7 +155,6 @@ function renderFiles(
   { names, server, email, profile, keyType, authority, eab }: AcmeSource,
   hostname: string,
   hmac: string | undefined,
-  placeholder: CertificateTexts,
 ): Record<string, string> {
   const settings: RenewalSettings = {
     names: [...new Set([hostname, ...names])],
@@ -195,8 +165,7 @@ function renderFiles(
     ...program,
     "package.json": JSON.stringify({ type: "module" }),
     "settings.json": JSON.stringify(settings),
-    [`placeholder/${servedFiles.certificate}`]: placeholder.chain,
-    [`placeholder/${servedFiles.key}`]: placeholder.key,
+    ...(authority === undefined ? {} : { "authority.pem": authority }),
     ...(hmac === undefined ? {} : { hmac }),
   };
 }

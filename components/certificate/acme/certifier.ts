@@ -55,8 +55,11 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => 
 process.umask(0o077);
 prepare();
 
-for (let last = lastOutcome(); ;) {
-  await pauseUntil(last);
+let last = lastOutcome();
+// Also while lego is asked, which takes minutes if the authority doesn't answer.
+setInterval(tellHealth, 1000);
+for (;;) {
+  await pause();
   last = await look(last?.failures ?? 0);
   writeFileSync(`${files.outcome}.new`, JSON.stringify({ ...last, settings: folder }));
   renameSync(`${files.outcome}.new`, files.outcome);
@@ -69,7 +72,6 @@ function prepare(): void {
   mkdirSync(folder, { recursive: true });
   // Another certificate is for the same account.
   if (!existsSync(join(folder, "accounts"))) symlinkSync(join(authority, "accounts"), join(folder, "accounts"));
-  if (settings.authority !== undefined) writeFileSync(join(state, "authority.pem"), settings.authority);
   if (existsSync(`${stored}.crt`)) takeUp();
 }
 
@@ -82,14 +84,10 @@ function lastOutcome(): Outcome | undefined {
   return of === folder ? outcome : undefined;
 }
 
-/** Waits until the next look is due or somebody asks for it, and meanwhile tells whether the certificate is nearly over. */
-async function pauseUntil(last: Outcome | undefined): Promise<void> {
-  for (;;) {
-    tellHealth(last);
-    if (existsSync(files.now)) return rmSync(files.now);
-    if (last === undefined || Date.parse(last.next) <= Date.now()) return;
-    await sleep(1000);
-  }
+/** Waits until the next look is due or somebody asks for it. */
+async function pause(): Promise<void> {
+  while (last !== undefined && Date.parse(last.next) > Date.now() && !existsSync(files.now)) await sleep(1000);
+  rmSync(files.now, { force: true });
 }
 
 /** Asks lego for a certificate, and has it served if it is a new one. */
@@ -99,13 +97,13 @@ async function look(failures: number): Promise<Outcome> {
   const leaf = current();
   const now = new Date();
   const failed = why === undefined ? 0 : failures + 1;
-  const pause = pauseAfter(failed, leaf && lifeOf(leaf, now).life);
+  const seconds = pauseAfter(failed, leaf && lifeOf(leaf, now).life);
   return {
     at: now.toISOString(),
     result: why !== undefined ? "failed" : before?.fingerprint256 === leaf?.fingerprint256 ? "kept" : "issued",
     why,
     failures: failed,
-    next: new Date(now.getTime() + pause * 1000).toISOString(),
+    next: new Date(now.getTime() + seconds * 1000).toISOString(),
   };
 }
 
@@ -185,7 +183,7 @@ function current(): X509Certificate | undefined {
 }
 
 /** The health check of the container looks for the file. */
-function tellHealth(last: Outcome | undefined): void {
+function tellHealth(): void {
   const leaf = current();
   const left = leaf && lifeOf(leaf, new Date());
   const why = last?.why ?? "no try has been made yet";

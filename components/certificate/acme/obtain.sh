@@ -14,6 +14,8 @@ while :; do
       LEGO_EAB_HMAC=$(cat "$SETTINGS/hmac")
       export LEGO_EAB_HMAC
     fi
+    # A run that was stopped leaves its answer there.
+    rm -rf /challenges/.well-known
     { timeout 600 /lego "$@" 2>&1 || echo "$?" >code; } | tee printed
     # First the answer: a request without one is carried out again.
     { cat code 2>/dev/null || echo 0; } >answer.new

@@ -120,6 +120,8 @@ export function legoWords(
     ...names.flatMap((name) => ["--domains", name]),
     ...(email === undefined ? [] : ["--email", email]),
     ...(kid === undefined ? [] : ["--eab", "--kid", kid]),
+    // Six tries with lego's own 30 seconds would take minutes.
+    ...["--http-timeout", "15"],
     // An address can't be a common name.
     "--disable-cn",
     ...["--http", "--http.webroot", folders.challenges],

@@ -5,3 +5,6 @@ export const configFiles = {
   key: "docker-registry.key",
   htpasswd: ".htpasswd",
 } as const;
+
+/** What the loader puts into the certificate's volume, unless there is a certificate. */
+export const placeholderFiles = { certificate: "placeholder.crt", key: "placeholder.key" } as const;

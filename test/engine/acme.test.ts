@@ -1,0 +1,211 @@
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { networkInterfaces, tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect } from "node:tls";
+
+import { basicAuthorization } from "../../cli/client.ts";
+import type { Outputs } from "../../components/outputs.ts";
+import { Checkout, freePort } from "../support/checkout.ts";
+import { Authority } from "../support/pebble.ts";
+import { Poll } from "../support/poll.ts";
+import { Transfers } from "../support/transfers.ts";
+
+const hostname = "registry.example.test";
+const other = "registry.example.org";
+
+/** How long the authority's certificates are valid, in seconds. They are renewed at half of it. */
+const life = 120;
+
+const eab = { kid: "the-account", hmac: "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA" };
+
+describe("a certificate that an authority issues", function () {
+  this.timeout(10 * 60_000);
+
+  let authority: Authority;
+  let checkout: Checkout;
+  let outputs: Outputs;
+  let hosts: string;
+  let httpPort: number;
+
+  before(async function () {
+    if (process.getuid?.() !== 0) return this.skip(); // for an /etc/hosts of its own
+    // Containers reach this machine there.
+    const gateway = networkInterfaces()["docker0"]?.find(({ family }) => family === "IPv4")?.address;
+    assert.ok(gateway !== undefined, "Docker's bridge has no address");
+    httpPort = await freePort();
+    authority = await Authority.start({ httpPort, listen: gateway, eab, profiles: { brief: life } });
+    hosts = mkdtempSync(join(tmpdir(), "hosts-"));
+    writeFileSync(join(hosts, "hosts"), `127.0.0.1 localhost ${hostname} ${other}\n`);
+    const own = ["unshare", "--mount", "sh", "-euc", 'mount --bind "$1" /etc/hosts; shift; exec "$@"', "-"];
+    checkout = new Checkout({}, [...own, join(hosts, "hosts")]);
+    await checkout.configure({ hostname, certificate: await settings() });
+    await checkout.setSecret("certificate.eab.hmac", eab.hmac);
+  });
+
+  after(async () => {
+    await checkout.dispose();
+    await authority.dispose();
+    rmSync(hosts, { recursive: true });
+  });
+
+  /** The setting `certificate`. The authority's API has another root than the certificates that it issues. */
+  async function settings(): Promise<object> {
+    return {
+      ...{ eab: { kid: eab.kid } },
+      ...{ mode: "acme", email: "ops@example.test", server: authority.directory, httpPort, names: [other] },
+      authority: `${await authority.root()}${authority.tlsRoot}`,
+    };
+  }
+
+  /** What the proxy shows at a handshake. */
+  function shown(): Promise<X509Certificate> {
+    return new Promise((resolve, reject) => {
+      const { port } = new URL(outputs.url);
+      const options = { host: "127.0.0.1", port: Number(port), servername: hostname, rejectUnauthorized: false };
+      const socket = connect(options, () => {
+        resolve(new X509Certificate(socket.getPeerCertificate().raw));
+        socket.destroy();
+      });
+      socket.on("error", reject);
+    });
+  }
+
+  const until = async (seconds: number, condition: () => Promise<boolean>) => {
+    for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(500)) if (await condition()) return;
+    assert.fail(`not within ${String(seconds)} seconds`);
+  };
+
+  it("is waited for by `make up`, which says why there is none yet; a placeholder is served meanwhile", async () => {
+    await authority.names.setFailing(hostname);
+    let placeholder: Promise<X509Certificate> | undefined;
+    const { code, output } = await checkout.makeUntil("up", /The authority has issued none yet: .*\n/, () => {
+      placeholder = checkout.outputs().then(async (now) => {
+        outputs = now;
+        const certificate = await shown();
+        await authority.names.clearFailing(hostname);
+        await checkout.makes("renew");
+        return certificate;
+      });
+    });
+    assert.match(
+      output,
+      /The authority has issued none yet: .*urn:ietf:params:acme:error:connection :: .*could not resolve URL/,
+    );
+    assert.equal((await placeholder)?.subject, "CN=no certificate was issued yet");
+    assert.equal(code, 0, output);
+    assert.match(output, /✓ TLS/);
+    assert.equal(
+      new X509Certificate(await authority.root()).subject,
+      new X509Certificate(outputs.caCertificate).subject,
+    );
+  });
+
+  it("is renewed without an `up`, with the same key, while transfers and new connections go on", async () => {
+    const { url, caCertificate, passwords } = outputs;
+    const transfers = new Transfers(outputs, "127.0.0.1");
+    await transfers.prepare(300);
+    await transfers.push("pulled");
+    const poll = new Poll(
+      `https://127.0.0.1:${new URL(url).port}/v2/`,
+      basicAuthorization("admin", passwords["admin"] ?? ""),
+      {
+        ca: caCertificate,
+        servername: hostname,
+      },
+    );
+    const seen = new Map<string, string>();
+    const see = async () => {
+      const certificate = await shown();
+      seen.set(certificate.fingerprint256, String(certificate.publicKey.export({ type: "spki", format: "pem" })));
+      return seen.size > 2;
+    };
+    const under = [transfers.pull("pulled", "2500K"), transfers.push("pushed", "2500K")];
+    try {
+      await until(2 * life, see);
+      await Promise.all(under);
+    } finally {
+      await poll.stop();
+      transfers.dispose();
+    }
+    console.log(
+      `      ${String(seen.size - 1)} renewals, ${String(poll.failures.length)} of ${String(poll.answered)} polls failed`,
+    );
+    assert.deepEqual(poll.failures, []);
+    assert.ok(poll.answered >= 1000, `only ${String(poll.answered)} polls`);
+    assert.equal(new Set(seen.values()).size, 1, "the key has changed");
+    const status = await checkout.makes("status", { env: { QUICK: "1" } });
+    assert.match(status, /✓ certificate +registry\.example\.test, registry\.example\.org; by .*; renewed by itself/);
+    assert.match(status, /✓ renewal +(a certificate was issued|it was not due) at .*; looks again at /);
+    assert.match(status, /✓ lego +healthy[^]*✓ certifier|✓ certifier +healthy[^]*✓ lego/);
+  });
+
+  it("is answered for at a port where all else is led to the registry", async () => {
+    const at = (path: string) => fetch(`http://127.0.0.1:${String(httpPort)}${path}`, { redirect: "manual" });
+    const answer = await at("/v2/_catalog?n=1");
+    assert.deepEqual([answer.status, answer.headers.get("location")], [301, `${outputs.url}/v2/_catalog?n=1`]);
+    assert.equal((await at("/.well-known/acme-challenge/none")).status, 404);
+    assert.equal((await at("/.well-known/acme-challenge/../../etc/passwd")).status, 301);
+  });
+
+  it("leaves its secrets to their user: in files of mode 0600, in no log, environment or command line", async () => {
+    const ids = [...(await checkout.containers("lego")), ...(await checkout.containers("certifier"))];
+    assert.equal(ids.length, 2);
+    const secrets = [eab.hmac, "PRIVATE KEY"];
+    for (const id of ids) {
+      const open = "find /acme /certificate /etc/acme -type f ! -perm 600 -o ! -user 101 ! -type l 2>/dev/null || true";
+      const files = await checkout.docker(["exec", id, "sh", "-c", open]);
+      assert.equal(files.replaceAll(/^\/(acme|certificate|etc\/acme)$/gm, ""), "");
+      const readable = await checkout.docker(["exec", id, "sh", "-c", "find /acme -name '*.key' -type f"]);
+      assert.match(readable, /accounts.*\.key/);
+      const known = `${await checkout.docker(["inspect", id])}${await checkout.docker(["logs", id])}`;
+      for (const secret of secrets) assert.ok(!known.includes(secret), `${secret} is in an environment or log`);
+    }
+    const { stdout } = await checkout.pulumi("stack", "output", "--json");
+    for (const secret of secrets) assert.ok(!stdout.includes(secret), `${secret} is in an output`);
+  });
+
+  it("stays while the authority doesn't answer; status, logs and health say why, and it is renewed afterwards", async () => {
+    authority.pause();
+    const before = await shown();
+    const [certifier = ""] = await checkout.containers("certifier");
+    try {
+      await until(
+        2 * life,
+        async () =>
+          (await checkout.docker(["inspect", "--format", "{{.State.Health.Status}}", certifier])) === "unhealthy",
+      );
+      const { output } = await checkout.make("status", { env: { QUICK: "1" } });
+      assert.match(output, /✗ certifier +unhealthy, .*the certificate ends on/);
+      assert.match(output, /✗ renewal +.*(deadline|timeout).* Tried \d+ times?, the next time at/i);
+      assert.match(
+        await checkout.docker(["logs", "--tail", "3", certifier]),
+        /"result":"failed","why":".*(deadline|timeout)/i,
+      );
+      assert.equal((await shown()).fingerprint256, before.fingerprint256);
+    } finally {
+      authority.resume();
+    }
+    await until(life, async () => (await shown()).fingerprint256 !== before.fingerprint256);
+  });
+
+  it("comes from another authority once `up` trusts it, also if that knows no account", async () => {
+    await authority.stop();
+    await authority.start();
+    const renewed = () => checkout.make("renew");
+    assert.match((await renewed()).output, /The certificate was not renewed: .*accountDoesNotExist/);
+    assert.match((await renewed()).output, /was not issued by the authority in certificate\.authority/);
+    checkout.set({ certificate: await settings() });
+    await checkout.setSecret("certificate.eab.hmac", eab.hmac);
+    assert.match(await checkout.makes("up"), /✓ TLS/);
+  });
+
+  it("is kept with its account when the stack is taken down, and deleted by `make purge`", async () => {
+    await checkout.makes("destroy");
+    assert.ok((await checkout.remains()).some((each) => each.includes("acme-state")));
+    await checkout.makes("purge");
+    assert.deepEqual(await checkout.remains(), []);
+  });
+});
