@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+
+import * as pulumi from "@pulumi/pulumi";
+
+import { parseSettings } from "../../../settings/index.ts";
+import { issue } from "../../support/certificates.ts";
+
+const base = { hostname: "registry.example.com" };
+const read = (certificate: object, more: Record<string, string> = {}) =>
+  parseSettings({ ...base, certificate: JSON.stringify({ mode: "acme", ...certificate }), ...more });
+const problemsOf = (certificate: object, more: Record<string, string> = {}) =>
+  read(certificate, more).problems.map(({ setting, wrong, cure }) => `${setting}: ${wrong}. ${cure}`);
+
+describe("the certificate mode acme", () => {
+  it("needs nothing else but a name, and asks Let's Encrypt", () => {
+    const { settings, problems } = read({});
+    assert.deepEqual(problems, []);
+    assert.deepEqual(settings.certificate, {
+      ...{ mode: "acme", server: "https://acme-v02.api.letsencrypt.org/directory", keyType: "ec256", httpPort: 80 },
+      ...{ names: [], email: undefined, authority: undefined, profile: undefined, eab: undefined },
+    });
+  });
+
+  it("takes all that an authority may want", async () => {
+    const { certificate: authority } = issue({ commonName: "Root" });
+    const given = {
+      server: "https://ca.example.com/acme/directory",
+      ...{ email: "ops@example.com", profile: "shortlived", keyType: "rsa2048", authority },
+    };
+    const account = { kid: "KID", hmac: "secret" };
+    const { settings, problems } = read({ ...given, httpPort: "8080", names: ["B.example.com"], eab: account });
+    assert.deepEqual(problems, []);
+    const { certificate } = settings;
+    assert.ok(certificate?.mode === "acme");
+    const { eab, ...plain } = certificate;
+    assert.deepEqual(plain, { mode: "acme", ...given, httpPort: 8080, names: ["b.example.com"] });
+    assert.equal(eab?.kid, "KID");
+    assert.ok(await pulumi.isSecret(eab.hmac));
+    const staging = read({ server: "staging" }).settings.certificate;
+    assert.match(staging?.mode === "acme" ? staging.server : "", /^https:\/\/acme-staging/);
+  });
+
+  const wrong: Record<string, readonly [certificate: object, more: Record<string, string>, problem: RegExp]> = {
+    "no hostname": [
+      {},
+      { hostname: "" },
+      /^hostname: is not set, and "localhost" is no name for which .* pulumi config set/,
+    ],
+    "a loopback name": [{}, { hostname: "127.0.0.1" }, /^hostname: "127\.0\.0\.1" is no name for which/],
+    "an address": [{}, { hostname: "203.0.113.7" }, /^hostname: "203\.0\.113\.7" is no name for which/],
+    "an address as another name": [
+      { names: ["203.0.113.7"] },
+      {},
+      /^certificate\.names\[0\]: "203\.0\.113\.7" is no name/,
+    ],
+    "a wildcard": [
+      { names: ["*.example.com"] },
+      {},
+      /^certificate\.names\[0\]: "\*\.example\.com" is neither a DNS name/,
+    ],
+    "an unknown server": [
+      { server: "letsencypt" },
+      {},
+      /^certificate\.server: "letsencypt" is not letsencrypt, staging or the/,
+    ],
+    "a server without TLS": [{ server: "http://ca.example.com" }, {}, /^certificate\.server: /],
+    "an unknown type of key": [
+      { keyType: "ed25519" },
+      {},
+      /^certificate\.keyType: "ed25519" is not a type of key; choose one of/,
+    ],
+    "an authority that is a path": [
+      { authority: "ROOT.pem" },
+      {},
+      /^certificate\.authority: is not the PEM text .* < ROOT\.pem/,
+    ],
+    "an authority that can't be read": [
+      { authority: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----" },
+      {},
+      /^certificate\.authority: holds no readable certificate/,
+    ],
+    "no secret for an account": [
+      { eab: { kid: "KID" } },
+      {},
+      /^certificate\.eab\.hmac: is not set: an HMAC key is needed/,
+    ],
+    "an address that is none": [{ email: "ops" }, {}, /^certificate\.email: "ops" is not an email address/],
+    "the port of the registry": [
+      { httpPort: 5043 },
+      {},
+      /^certificate\.httpPort: 5043 is also port, where clients speak TLS/,
+    ],
+    "another target": [
+      {},
+      { target: "ssh", host: JSON.stringify({ address: "203.0.113.7", hostKey: "ssh-ed25519 AAAA" }) },
+      /^certificate\.mode: "acme" is not available for the target ssh yet\. pulumi config set --path 'certificate\.mode' selfSigned/,
+    ],
+    "a setting of another mode": [
+      { bundleFile: "a.pem" },
+      {},
+      /^certificate\.bundleFile: there is no such setting|no such setting/,
+    ],
+  };
+  for (const [what, [certificate, more, problem]] of Object.entries(wrong))
+    it(`refuses ${what}`, () => {
+      const problems = problemsOf(certificate, more);
+      assert.equal(problems.length, 1, problems.join("\n"));
+      assert.match(problems[0] ?? "", problem);
+    });
+});
