@@ -50,6 +50,14 @@ ca: tools ## write the authority that clients must trust to ca.crt or FILE=…
 trust-bundle: tools ## write the files with which clients trust the registry to DIR=…
 	@$(cli) trust-bundle $(STACK)
 
+.PHONY: trust
+trust: tools ## make this machine's clients trust the registry; SYSTEM=1 its store too, YES=1 without a question
+	@$(cli_alone) trust $(STACK)
+
+.PHONY: untrust
+untrust: tools ## take out what `make trust` wrote
+	@$(cli_alone) untrust $(STACK)
+
 .PHONY: smoke
 smoke: tools ## check that the live registry works
 	@$(cli) smoke $(STACK)

@@ -14,6 +14,7 @@ import { renew } from "./renewal.ts";
 import { prove, smoke } from "./smoke.ts";
 import { Stack } from "./stack.ts";
 import { status } from "./status/status.ts";
+import { trust, untrust } from "./trust/trust.ts";
 import { writeTrustBundle } from "./trustBundle.ts";
 import { ensureImages, policies, up } from "./up.ts";
 
@@ -50,6 +51,8 @@ const commands: Readonly<Record<string, Command>> = {
     what: "write the files with which clients trust the registry to DIR, with a pull secret for PULL_USER",
     run: async (stack) => console.log(await writeTrustBundle(stack, folderFor(stack), process.env["PULL_USER"])),
   },
+  trust: { what: "make the clients of this machine trust the registry", run: trust },
+  untrust: { what: "take out what `trust` wrote", run: untrust },
   smoke: { what: "check that the live registry works", hasJson: true, run: proveLive },
   status: { what: "show whether all is well, for people and monitors", hasJson: true, hasQuick: true, run: status },
   renew: { what: "have the authority renew the certificate now, if it is due", run: renew },

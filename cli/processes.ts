@@ -42,12 +42,18 @@ export class CommandFailed extends Error {
 /**
  * The standard output of a command. Its standard error goes to the terminal.
  *
+ * @param encoding That of its input and output. Default: UTF-8.
  * @throws CommandFailed
  */
-export function outputOf(command: string, args: readonly string[], input = ""): string {
+export function outputOf(
+  command: string,
+  args: readonly string[],
+  input = "",
+  encoding: BufferEncoding = "utf8",
+): string {
   return checked(
     spawnSync(command, args, {
-      encoding: "utf8",
+      encoding,
       input,
       stdio: holdingLock(["pipe", "pipe", "inherit"]),
       maxBuffer: 64 * 1024 * 1024,

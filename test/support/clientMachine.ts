@@ -9,19 +9,19 @@ import { type Result, run, succeed } from "./run.ts";
 /** Addresses for documentation, which are nobody's. */
 const ends = { here: "198.51.100.1", there: "198.51.100.2" };
 
-/** What it has of its own. */
-const own = ["/etc"];
+/** Its own folders. They begin as this machine's. */
+const own = ["/etc", "/usr/local/share"];
 
 /**
- * A machine of clients, as far as they can tell: with an /etc of its own that begins as this machine's, with its own
- * Docker engine and containerd, and with a cable to this machine. Needs root.
+ * A machine of clients, as far as they can tell: with its own /etc and store of authorities, its own Docker engine and
+ * containerd, and a cable to this machine. Needs root.
  */
 export class ClientMachine {
   private readonly folder = mkdtempSync(join(tmpdir(), "clients-"));
   private readonly daemons: ChildProcess[] = [];
   private namespace: ChildProcess | undefined;
 
-  /** The path of a file in a folder that is no part of /etc. */
+  /** The path of a file in a folder that is no part of its own ones. */
   path(...names: readonly string[]): string {
     return join(this.folder, ...names);
   }
