@@ -43,9 +43,14 @@ export function readBundle(given: Given, hostname: string | undefined, now: Date
   const problems: BundleProblem[] = [];
   const privateKey = readKey(given, problems);
   const all = parseOr(() => parseCertificates(given.bundle)) ?? [];
+  const key = privateKey?.export({ type: "pkcs8", format: "pem" }).toString() ?? "";
+  const odd = all.find((certificate) => parseOr(() => certificate.publicKey) === undefined);
+  if (odd !== undefined) {
+    problems.push({ about: "bundle", wrong: `holds a certificate with a key that can't be read: ${nameOf(odd)}` });
+    return { problems, chain: "", key };
+  }
   const { chain, others } = arrange(all, privateKey);
   const [leaf] = chain;
-  const key = privateKey?.export({ type: "pkcs8", format: "pem" }).toString() ?? "";
   if (leaf === undefined) {
     problems.push({ about: "bundle", wrong: "holds no readable PEM certificate" });
     return { problems, chain: "", key };
@@ -128,25 +133,32 @@ function readKey({ key, passphrase }: Given, problems: BundleProblem[]): KeyObje
     problems.push({ about: "passphrase", wrong: "is missing: the key is encrypted" });
     return undefined;
   }
-  const read = parseOr(() => createPrivateKey({ key: pem, ...(isEncrypted && { passphrase }) }));
-  if (read !== undefined) return read;
-  problems.push(
-    isEncrypted
-      ? { about: "passphrase", wrong: "does not open the key" }
-      : { about: "key", wrong: "is not a readable PEM private key" },
-  );
-  return undefined;
+  try {
+    return createPrivateKey({ key: pem, ...(isEncrypted && { passphrase }) });
+  } catch (error) {
+    problems.push(isEncrypted ? whyClosed(error) : { about: "key", wrong: "is not a readable PEM private key" });
+    return undefined;
+  }
+}
+
+/** Why an encrypted key can't be read, by OpenSSL's error. */
+function whyClosed(error: unknown): BundleProblem {
+  const { code = "" } = error as NodeJS.ErrnoException;
+  if (!code.endsWith("UNSUPPORTED")) return { about: "passphrase", wrong: "does not open the key" };
+  const cure = "openssl pkcs8 -topk8 -v2 aes256 -provider legacy -provider default -in OLD.key -out SERVER.key";
+  return { about: "key", wrong: `is encrypted with a cipher that is not supported: encrypt it again with ${cure}` };
 }
 
 /**
  * The chain from the server's certificate upward, and what is no part of it.
  *
- * @param key The server's key, which tells its certificate. Default: the first certificate is the server's.
+ * @param key The server's key, which tells its certificate. Default: the server's is the first that issued no other.
  */
 function arrange(all: readonly X509Certificate[], key: KeyObject | undefined) {
   const own = key && all.find((certificate) => certificate.checkPrivateKey(key));
+  const isIssuer = (one: X509Certificate) => all.some((other) => other !== one && isIssuedBy(other, one));
   const chain: X509Certificate[] = [];
-  for (let next = own ?? all[0]; next !== undefined;) {
+  for (let next = own ?? all.find((one) => !isIssuer(one)) ?? all[0]; next !== undefined;) {
     const last = next;
     chain.push(last);
     next = isIssuedBy(last, last) ? undefined : all.find((other) => !chain.includes(other) && isIssuedBy(last, other));

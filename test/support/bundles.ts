@@ -40,6 +40,18 @@ function written(args: string, key: () => string = serverKey): () => string {
   return () => execFileSync("openssl", args.split(" "), { input: key(), encoding: "utf8", stdio: "pipe" });
 }
 
+/** PEM with other bytes in its DER, from `before` to `after`, both in hex. */
+function altered(pem: string, before: string, after: string): string {
+  return pem.replace(/(-----BEGIN [A-Z ]+-----)([^-]+)/, (_, begin: string, text: string) => {
+    const hex = Buffer.from(text, "base64").toString("hex");
+    if (!hex.includes(before)) throw new Error(`no ${before} in ${hex}`);
+    return `${begin}\n${Buffer.from(hex.replace(before, after), "hex").toString("base64")}\n`;
+  });
+}
+
+/** A certificate with a key of a kind that nobody knows. */
+const unreadable = (pem: string) => altered(pem, "06072a8648ce3d0201", "06072a8648ce3d0209");
+
 const ofRsa = made({ keyType: rsa(2048) });
 const encrypted = written("pkcs8 -topk8 -v2 aes-256-cbc -passout pass:correct-horse");
 const noCertificate = /^bundle holds no readable PEM certificate$/;
@@ -93,6 +105,28 @@ export const bundles: Readonly<Record<string, BundleCase>> = {
     key: encrypted,
     passphrase: "battery-staple",
     wrong: /^passphrase does not open the key$/,
+  },
+  "an encrypted key with another passphrase, under issuers with the root on top": {
+    bundle: () => joined(root(), top(), issuer(), server()),
+    key: encrypted,
+    passphrase: "battery-staple",
+    wrong: /^passphrase does not open the key$/,
+  },
+  "a key that is encrypted with a cipher that OpenSSL doesn't know": {
+    bundle: usual,
+    key: () => altered(encrypted(), "060960864801650304012a", "060960864801650304017f"),
+    passphrase: "correct-horse",
+    wrong: /^key is encrypted with a cipher that is not supported: .*openssl pkcs8 -topk8 -v2 aes256/,
+  },
+  "a server's key of an unknown kind": {
+    bundle: () => unreadable(server().certificate) + joined(issuer(), top(), root()),
+    key: serverKey,
+    wrong: /^bundle holds a certificate with a key that can't be read: server$/,
+  },
+  "an issuer's key of an unknown kind": {
+    bundle: () => joined(server()) + unreadable(issuer().certificate) + joined(top(), root()),
+    key: serverKey,
+    wrong: /^bundle holds a certificate with a key that can't be read: Issuer$/,
   },
   "an expired certificate": { ...made({ days: -1 }), wrong: /^bundle is out of date: server expired on / },
   "a certificate of the future": {
