@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { connect, type TLSSocket } from "node:tls";
 
 import { covers, namesOf } from "../../components/certificate/chain.ts";
+import { renewalDays } from "../../components/certificate/lifetimes.ts";
 import { issuerOf } from "../../components/certificate/x509.ts";
 import type { CertificateSource } from "../../components/certificate/certificate.ts";
 import type { Outputs } from "../../components/outputs.ts";
@@ -94,7 +95,8 @@ const howToRenew: Readonly<Record<Renewal, (stack: string) => string>> = {
 };
 
 const renewals: Readonly<Record<Renewal, (end: Date, stack: string) => string>> = {
-  selfSigned: (end, stack) => `make up STACK=${stack} renews it from ${dateOf(new Date(end.getTime() - 30 * day))}`,
+  selfSigned: (end, stack) =>
+    `make up STACK=${stack} renews it from ${dateOf(new Date(end.getTime() - renewalDays * day))}`,
   provided: () => "renewed by whoever issued it",
   acme: () => "renewed by itself",
 };

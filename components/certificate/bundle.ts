@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
 import { rootCertificates } from "node:tls";
 
 import { covers, isIssuedBy, namesIn, outOfDate, parseCertificates } from "./chain.ts";
+import { renewalDays } from "./lifetimes.ts";
 import { browsersRefuse, refusalsOf } from "./refusals.ts";
 import { issuerOf, nameOf } from "./x509.ts";
 
@@ -73,9 +74,6 @@ export function readBundle(given: Given, hostname: string | undefined, now: Date
   return { problems, chain: chain.map(String).join(""), key };
 }
 
-/** How long before its end a certificate is worth a warning, in days. */
-const early = 30;
-
 /** What only some clients would refuse, or will refuse soon. */
 export function warningsAbout(bundle: string, now: Date): { readonly wrong: string; readonly cure: string }[] {
   const chain = parseOr(() => parseCertificates(bundle)) ?? [];
@@ -103,7 +101,7 @@ export function warningsAbout(bundle: string, now: Date): { readonly wrong: stri
           },
         ]
       : []),
-    ...(left < early
+    ...(left < renewalDays
       ? [
           {
             wrong: `runs out in ${String(left)} days, on ${new Date(end).toISOString().slice(0, 10)}`,

@@ -6,6 +6,7 @@ import * as tls from "@pulumi/tls";
 
 import type { AcmeSource } from "./acme/acme.ts";
 import { selfSignedRoot } from "./bundle.ts";
+import { renewalDays } from "./lifetimes.ts";
 
 /** Where the proxy's certificate comes from. */
 export type CertificateSource =
@@ -112,8 +113,8 @@ export class Certificate extends pulumi.ComponentResource {
         caCertPem: ca.certPem,
         allowedUses: ["digital_signature", "server_auth"],
         validityPeriodHours: 90 * hours.perDay,
-        // Any `up` in the last thirty days renews it.
-        earlyRenewalHours: 30 * hours.perDay,
+        // Any `up` in its last days renews it.
+        earlyRenewalHours: renewalDays * hours.perDay,
       },
       parent,
     );
