@@ -1,9 +1,9 @@
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { connect, type TLSSocket } from "node:tls";
 
 import { covers, namesOf } from "../../components/certificate/chain.ts";
 import { renewalDays } from "../../components/certificate/lifetimes.ts";
-import { issuerOf } from "../../components/certificate/x509.ts";
+import { issuerOf, nameOf } from "../../components/certificate/x509.ts";
 import type { CertificateSource } from "../../components/certificate/certificate.ts";
 import type { Outputs } from "../../components/outputs.ts";
 import { messageOf } from "../../components/userError.ts";
@@ -20,6 +20,8 @@ export type Renewal = CertificateSource["mode"];
 /** What the proxy showed at a handshake. */
 export interface Served {
   readonly certificate: X509Certificate;
+  /** In order, as far as the proxy shows them. */
+  readonly issuers: readonly X509Certificate[];
   /** Why clients that have the stack's authority don't trust it. Default: they do. */
   readonly distrusted?: string | undefined;
 }
@@ -45,27 +47,34 @@ export function askCertificate({ url, address, records, caCertificate }: Outputs
     socket.on("timeout", () => socket.destroy(new Error(`no answer within ${String(patience / 1000)} seconds`)));
     socket.on("error", reject);
     socket.on("secureConnect", () => {
-      const certificate = new X509Certificate(socket.getPeerCertificate().raw);
+      const certificate = socket.getPeerX509Certificate();
+      if (certificate === undefined) return socket.destroy(new Error("no certificate is shown"));
       const { authorized, authorizationError } = socket;
       const other = covers(certificate, name) ? undefined : `it is not for ${name}`;
       const distrusted = authorized ? undefined : messageOf(authorizationError);
-      resolve({ certificate, distrusted: other ?? distrusted });
+      resolve({ certificate, issuers: issuersOf(certificate), distrusted: other ?? distrusted });
       socket.destroy();
     });
   });
 }
 
-/** Judges a certificate by its names, its issuer and the time that is left. */
+function issuersOf({ issuerCertificate }: X509Certificate): X509Certificate[] {
+  return issuerCertificate === undefined ? [] : [issuerCertificate, ...issuersOf(issuerCertificate)];
+}
+
+/** Judges a certificate by its names, its issuer, and the time that is left until it or one of its issuers runs out. */
 export function judgeCertificate(
-  { certificate, distrusted }: Served,
+  { certificate, issuers, distrusted }: Served,
   renewal: Renewal | undefined,
   now: Date,
   stack: string,
 ): Finding {
   const begin = new Date(certificate.validFrom);
-  const end = new Date(certificate.validTo);
+  const ownEnd = endOf(certificate);
+  const first = issuers.reduce((one, other) => (endOf(other) < endOf(one) ? other : one), certificate);
+  const end = endOf(first);
   const left = end.getTime() - now.getTime();
-  const life = end.getTime() - begin.getTime();
+  const life = ownEnd.getTime() - begin.getTime();
   const names = namesOf(certificate);
   const issuer = issuerOf(certificate);
   const daysLeft = Math.floor(left / day);
@@ -73,16 +82,18 @@ export function judgeCertificate(
   const how = renewal && howToRenew[renewal](stack);
   const about = "certificate";
   const until = dateOf(end);
-  if (left < 0) return { about, is: "wrong", what: `ran out on ${until}. ${how ?? ""}`.trim(), facts };
+  const issuerFirst = first === certificate ? "" : `its issuer ${nameOf(first)} `;
+  if (left < 0) return { about, is: "wrong", what: `${issuerFirst}ran out on ${until}. ${how ?? ""}`.trim(), facts };
   if (begin > now) return { about, is: "wrong", what: `is valid from ${dateOf(begin)} only`, facts };
   if (distrusted !== undefined)
     return { about, is: "wrong", what: `clients don't trust what the proxy shows: ${distrusted}`, facts };
-  const what = `${names.join(", ")}; by ${issuer}; ${String(daysLeft)} days left, until ${until}`;
+  const when = issuerFirst && `, when ${issuerFirst}runs out`;
+  const what = `${names.join(", ")}; by ${issuer}; ${String(daysLeft)} days left, until ${until}${when}`;
   if (left < life / 4) return { about, is: "wrong", what: `${what}. ${how ?? ""}`.trim(), facts };
   return {
     about,
     is: "well",
-    what: `${what}${renewal === undefined ? "" : `; ${renewals[renewal](end, stack)}`}`,
+    what: `${what}${renewal === undefined ? "" : `; ${renewals[renewal](ownEnd, stack)}`}`,
     facts,
   };
 }
@@ -100,6 +111,10 @@ const renewals: Readonly<Record<Renewal, (end: Date, stack: string) => string>> 
   provided: () => "renewed by whoever issued it",
   acme: () => "renewed by itself",
 };
+
+function endOf({ validTo }: X509Certificate): Date {
+  return new Date(validTo);
+}
 
 function dateOf(date: Date): string {
   return date.toISOString().slice(0, 10);

@@ -32,6 +32,8 @@ export interface Image {
   readonly id: string;
   /** `registry:3.1.2`, `registry@sha256:…` */
   readonly names: readonly string[];
+  /** The wanted references that lead to it; none if it was only found as that of a container. */
+  readonly wanted?: readonly string[];
 }
 
 /** The disk with the pushed images, in bytes. */
@@ -53,15 +55,33 @@ export async function askContainers(
     await docker(["ps", "--all", "--quiet", "--no-trunc", ...ownedBy(stack), "--filter", `label=${roleLabel}`]),
   );
   const containers = ids.length === 0 ? [] : parseContainers(await docker(["inspect", ...ids]));
-  const references = [...wanted, ...containers.map(({ image }) => image)];
-  return { containers, images: parseImages(await docker(["image", "inspect", ...references], "some may be missing")) };
+  const wantedIds = await Promise.all(wanted.map((reference) => askImageId(reference)));
+  const known = [...new Set([...wantedIds, ...containers.map(({ image }) => image)])].filter((id) => id !== "");
+  const images =
+    known.length === 0 ? [] : parseImages(await docker(["image", "inspect", ...known], "some may be missing"));
+  return {
+    containers,
+    images: images.map((image) => ({ ...image, wanted: wanted.filter((_, index) => wantedIds[index] === image.id) })),
+  };
+}
+
+/** The id of the image to which a reference leads, whatever other names it has; empty if the engine has none. */
+async function askImageId(reference: string): Promise<string> {
+  const asked = docker(["image", "inspect", "--format", "{{.Id}}", reference]);
+  // That the engine doesn't answer is noticed by what else it is asked.
+  return asked.then(
+    (printed) => printed.trim(),
+    () => "",
+  );
 }
 
 /** How full the disk is. Asks a container of the registry that runs. */
 export async function askDisk(container: string, counts: boolean): Promise<Disk> {
   // A large registry takes long to count: then it is not.
   const count = counts ? `timeout 10 du -sk ${dataFolder} 2>/dev/null | cut -f1` : "echo";
-  const script = `set -e; df -Pk ${dataFolder} >/dev/null; df -Pk ${dataFolder} | tail -n 1; df -Pi ${dataFolder} | tail -n 1; ${count}`;
+  const [blocks, entries] = [`$(df -Pk ${dataFolder})`, `$(df -Pi ${dataFolder})`];
+  // As an assignment, so that a failure of df ends the script.
+  const script = `set -e; b=${blocks}; e=${entries}; echo "$b" | tail -n 1; echo "$e" | tail -n 1; ${count}`;
   return parseDisk(await docker(["exec", container, "sh", "-c", script]));
 }
 
@@ -177,9 +197,11 @@ function judgeContainer(
   stack: string,
 ): Omit<Finding, "about"> {
   const names = images.find((each) => each.id === image)?.names ?? [];
+  const target = images.find((each) => each.wanted?.includes(wanted));
   // A reference may have both a tag and a digest.
-  const isWanted = names.some((name) => name === wanted || name === wanted.replace(/:[\w.-]+@/, "@"));
-  const running = isWanted ? wanted : (names[0] ?? image.slice(0, 19));
+  const isNamed = (name: string) => name === wanted || name === wanted.replace(/:[\w.-]+@/, "@");
+  const isWanted = target === undefined ? names.some(isNamed) : target.id === image;
+  const running = isWanted ? wanted : (names.find((name) => !isNamed(name)) ?? image.slice(0, 19));
   const facts = { id, state, health, running, wanted };
   const see = `To see why: make logs STACK=${stack}`;
   if (state !== "running")

@@ -125,6 +125,22 @@ describe("make status", function () {
       checkout.set({ registryImage: undefined });
     });
 
+    it("knows an image by what it is, not by its name", async () => {
+      const alias = `${checkout.name}-alias:1`;
+      const registry = async () => (await quick()).findings.find(({ about }) => about === "registry 1")?.what;
+      checkout.set({ registryImage: alias });
+      try {
+        await docker("tag", "registry:3.1.2", alias);
+        assert.equal(await registry(), `healthy, ${alias}`);
+        // As if it were pulled again, and were another one now.
+        await docker("tag", "nginx:1.30.6-alpine", alias);
+        assert.equal(await registry(), `healthy, registry:3.1.2; the settings want ${alias}`);
+      } finally {
+        await docker("rmi", alias);
+        checkout.set({ registryImage: undefined });
+      }
+    });
+
     it("names a mistake in the settings", async () => {
       checkout.set({ guessesPerMinute: 0 });
       assertNames(await statusOf(checkout), 1, ["settings", /^guessesPerMinute: .*pulumi config set/]);

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:tls";
 
-import { judgeCertificate } from "../../../cli/status/certificate.ts";
+import { askCertificate, judgeCertificate } from "../../../cli/status/certificate.ts";
 import { told } from "../../../cli/status/changes.ts";
-import { judgeContainers, judgeDisk, parseDisk } from "../../../cli/status/containers.ts";
+import { type Image, judgeContainers, judgeDisk, parseDisk } from "../../../cli/status/containers.ts";
 import { exitCodes, type Finding, resultOf } from "../../../cli/status/finding.ts";
+import type { Outputs } from "../../../components/outputs.ts";
 import { issue } from "../../support/certificates.ts";
 
 describe("make status", () => {
@@ -22,7 +26,7 @@ describe("make status", () => {
     const day = 24 * 60 * 60 * 1000;
     // Valid for 500 days.
     const { certificate } = issue({ commonName: "localhost", names: "DNS:localhost,IP:::1", days: 100 });
-    const served = { certificate: new X509Certificate(certificate) };
+    const served = { certificate: new X509Certificate(certificate), issuers: [] };
     const at = (days: number, distrusted?: string) =>
       judgeCertificate({ ...served, distrusted }, "selfSigned", new Date(Date.now() + days * day), "dev1");
     assert.equal(at(-30).is, "well");
@@ -35,6 +39,32 @@ describe("make status", () => {
     assert.match(at(101).what, /^ran out on .*To renew it: make up STACK=dev1$/);
     assert.match(at(-401).what, /^is valid from .* only$/);
     assert.match(at(-30, "self-signed certificate").what, /^clients don't trust .*: self-signed certificate$/);
+  });
+
+  it("judges a certificate by the first of its chain to run out, and names it", async () => {
+    const root = issue({ commonName: "Root", days: 3000 });
+    const issuer = issue({ commonName: "Issuer", issuer: root, days: 20 });
+    const leaf = issue({ commonName: "localhost", names: "DNS:localhost", issuer, days: 100 });
+    const server = createServer({ cert: leaf.certificate + issuer.certificate, key: leaf.key }).listen(0);
+    await once(server, "listening");
+    try {
+      const { port } = server.address() as AddressInfo;
+      const url = `https://localhost:${String(port)}`;
+      const caCertificate = root.certificate;
+      const served = await askCertificate({ url, address: "", records: [], caCertificate } as unknown as Outputs);
+      const at = (days: number) =>
+        judgeCertificate(served, "provided", new Date(Date.now() + days * 24 * 60 * 60 * 1000), "dev1");
+      assert.equal(at(-200).is, "well");
+      assert.match(
+        at(-200).what,
+        /; 219 days left, until \d{4}-\d\d-\d\d, when its issuer Issuer runs out; renewed by/,
+      );
+      assert.deepEqual([at(0).is, at(0).facts?.["daysLeft"]], ["wrong", 19]);
+      assert.match(at(0).what, /; 19 days left, until .*, when its issuer Issuer runs out\. Get a new one/);
+      assert.match(at(21).what, /^its issuer Issuer ran out on .*\. Get a new one/);
+    } finally {
+      server.close();
+    }
   });
 
   it("counts what `make up` would change, but not what stays", () => {
@@ -84,5 +114,20 @@ describe("make status", () => {
     );
     const [proxy] = judgeContainers("proxy", [{ ...container, role: "proxy" }], [], "nginx:1", "dev1");
     assert.equal(proxy?.about, "proxy");
+  });
+
+  it("knows the wanted image by its id, and by its names only if it is not on the engine", () => {
+    const container = { id: "1", role: "proxy", state: "running", health: "healthy", said: "", image: "old" } as const;
+    const judge = (...images: Image[]) => judgeContainers("proxy", [container], images, "nginx:1", "dev1")[0];
+    const old = { id: "old", names: ["nginx:1"] };
+    assert.equal(judge(old)?.what, "healthy, nginx:1");
+    assert.equal(judge({ ...old, wanted: ["nginx:1"] })?.is, "well");
+    assert.equal(judge({ id: "old", names: ["mine:1"], wanted: ["nginx:1"] })?.what, "healthy, nginx:1");
+    const moved = judge(
+      { id: "old", names: ["nginx:1", "nginx@sha256:a"] },
+      { id: "new", names: [], wanted: ["nginx:1"] },
+    );
+    assert.equal(moved?.is, "note");
+    assert.equal(moved.what, "healthy, nginx@sha256:a; the settings want nginx:1");
   });
 });
