@@ -1,7 +1,6 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 
-import { pinnedOptions, writeKeyFile } from "../components/hosts/sshClient.ts";
+import { pinnedOptions, writeKeyFile, writePrivately } from "../components/hosts/sshClient.ts";
 import type { HostSettings } from "../settings/host.ts";
 import type { Variables } from "./environment.ts";
 import type { Stack } from "./stack.ts";
@@ -67,9 +66,9 @@ function engineAt(address: string): Variables {
 /** docker passes no options of ours to `ssh`, so the `ssh` in bootstrap/ssh reads them from this file. */
 function sshWith(stack: string, options: readonly string[]): Variables {
   const file = resolve(".state", "ssh", `${stack}.config`);
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const lines = options.filter((word) => word !== "-o").map((option) => option.replace("=", " "));
-  writeFileSync(file, `${lines.join("\n")}\n`);
+  // Commands that hold no lock, such as `status`, write it, too.
+  writePrivately(file, `${lines.join("\n")}\n`);
   const wrapper = resolve("bootstrap/ssh");
   const path = (process.env["PATH"] ?? "").split(":").filter((folder) => folder !== wrapper);
   return { PATH: [wrapper, ...path].join(":"), PRIVATE_REGISTRY_SSH_CONFIG: file };

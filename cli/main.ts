@@ -13,7 +13,7 @@ import { CommandFailed, Interrupted, outputOf, run } from "./processes.ts";
 import { renew } from "./renewal.ts";
 import { prove, smoke } from "./smoke.ts";
 import { Stack } from "./stack.ts";
-import { status } from "./status/status.ts";
+import { status, statusUnopened } from "./status/status.ts";
 import { trust, untrust } from "./trust/trust.ts";
 import { writeTrustBundle } from "./trustBundle.ts";
 import { ensureImages, policies, up } from "./up.ts";
@@ -33,6 +33,8 @@ interface Command {
   readonly hasQuick?: boolean;
   /** Resolves to the exit code. Nothing is 0, and false is 1: the registry was checked and does not work. */
   readonly run: (stack: Stack, options: Options) => Promise<unknown>;
+  /** Returns the exit code if the stack can't be opened. Default: why is printed, and it is 1. */
+  readonly unopened?: (stack: string, error: unknown, options: Options) => number;
 }
 
 const commands: Readonly<Record<string, Command>> = {
@@ -54,7 +56,13 @@ const commands: Readonly<Record<string, Command>> = {
   trust: { what: "make the clients of this machine trust the registry", run: trust },
   untrust: { what: "take out what `trust` wrote", run: untrust },
   smoke: { what: "check that the live registry works", hasJson: true, run: proveLive },
-  status: { what: "show whether all is well, for people and monitors", hasJson: true, hasQuick: true, run: status },
+  status: {
+    what: "show whether all is well, for people and monitors",
+    hasJson: true,
+    hasQuick: true,
+    run: status,
+    unopened: statusUnopened,
+  },
   renew: { what: "have the authority renew the certificate now, if it is due", run: renew },
   ssh: { what: "sign in to the stack's machine", run: signIn },
   logs: { what: "show the logs of the containers, the last LINES of each (200)", run: showLogs },
@@ -176,7 +184,12 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === undefined || rest.length > 0) throw new UserError(usage());
   if (values.json && !command.hasJson) throw new UserError(`${name} has no option --json.`);
   if (values.quick && !command.hasQuick) throw new UserError(`${name} has no option --quick.`);
-  const ended = await command.run(await Stack.of(stack), values);
+  const opened = await Stack.of(stack).catch((error: unknown) => {
+    if (command.unopened === undefined) throw error;
+    return command.unopened(stack, error, values);
+  });
+  if (typeof opened === "number") return opened;
+  const ended = await command.run(opened, values);
   return typeof ended === "number" ? ended : ended === false ? 1 : 0;
 }
 

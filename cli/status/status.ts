@@ -6,7 +6,7 @@ import type { Parsed } from "../../settings/settings.ts";
 import { engineOf, type StackEngine } from "../engine.ts";
 import { project, setVariables } from "../environment.ts";
 import { isRunning } from "../lock.ts";
-import { Interrupted } from "../processes.ts";
+import { CommandFailed, Interrupted } from "../processes.ts";
 import type { Stack } from "../stack.ts";
 import { askCertificate, judgeCertificate } from "./certificate.ts";
 import { askChanges, judgeLastRun } from "./changes.ts";
@@ -26,13 +26,26 @@ export interface StatusOptions {
  *
  * @returns The exit code: 0 well, 1 something needs a person, 2 it could not be found out.
  */
-export async function status(stack: Stack, { json, quick }: StatusOptions): Promise<number> {
-  const findings = await findingsOf(stack, quick).catch((error: unknown): Finding[] => {
-    if (error instanceof Interrupted) throw error;
-    return [{ about: "stack", is: "unknown", what: messageOf(error) }];
-  });
+export async function status(stack: Stack, options: StatusOptions): Promise<number> {
+  const findings = await findingsOf(stack, options.quick).catch(unreadable);
+  return print(stack.name, findings, options);
+}
+
+/** The same for a stack that can't even be opened: its state or the tools are missing. */
+export function statusUnopened(stack: string, error: unknown, options: StatusOptions): number {
+  return print(stack, unreadable(error), options);
+}
+
+function unreadable(error: unknown): Finding[] {
+  if (error instanceof Interrupted) throw error;
+  const isTold = error instanceof CommandFailed;
+  const what = isTold ? "can't be read: a command failed, and printed why" : messageOf(error);
+  return [{ about: "stack", is: "unknown", what }];
+}
+
+function print(stack: string, findings: readonly Finding[], { json }: StatusOptions): number {
   const result = resultOf(findings);
-  if (json) console.log(JSON.stringify({ stack: stack.name, result, findings }, undefined, 2));
+  if (json) console.log(JSON.stringify({ stack, result, findings }, undefined, 2));
   else console.log(`\n${renderTable(findings)}\n\n  ${words[result]}`);
   return exitCodes[result];
 }

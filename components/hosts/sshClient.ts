@@ -7,15 +7,18 @@ import { dirname, join } from "node:path";
  */
 export function writeKeyFile(stack: string, privateKey: string): string {
   const file = join(".state", "ssh", stack);
-  if (read(file) === privateKey) {
-    chmodSync(file, 0o600); // A restored copy may have another mode, and OpenSSH would refuse it.
-    return file;
-  }
+  writePrivately(file, privateKey);
+  chmodSync(file, 0o600); // A restored copy may have another mode, and OpenSSH would refuse it.
+  return file;
+}
+
+/** Writes a file that only this user can read, completely or not at all; leaves it alone if it has this text. */
+export function writePrivately(file: string, text: string): void {
+  if (read(file) === text) return;
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const part = `${file}.${String(process.pid)}`;
-  writeFileSync(part, privateKey, { mode: 0o600 });
+  writeFileSync(part, text, { mode: 0o600 });
   renameSync(part, file);
-  return file;
 }
 
 function read(file: string): string | undefined {

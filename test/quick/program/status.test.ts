@@ -1,17 +1,55 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { createServer } from "node:tls";
 
 import { askCertificate, judgeCertificate } from "../../../cli/status/certificate.ts";
 import { told } from "../../../cli/status/changes.ts";
 import { type Image, judgeContainers, judgeDisk, parseDisk } from "../../../cli/status/containers.ts";
-import { exitCodes, type Finding, resultOf } from "../../../cli/status/finding.ts";
+import { exitCodes, type Finding, type Result, resultOf } from "../../../cli/status/finding.ts";
 import type { Outputs } from "../../../components/outputs.ts";
 import { issue } from "../../support/certificates.ts";
 
 describe("make status", () => {
+  describe("of a stack that can't be opened", () => {
+    const folder = mkdtempSync(join(tmpdir(), "status-"));
+    const { version } = JSON.parse(readFileSync("node_modules/pulumi/package.json", "utf8")) as { version: string };
+    const cli = join(folder, "home/versions", version, "bin");
+    before(() => {
+      mkdirSync(cli, { recursive: true });
+      writeFileSync(join(cli, "pulumi"), "", { mode: 0o755 });
+      mkdirSync(join(folder, ".state/.pulumi"), { recursive: true });
+      mkdirSync(join(folder, "bootstrap"));
+      writeFileSync(join(folder, "bootstrap/install-tools"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+      symlinkSync(resolve("node_modules"), join(folder, "node_modules"));
+    });
+    after(() => rmSync(folder, { recursive: true }));
+
+    for (const [what, home, expected] of [
+      ["because its passphrase is missing", "home", /^The stacks in \.state\/ were encrypted .* restore/],
+      ["because the tools can't be installed", "nowhere", /^can't be read: a command failed, and printed why$/],
+    ] as const)
+      it(`can't be told ${what}`, () => {
+        const env = {
+          ...process.env,
+          PULUMI_HOME: join(folder, home),
+          PULUMI_BACKEND_URL: "",
+          PULUMI_ACCESS_TOKEN: "",
+        };
+        const asked = [resolve("cli/main.ts"), "status", "test", "--json"];
+        const { status, stdout, stderr } = spawnSync(process.execPath, asked, { cwd: folder, env, encoding: "utf8" });
+        assert.equal(status, 2, stderr);
+        const { result, findings } = JSON.parse(stdout) as { result: Result; findings: Finding[] };
+        assert.deepEqual([result, findings.map(({ about, is }) => [about, is])], ["unknown", [["stack", "unknown"]]]);
+        assert.match(findings[0]?.what ?? "", expected);
+      });
+  });
+
   const finding = (is: Finding["is"]): Finding => ({ about: "this", is, what: "so" });
 
   it("ends with 1 if something is wrong, else with 2 if something is unknown", () => {
