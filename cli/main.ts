@@ -9,6 +9,7 @@ import { destroy, purge } from "./down.ts";
 import { engineOf } from "./engine.ts";
 import { pulumiEnvironment, renderExports, setVariables } from "./environment.ts";
 import { login } from "./login.ts";
+import { newerImages } from "./newerImages.ts";
 import { CommandFailed, Interrupted, outputOf, run } from "./processes.ts";
 import { renew } from "./renewal.ts";
 import { prove, smoke } from "./smoke.ts";
@@ -66,6 +67,7 @@ const commands: Readonly<Record<string, Command>> = {
   renew: { what: "have the authority renew the certificate now, if it is due", run: renew },
   ssh: { what: "sign in to the stack's machine", run: signIn },
   logs: { what: "show the logs of the containers, the last LINES of each (200)", run: showLogs },
+  "newer-images": { what: "name newer versions of the images that the stack runs", hasJson: true, run: newerImages },
   images: { what: "pull or build the images that the stack needs", run: getImages },
 };
 
@@ -147,7 +149,7 @@ function usage(): string {
 
 ${lines.map(([name, { what }]) => `  ${name.padEnd(12)} ${what}`).join("\n")}
 
-  --json     print JSON, for scripts: passwords, smoke, status
+  --json     print JSON, for scripts: passwords, smoke, status, newer-images
   --quick    leave out the preview and the size of the images: status
   --help     print this help`;
 }

@@ -92,7 +92,7 @@ describe("commands that people should run", () => {
 
   it("name their stack if a script prints them for `make`", () => {
     const aboutAStack =
-      /\bmake (-s )?(up|preview|destroy|purge|login|passwords|ca|(un)?trust(?!-)|trust-bundle|smoke|status|ssh|logs|images)\b(?! STACK=)/;
+      /\bmake (-s )?(up|preview|destroy|purge|login|passwords|ca|(un)?trust(?!-)|trust-bundle|smoke|status|renew|newer-images|ssh|logs|images)\b(?! STACK=)/;
     // Any stack's `make up` installs what `make doctor` finds missing.
     for (const file of [...filesUnder("cli", /\.ts$/), ...filesUnder("bootstrap", /\/(?!doctor$)[\w-]+$/)])
       for (const line of read(file).split("\n")) {
