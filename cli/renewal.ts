@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { folders, type Outcome, servedFiles } from "../components/certificate/acme/renewal.ts";
@@ -50,12 +51,11 @@ export async function renew(stack: Stack): Promise<void> {
       `No authority renews the certificate of stack ${stack.name}: that is for the mode acme of the setting certificate.`,
     );
   }
-  const before = outcomeOf(certifier)?.at;
-  askNow(certifier);
+  const asked = askNow(certifier);
   for (const end = Date.now() + patience; Date.now() < end; await sleep(500)) {
     throwIfInterrupted();
     const outcome = outcomeOf(certifier);
-    if (outcome === undefined || outcome.at === before) continue;
+    if (outcome === undefined || !outcome.asked.includes(asked)) continue;
     if (outcome.why !== undefined) throw new UserError(`The certificate was not renewed: ${outcome.why}`);
     console.log(outcome.result === "issued" ? "The authority has issued a new certificate." : "It is not due yet.");
     return;
@@ -81,8 +81,11 @@ function hasCertificate(certifier: string, name: string): boolean {
   return leaf !== undefined && covers(leaf, name) && outOfDate(leaf, new Date()) === undefined;
 }
 
-function askNow(certifier: string): void {
-  inside(certifier, `touch ${folders.state}/now`);
+/** @returns What the outcome of the try is marked with: one that is under way began too early. */
+function askNow(certifier: string): string {
+  const asked = randomUUID();
+  inside(certifier, `echo ${asked} >>${folders.state}/now`);
+  return asked;
 }
 
 function outcomeOf(certifier: string): Outcome | undefined {

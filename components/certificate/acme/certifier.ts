@@ -36,7 +36,7 @@ const files = {
   request: join(state, "request"),
   answer: join(state, "answer"),
   printed: join(state, "printed"),
-  /** Whoever creates it wants the next look now. */
+  /** Whoever wants the next look now appends a name for it, in a line. */
   now: join(state, "now"),
   outcome: join(state, "outcome.json"),
   /** Why the container is unhealthy, while it is. */
@@ -59,8 +59,8 @@ let last = lastOutcome();
 // Also while lego is asked, which takes minutes if the authority doesn't answer.
 setInterval(tellHealth, 1000);
 for (;;) {
-  await pause();
-  last = await look(last?.failures ?? 0);
+  const asked = await pause();
+  last = { ...(await look(last?.failures ?? 0)), asked };
   writeFileSync(`${files.outcome}.new`, JSON.stringify({ ...last, settings: folder }));
   renameSync(`${files.outcome}.new`, files.outcome);
   console.log(JSON.stringify(last));
@@ -84,14 +84,21 @@ function lastOutcome(): Outcome | undefined {
   return of === folder ? outcome : undefined;
 }
 
-/** Waits until the next look is due or somebody asks for it. */
-async function pause(): Promise<void> {
+/**
+ * Waits until the next look is due or somebody asks for it.
+ *
+ * @returns What those who asked call this look.
+ */
+async function pause(): Promise<string[]> {
   while (last !== undefined && Date.parse(last.next) > Date.now() && !existsSync(files.now)) await sleep(1000);
-  rmSync(files.now, { force: true });
+  if (!existsSync(files.now)) return [];
+  const asked = readFileSync(files.now, "utf8").trim().split("\n");
+  rmSync(files.now);
+  return asked;
 }
 
 /** Asks lego for a certificate, and has it served if it is a new one. */
-async function look(failures: number): Promise<Outcome> {
+async function look(failures: number): Promise<Omit<Outcome, "asked">> {
   const before = current();
   const why = (await askLego(existsSync(`${stored}.crt`) && existsSync(`${stored}.json`))) ?? takeUp();
   const leaf = current();

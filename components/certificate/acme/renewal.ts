@@ -141,6 +141,8 @@ export interface Outcome {
   readonly failures: number;
   /** When the next one is, unless somebody asks for one before. */
   readonly next: string;
+  /** What those who asked for it call it. */
+  readonly asked: readonly string[];
 }
 
 /** The reason in what lego printed: its last line that names an error, without time and level. */
