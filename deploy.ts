@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { clouds, type CloudHosts, type CloudTarget, dnsProviders, type DnsRecords } from "./clouds/index.ts";
-import type { Endpoint } from "./components/endpoint.ts";
+import { type Endpoint, type OpenPorts, openPortsOf } from "./components/endpoint.ts";
 import type { DockerHost } from "./components/hosts/dockerHost.ts";
 import { LocalDockerHost } from "./components/hosts/local.ts";
 import { SshDockerHost } from "./components/hosts/ssh.ts";
@@ -17,11 +17,7 @@ export async function deploy(settings: Settings): Promise<PrivateRegistry> {
   const name = `${pulumi.getProject()}-${pulumi.getStack()}`;
   const { hostname, dns, anonymous } = settings;
   const endpoints = endpointsOf(settings);
-  const host = await createHost(
-    `${name}-host`,
-    settings.host,
-    endpoints.map(({ port }) => port),
-  );
+  const host = await createHost(`${name}-host`, settings.host, openPortsOf(endpoints));
   if (dns !== undefined && hostname !== undefined) {
     const { address: ipv4Address, ipv6Address } = host;
     await createRecord(`${name}-dns`, { ...dns, name: hostname, ipv4Address, ipv6Address });
@@ -39,14 +35,14 @@ function endpointsOf({ port, anonymous, certificate }: Settings): Endpoint[] {
   ];
 }
 
-async function createHost(name: string, host: HostSettings, ports: readonly number[]): Promise<DockerHost> {
+async function createHost(name: string, host: HostSettings, ports: OpenPorts): Promise<DockerHost> {
   switch (host.target) {
     case "local":
       return new LocalDockerHost(name, host);
     case "ssh":
       return new SshDockerHost(name, host);
     default:
-      return createCloudHost(name, { ...host, ports });
+      return createCloudHost(name, { ...host, ...ports });
   }
 }
 

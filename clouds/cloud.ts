@@ -1,8 +1,9 @@
+import type { OpenPorts } from "../components/endpoint.ts";
 import type { DockerHost } from "../components/hosts/dockerHost.ts";
 import type { Problem } from "../settings/problems.ts";
 
 /** A cloud in which machines are created. Its folder holds everything about it, and loads its SDK only when used. */
-export interface Cloud<Args extends { readonly ports: readonly number[] }> {
+export interface Cloud<Args extends OpenPorts> {
   /** The Pulumi package of its resources: the beginning of their types. */
   readonly package: string;
 
@@ -11,7 +12,7 @@ export interface Cloud<Args extends { readonly ports: readonly number[] }> {
    *
    * @param name The name of the host.
    */
-  readonly ask: (name: string, args: Omit<Args, "ports">) => Promise<Problem[]>;
+  readonly ask: (name: string, args: Omit<Args, keyof OpenPorts>) => Promise<Problem[]>;
 
   /** Creates the machine, its data volume, its address and its firewall. */
   readonly createHost: (name: string, args: Args) => Promise<DockerHost>;

@@ -14,6 +14,24 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** All networks, in CIDR notation. */
+export const everywhere: readonly string[] = ["0.0.0.0/0", "::/0"];
+
+/** The TCP ports of a machine, by who may connect. A change goes live. */
+export interface OpenPorts {
+  /** Those that only some networks may connect to. */
+  readonly ports: readonly number[];
+  /** Those that everybody may connect to. */
+  readonly publicPorts: readonly number[];
+}
+
+/** The ports of some endpoints: an authority tells nobody from where it looks for the answers to its challenges. */
+export function openPortsOf(endpoints: readonly Endpoint[]): OpenPorts {
+  const portsOf = (isPublic: boolean) =>
+    endpoints.filter(({ audience }) => (audience === "challenges") === isPublic).map(({ port }) => port);
+  return { ports: portsOf(false), publicPorts: portsOf(true) };
+}
+
 /** Whether a hostname refers to the client's own machine. */
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || /^127\.\d+\.\d+\.\d+$/.test(hostname);

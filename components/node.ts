@@ -65,8 +65,9 @@ export class Node extends pulumi.ComponentResource {
 
     if (args.acme !== undefined) {
       const { volumes, live } = proxy;
-      const { hostname, images } = args;
-      new Acme(`${name}-acme`, { source: args.acme, hostname, images, volumes }, { parent: this, dependsOn: live });
+      const { acme: source, hostname, images } = args;
+      const { accountsPath } = args.host;
+      new Acme(`${name}-acme`, { source, hostname, images, volumes, accountsPath }, { parent: this, dependsOn: live });
     }
 
     this.registerOutputs({});

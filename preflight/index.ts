@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { clouds, type CloudHosts, type CloudTarget } from "../clouds/index.ts";
-import { publishedOn } from "../components/endpoint.ts";
+import { type OpenPorts, publishedOn } from "../components/endpoint.ts";
 import type { HostSettings } from "../settings/host.ts";
 import { engineOf, type Parsed, type Reading, type Settings } from "../settings/index.ts";
 import { type Problem, SettingsError } from "../settings/problems.ts";
@@ -56,6 +56,6 @@ async function askCloud(host: HostSettings | undefined, name: string): Promise<P
   return ask(name, host);
 }
 
-function ask<T extends CloudTarget>(name: string, host: { readonly target: T } & Omit<CloudHosts[T], "ports">) {
+function ask<T extends CloudTarget>(name: string, host: { readonly target: T } & Omit<CloudHosts[T], keyof OpenPorts>) {
   return clouds[host.target].ask(name, host);
 }

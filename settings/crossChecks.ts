@@ -42,14 +42,16 @@ function checkName({ host, hostname, certificate }: Parsed, problems: Problems):
 /** An authority asks at the hostname from outside, without TLS. */
 function checkAcme({ host, hostname, port, anonymous, certificate }: Parsed, problems: Problems): void {
   if (certificate?.mode !== "acme" || host === undefined) return;
-  if (host.target !== "local") {
+  if (host.target === "ssh") {
     const setSelfSigned = configCommand("set", "certificate.mode", "selfSigned");
     problems.add("certificate.mode", `"acme" is not available for the target ${host.target} yet`, setSelfSigned);
     return;
   }
   const setName = configCommand("set", "hostname", "registry.example.com");
-  const name = hostname ?? engineOf(host)?.address ?? "";
-  if (isLoopback(name) || isIP(name) !== 0)
+  const engine = engineOf(host);
+  const name = hostname ?? engine?.address ?? "";
+  // The machine in a cloud has a public address, which may be in the certificate; whether an engine's machine has is unknown.
+  if (engine !== undefined && (isLoopback(name) || isIP(name) !== 0))
     problems.add(
       "hostname",
       `${hostname === undefined ? "is not set, and " : ""}"${name}" is no name for which an authority issues a certificate here: a DNS name is needed`,
@@ -73,9 +75,11 @@ function checkAcme({ host, hostname, port, anonymous, certificate }: Parsed, pro
 }
 
 /** On a machine in a cloud, SSH uses port 22. */
-function checkSshPort({ host, port, anonymous }: Parsed, problems: Problems): void {
+function checkSshPort({ host, port, anonymous, certificate }: Parsed, problems: Problems): void {
   if (host === undefined || "engine" in host) return;
-  for (const [setting, number] of Object.entries({ port, "anonymous.port": anonymous?.port }))
+  const httpPort = certificate?.mode === "acme" ? certificate.httpPort : undefined;
+  const all = { port, "anonymous.port": anonymous?.port, "certificate.httpPort": httpPort };
+  for (const [setting, number] of Object.entries(all))
     if (number === 22)
       problems.add(setting, "port 22 is used by SSH on the machine", configCommand("set", setting, "443"));
 }

@@ -1,5 +1,6 @@
 import { configCommand } from "../components/commands.ts";
 import { type Engine, EngineNotFound, findEngine } from "../components/hosts/engine.ts";
+import type { OpenPorts } from "../components/endpoint.ts";
 import type { CloudMachineArgs } from "../components/hosts/machine/machine.ts";
 import type { SshDockerHostArgs } from "../components/hosts/ssh.ts";
 import { pinnedOptions } from "../components/hosts/sshClient.ts";
@@ -24,7 +25,7 @@ export type HostSettings =
   | ({ readonly target: "aws" } & AwsSettings);
 
 /** The settings of a machine in any cloud. Its ports follow from other settings. */
-type MachineSettings = Omit<CloudMachineArgs, "ports">;
+type MachineSettings = Omit<CloudMachineArgs, keyof OpenPorts>;
 
 export interface DigitalOceanSettings extends MachineSettings {
   /** `fra1`. Disk and address can't move between regions, so a change is refused while a data disk exists. */

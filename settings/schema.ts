@@ -7,6 +7,7 @@ import * as z from "zod/mini";
 import { roles } from "../components/access.ts";
 import { keyTypes } from "../components/certificate/acme/renewal.ts";
 import { configCommand } from "../components/commands.ts";
+import { everywhere } from "../components/endpoint.ts";
 import { repositoryPattern } from "../components/proxy/nginx/registryApi.ts";
 import { servers } from "./acme.ts";
 import { images } from "./images.ts";
@@ -600,7 +601,6 @@ const dns = {
   ),
 };
 
-const everywhere = ["0.0.0.0/0", "::/0"];
 const word = pattern(/^[a-z0-9][a-z0-9.-]*$/);
 const ubuntu = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id";
 
@@ -635,7 +635,7 @@ const machine = {
       without: "all networks; users need a password",
       example: "[10.0.0.0/8]",
     }),
-    everywhere,
+    [...everywhere],
   ),
   dataSize: withDefault(
     number(1, 16_000, {

@@ -3,11 +3,13 @@ import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
 import { configCommand, inNewShell } from "../../components/commands.ts";
+import { everywhere } from "../../components/endpoint.ts";
 import type { DockerHost, HostMachine, MachineLogin } from "../../components/hosts/dockerHost.ts";
 import {
   type CloudMachineArgs,
   editionOf,
   Machine,
+  machineAccountsPath,
   machineDataPath,
   MachineKeys,
 } from "../../components/hosts/machine/machine.ts";
@@ -29,6 +31,7 @@ export class AwsDockerHost extends pulumi.ComponentResource implements DockerHos
   readonly address: pulumi.Output<string>;
   readonly ipv6Address: pulumi.Output<string> | undefined;
   readonly dataPath = machineDataPath;
+  readonly accountsPath = machineAccountsPath;
   readonly machine: HostMachine;
   readonly login: MachineLogin;
 
@@ -81,7 +84,11 @@ export function createMachine(name: string, args: AwsDockerHostArgs, host: pulum
     {
       vpcId,
       description: "A private registry: SSH and its endpoints",
-      ingress: [ingress(22, args.sshFrom), ...args.ports.map((port) => ingress(port, args.registryFrom))],
+      ingress: [
+        ingress(22, args.sshFrom),
+        ...args.ports.map((port) => ingress(port, args.registryFrom)),
+        ...args.publicPorts.map((port) => ingress(port, everywhere)),
+      ],
       egress: [{ protocol: "-1", fromPort: 0, toPort: 0, cidrBlocks: ["0.0.0.0/0"], ipv6CidrBlocks: ["::/0"] }],
       tags,
     },

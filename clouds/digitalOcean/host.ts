@@ -2,10 +2,12 @@ import * as digitalocean from "@pulumi/digitalocean";
 import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
+import { everywhere } from "../../components/endpoint.ts";
 import type { DockerHost, HostMachine, MachineLogin } from "../../components/hosts/dockerHost.ts";
 import {
   type CloudMachineArgs,
   Machine,
+  machineAccountsPath,
   machineDataPath,
   MachineKeys,
 } from "../../components/hosts/machine/machine.ts";
@@ -24,6 +26,7 @@ export class DigitalOceanDockerHost extends pulumi.ComponentResource implements 
   readonly address: pulumi.Output<string>;
   readonly ipv6Address: pulumi.Output<string>;
   readonly dataPath = machineDataPath;
+  readonly accountsPath = machineAccountsPath;
   readonly machine: HostMachine;
   readonly login: MachineLogin;
 
@@ -68,7 +71,11 @@ function createMachine(name: string, args: DigitalOceanDockerHostArgs, host: pul
     `${cloudName}-firewall`,
     {
       tags: [tag.name],
-      inboundRules: [inbound(22, args.sshFrom), ...args.ports.map((port) => inbound(port, args.registryFrom))],
+      inboundRules: [
+        inbound(22, args.sshFrom),
+        ...args.ports.map((port) => inbound(port, args.registryFrom)),
+        ...args.publicPorts.map((port) => inbound(port, everywhere)),
+      ],
       outboundRules: [outbound("tcp", "1-65535"), outbound("udp", "1-65535"), outbound("icmp")],
     },
     parent,

@@ -15,6 +15,12 @@ export interface DockerHost {
   /** The absolute path of the data folder on the machine; undefined: a named volume. */
   readonly dataPath: string | undefined;
 
+  /**
+   * The absolute path of the folder for accounts at an authority and the certificates that it issued; undefined: a named
+   * volume.
+   */
+  readonly accountsPath?: string | undefined;
+
   /** The machine, if it is created and deleted with the stack; undefined if it belongs to the user. */
   readonly machine?: HostMachine | undefined;
 

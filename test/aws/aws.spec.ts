@@ -72,6 +72,7 @@ describe("the machine and the record in AWS", function () {
     sshFrom: ["203.0.113.7/32"],
     registryFrom: ["198.51.100.0/24", "2001:db8::/32"],
     ports: [5043, 5044],
+    publicPorts: [],
     generation: 1,
   };
   /** The parameter's value, by generation. */

@@ -28,9 +28,12 @@ docker save "$@" |
 /**
  * A tar of a machine's engine's storage of the images that it would get from Docker Hub, which no machine reaches:
  * a machine unpacks it faster than it loads the images. Built once.
+ *
+ * @param isComplete Whether it has those for a certificate from an authority, too, which take time at each boot.
  */
-export async function imageStore(): Promise<string> {
-  const names = Object.values(settings.images);
+export async function imageStore(isComplete: boolean): Promise<string> {
+  const { registry, proxy, ...others } = settings.images;
+  const names = [registry, proxy, ...(isComplete ? Object.values(others) : [])];
   const ids = await docker("image", "inspect", "--format", "{{.Id}}", ...names);
   const machine = await machineImage();
   const key = createHash("sha256").update(JSON.stringify([machine, names, ids, load]));

@@ -32,10 +32,13 @@ export class Machines {
   private readonly network: Network;
   private readonly label: string;
 
-  constructor(folder: string, network: Network, label: string) {
+  private readonly allImages: boolean;
+
+  constructor(folder: string, network: Network, label: string, allImages: boolean) {
     this.folder = folder;
     this.network = network;
     this.label = label;
+    this.allImages = allImages;
     this.metadata = new MetadataService(folder, network, label);
   }
 
@@ -52,7 +55,7 @@ export class Machines {
     const machine = new Machine(order, this.network, join(this.folder, `machine-${order.id}`), this.label);
     this.machines.set(order.id, machine);
     if (order.metadata) await this.metadata.tell(machine.address, order.metadata);
-    await machine.make();
+    await machine.make(await imageStore(this.allImages));
     return machine;
   }
 
@@ -102,7 +105,8 @@ export class Machine {
     return this.hasIpv6 && this.network.hasIpv6 ? this.network.ipv6Of(this.address) : undefined;
   }
 
-  async make(): Promise<void> {
+  /** @param images A tar of the storage of its engine. */
+  async make(images: string): Promise<void> {
     this.writeSeed();
     this.writeWorld();
     // A machine without IPv6 loses its address before it boots.
@@ -120,12 +124,14 @@ export class Machine {
       ...[...privileges, "--device-cgroup-rule", "b 7:* rwm"],
       ...["--env", "container=docker", "--stop-signal", "SIGRTMIN+3"],
       ...["/run", "/run/lock", "/tmp"].flatMap((path) => ["--tmpfs", path]),
-      ...["--volume", "/var/lib/docker", ...volume(await imageStore(), "/images.tar:ro")],
+      ...["--volume", "/var/lib/docker", ...volume(images, "/images.tar:ro")],
       ...volume(this.path("world"), "/world:ro"),
       ...volume(this.path("seed"), "/var/lib/cloud/seed/nocloud:ro"),
       ...volume(this.path("cloud.cfg"), "/etc/cloud/cloud.cfg.d/99-cloud.cfg:ro"),
       ...[await machineImage(), "sh", "-c", `${arrange.join(" ")} && exec /sbin/init`],
     );
+    // What changed while Docker was starting it was not known to be needed, or came after it had looked.
+    await this.arrange();
   }
 
   private path(name: string): string {

@@ -16,6 +16,8 @@ import { Remains } from "./remains.ts";
 export interface TestCloudOptions {
   /** Whether its network has IPv6. */
   readonly ipv6?: boolean;
+  /** Whether its machines find the images for a certificate from an authority. */
+  readonly allImages?: boolean;
   /** The existing zones, by provider. */
   readonly zones?: {
     readonly digitalOcean?: readonly string[];
@@ -47,7 +49,7 @@ export class TestCloud {
   static async start(options: TestCloudOptions = {}): Promise<TestCloud> {
     for (const remains of Remains.nobodys()) await remains.remove();
     // Built once, which takes minutes: not while somebody waits for a machine.
-    await imageStore();
+    await imageStore(options.allImages ?? false);
     const cloud = new TestCloud(options);
     try {
       await cloud.network.create();
@@ -61,13 +63,13 @@ export class TestCloud {
     }
   }
 
-  private constructor({ ipv6 = false, zones = {} }: TestCloudOptions) {
+  private constructor({ ipv6 = false, allImages = false, zones = {} }: TestCloudOptions) {
     const { folder, label } = this.remains;
     mkdirSync(folder, { mode: 0o700 });
     this.remains.sign();
     const { digitalOcean = [], dnsimple = [], route53 = [] } = zones;
     this.network = new Network(this.name, label, this.name.replace("test-cloud-", "tc-"), ipv6);
-    this.allMachines = new Machines(folder, this.network, label);
+    this.allMachines = new Machines(folder, this.network, label, allImages);
     this.disks = new Disks(folder);
     this.dns = new Dns(folder, [...digitalOcean, ...dnsimple, ...route53]);
     const world = { network: this.network, machines: this.allMachines, disks: this.disks, dns: this.dns };

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { join } from "node:path";
 
 import * as docker from "@pulumi/docker";
@@ -30,6 +31,8 @@ export interface AcmeArgs {
   readonly images: { readonly lego: string; readonly node: string };
   /** Where the proxy takes the certificate and the answers to challenges from. */
   readonly volumes: CertificateVolumes;
+  /** The absolute path of the folder for accounts and certificates on the host. Default: a volume. */
+  readonly accountsPath: string | undefined;
 }
 
 const settingsFolder = "/etc/acme";
@@ -71,8 +74,12 @@ export class Acme extends pulumi.ComponentResource {
     const settings = new docker.Volume(`${name}-settings`, { name: `${name}-settings` }, parent);
     const settingsVolume = { volumeName: settings.name, containerPath: settingsFolder };
     // A new certificate for the same names counts towards the authority's limits, so they outlive the stack.
-    const state = new docker.Volume(`${name}-state`, { name: `${name}-state` }, { parent: this, retainOnDelete: true });
-    const stateVolume = { volumeName: state.name, containerPath: folders.state };
+    const createState = () =>
+      new docker.Volume(`${name}-state`, { name: `${name}-state` }, { parent: this, retainOnDelete: true }).name;
+    const stateVolume = {
+      ...(args.accountsPath === undefined ? { volumeName: createState() } : { hostPath: args.accountsPath }),
+      containerPath: folders.state,
+    };
 
     const owned = new OneShot(
       `${name}-owner`,
@@ -87,7 +94,7 @@ export class Acme extends pulumi.ComponentResource {
       parent,
     );
 
-    const files = pulumi.all([hostname, source.eab?.hmac]).apply(([first, hmac]) => renderFiles(source, first, hmac));
+    const files = pulumi.all([hostname, source.eab?.hmac]).apply(([first, hmac]) => renderFiles(first, source, hmac));
     const folder = pulumi.unsecret(files).apply((all) => `${settingsFolder}/${shortDigest(JSON.stringify(all))}`);
     const settled = new OneShot(
       `${name}-setup`,
@@ -150,10 +157,15 @@ export class Acme extends pulumi.ComponentResource {
   }
 }
 
+/** Let's Encrypt signs addresses for a few days only. */
+function defaultProfile(hostname: string): string | undefined {
+  return isIP(hostname) === 0 ? undefined : "shortlived";
+}
+
 /** The files of the certifier, by their path below the folder of the settings. */
 function renderFiles(
-  { names, server, email, profile, keyType, authority, eab }: AcmeSource,
   hostname: string,
+  { names, server, email, profile = defaultProfile(hostname), keyType, authority, eab }: AcmeSource,
   hmac: string | undefined,
 ): Record<string, string> {
   const settings: RenewalSettings = {

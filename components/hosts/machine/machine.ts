@@ -4,6 +4,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 
+import type { OpenPorts } from "../../endpoint.ts";
 import type { MachineLogin } from "../dockerHost.ts";
 import { pinnedOptions, writeKeyFile } from "../sshClient.ts";
 import { renderCloudInit } from "./cloudInit.ts";
@@ -12,20 +13,19 @@ import type { HostKeyStep, PrepareStep, StepName, Verb } from "./steps.ts";
 /** The user who signs in to a machine that this project created. */
 const user = "deploy";
 
-/** The mount point of the data disk, and the registry's folder on it. */
+/** The mount point of the data disk, and the folders on it: the registry's, and that of accounts and certificates. */
 const mountPoint = "/srv/registry";
 export const machineDataPath = `${mountPoint}/data`;
+export const machineAccountsPath = `${mountPoint}/acme`;
 
 /** The args of a machine in any cloud. */
-export interface CloudMachineArgs {
+export interface CloudMachineArgs extends OpenPorts {
   /** The size of the data disk, GiB. It can grow but not shrink. A change goes live. */
   readonly dataSize: number;
   /** Who may connect by SSH: networks in CIDR notation, at least one. A change goes live. */
   readonly sshFrom: readonly string[];
-  /** Who may connect to the registry, in the same notation. A change goes live. */
+  /** Who may connect to `ports`, in the same notation. A change goes live. */
   readonly registryFrom: readonly string[];
-  /** The TCP ports of the registry's endpoints. A change goes live. */
-  readonly ports: readonly number[];
   /** A change replaces the machine; disk and address stay. The registry is down for some minutes. */
   readonly generation: number;
   /** The image that the machine boots, in the cloud's notation. A change replaces the machine, too. */

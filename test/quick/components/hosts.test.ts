@@ -428,7 +428,7 @@ describe("a machine at DigitalOcean", () => {
   });
 
   it("has a name that DigitalOcean accepts, whatever the stack is called", async () => {
-    const args = { ...hosts.digitalocean, ports: [443] };
+    const args = { ...hosts.digitalocean, ports: [443], publicPorts: [] };
     const { resources } = await record(() => new DigitalOceanDockerHost("My_Stack.1-host", args), computed);
     const named = resources.filter(({ type }) => /^digitalocean:.*:(Droplet|Volume|SshKey|Firewall|Tag)$/.test(type));
     assert.deepEqual(named.map((each) => each.name).sort(), [
@@ -521,7 +521,7 @@ describe("a machine at AWS", () => {
         return outputs(...given);
       },
     ]);
-    const args = { ...hosts.aws, ports: [443], ...more };
+    const args = { ...hosts.aws, ports: [443], publicPorts: [], ...more };
     const { resources } = await record(
       () => new AwsDockerHost("h", args),
       Object.fromEntries(answers) as typeof computed,
