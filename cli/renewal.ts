@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { folders, type Outcome, servedFiles } from "../components/certificate/acme/renewal.ts";
-import { covers, outOfDate, parseCertificates } from "../components/certificate/chain.ts";
+import { brokenChain, folders, type Outcome, servedFiles } from "../components/certificate/acme/renewal.ts";
+import { covers, isIssuedBy, outOfDate, parseCertificates } from "../components/certificate/chain.ts";
 import { UserError } from "../components/userError.ts";
 import { containersIn } from "./containers.ts";
 import { engineOf } from "./engine.ts";
@@ -21,15 +21,17 @@ const patience = 180_000;
 export async function waitForCertificate(stack: Stack): Promise<boolean> {
   const certifier = certifierOf(stack);
   if (certifier === undefined) return true;
-  const name = new URL((await stack.outputs()).url).hostname;
-  if (hasCertificate(certifier, name)) return true;
+  const { url, caCertificate } = await stack.outputs();
+  const name = new URL(url).hostname;
+  const isServed = () => hasCertificate(certifier, name, caCertificate);
+  if (isServed()) return true;
   console.error(`▸ Waiting up to 3 minutes for the authority to issue a certificate for ${name}`);
   // A try that failed before may have been for settings that are right now.
   askNow(certifier);
   let told: string | undefined;
   for (const end = Date.now() + patience; Date.now() < end; await sleep(1000)) {
     throwIfInterrupted();
-    if (hasCertificate(certifier, name)) return true;
+    if (isServed()) return true;
     const { at, why } = outcomeOf(certifier) ?? {};
     if (why !== undefined && at !== told) console.error(`▸ The authority has issued none yet: ${why}`);
     told = at;
@@ -75,10 +77,13 @@ function certifierOf(stack: Stack): string | undefined {
   return containersIn("certifier", stack).find(({ state }) => state === "running")?.id;
 }
 
-/** Whether the proxy serves a certificate for a name that has not run out. */
-function hasCertificate(certifier: string, name: string): boolean {
-  const [leaf] = parseCertificates(inside(certifier, `cat ${folders.certificate}/current/${servedFiles.certificate}`));
-  return leaf !== undefined && covers(leaf, name) && outOfDate(leaf, new Date()) === undefined;
+/** Whether the proxy serves a certificate that clients accept for a name now. */
+function hasCertificate(certifier: string, name: string, authority: string): boolean {
+  const chain = parseCertificates(inside(certifier, `cat ${folders.certificate}/current/${servedFiles.certificate}`));
+  const [leaf] = chain;
+  if (leaf === undefined || !covers(leaf, name) || outOfDate(leaf, new Date()) !== undefined) return false;
+  // A placeholder signed itself.
+  return !isIssuedBy(leaf, leaf) && brokenChain(chain, authority === "" ? undefined : authority) === undefined;
 }
 
 /** @returns What the outcome of the try is marked with: one that is under way began too early. */

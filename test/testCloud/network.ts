@@ -43,6 +43,11 @@ export class Network {
     return `198.19.${String(this.block)}.0/24`;
   }
 
+  /** The address at which its machines reach this host. */
+  get gateway(): string {
+    return `198.19.${String(this.block)}.1`;
+  }
+
   get subnet6(): string {
     return this.at6("/64");
   }

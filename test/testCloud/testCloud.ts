@@ -97,6 +97,11 @@ export class TestCloud {
     };
   }
 
+  /** The address at which its machines reach this host. */
+  get gateway(): string {
+    return this.network.gateway;
+  }
+
   /** The existing machines, in the order of their creation. */
   get machines(): Machine[] {
     return this.allMachines.all;

@@ -58,7 +58,15 @@ export function problemWith(
   return late ?? brokenChain(certificates, authority);
 }
 
-function brokenChain(certificates: readonly X509Certificate[], authority: string | undefined): string | undefined {
+/**
+ * Why clients can't follow a chain; undefined if they can.
+ *
+ * @param authority PEM: what the chain must lead to. Default: any issuer.
+ */
+export function brokenChain(
+  certificates: readonly X509Certificate[],
+  authority: string | undefined,
+): string | undefined {
   const isLinked = certificates.every((each, i) => {
     const issuer = certificates[i + 1];
     return issuer === undefined || isIssuedBy(each, issuer);
