@@ -142,7 +142,8 @@ function readKey({ key, passphrase }: Given, problems: BundleProblem[]): KeyObje
 /** Why an encrypted key can't be read, by OpenSSL's error. */
 function whyClosed(error: unknown): BundleProblem {
   const { code = "" } = error as NodeJS.ErrnoException;
-  if (!code.endsWith("UNSUPPORTED")) return { about: "passphrase", wrong: "does not open the key" };
+  // One wrong passphrase in 256 decrypts the key to something else, which is another error: ERR_OSSL_UNSUPPORTED.
+  if (code !== "ERR_OSSL_EVP_UNSUPPORTED") return { about: "passphrase", wrong: "does not open the key" };
   const cure = "openssl pkcs8 -topk8 -v2 aes256 -provider legacy -provider default -in OLD.key -out SERVER.key";
   return { about: "key", wrong: `is encrypted with a cipher that is not supported: encrypt it again with ${cure}` };
 }

@@ -92,6 +92,28 @@ describe("a certificate that is provided", function () {
       });
   });
 
+  it("is never said to have a cipher that is not supported because of its passphrase", () => {
+    const bundle = bundleOf(cases["a usual chain"]?.chain() ?? []);
+    const encrypted = { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "correct-horse" } as const;
+    const key = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export(encrypted).toString();
+    const codeOf = (passphrase: string) => {
+      try {
+        createPrivateKey({ key, passphrase });
+      } catch (error) {
+        return (error as NodeJS.ErrnoException).code;
+      }
+    };
+    // One wrong passphrase in 256 decrypts the key to what ends as a key would.
+    let tries = 0;
+    while (codeOf(`battery-staple-${String(tries)}`) === "ERR_OSSL_BAD_DECRYPT") tries++;
+    const { problems } = readBundle(
+      { bundle, key, passphrase: `battery-staple-${String(tries)}` },
+      hostname,
+      new Date(),
+    );
+    assert.deepEqual(problems, [{ about: "passphrase", wrong: "does not open the key" }]);
+  });
+
   function parseWith(certificate: object, home = "/nowhere") {
     const raw = { ...defaults, hostname, certificate: JSON.stringify({ mode: "provided", ...certificate }) };
     return parseSettings(raw, { env: {}, home, now: new Date() });
