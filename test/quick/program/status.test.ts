@@ -10,7 +10,7 @@ import { createServer } from "node:tls";
 
 import { askCertificate, judgeCertificate } from "../../../cli/status/certificate.ts";
 import { told } from "../../../cli/status/changes.ts";
-import { type Image, judgeContainers, judgeDisk, parseDisk } from "../../../cli/status/containers.ts";
+import { askDisk, type Image, judgeContainers, judgeDisk, parseDisk } from "../../../cli/status/containers.ts";
 import { exitCodes, type Finding, type Result, resultOf } from "../../../cli/status/finding.ts";
 import type { Outputs } from "../../../components/outputs.ts";
 import { issue } from "../../support/certificates.ts";
@@ -124,6 +124,26 @@ describe("make status", () => {
     assert.throws(() => parseDisk(""), /the disk can't be read/);
     // btrfs has no fixed number of entries.
     assert.equal(parseDisk(`${blocks}/dev/vda1 0 0 0 - /data\n`).freeEntries, 1);
+  });
+
+  it("asks df for each figure once, and fails if df does", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "disk-"));
+    const path = process.env["PATH"] ?? "";
+    const program = (name: string, script: string) =>
+      writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    try {
+      process.env["PATH"] = `${folder}:${path}`;
+      // `docker exec CONTAINER sh -c SCRIPT`
+      program("docker", 'shift 2; exec "$@"');
+      program("df", `echo "$1" >>${folder}/asked; echo Filesystem; echo "/dev/vda1 1000 600 400 60% /data"`);
+      assert.equal((await askDisk("1", false)).free, 409_600);
+      assert.equal(readFileSync(join(folder, "asked"), "utf8"), "-Pk\n-Pi\n");
+      program("df", "echo no such disk >&2; exit 1");
+      await assert.rejects(askDisk("1", false), /no such disk/);
+    } finally {
+      process.env["PATH"] = path;
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("asks for a person if a disk has less than a tenth of its bytes or entries left", () => {
