@@ -9,6 +9,7 @@ import { connect } from "node:tls";
 import { basicAuthorization } from "../../cli/client.ts";
 import type { Outputs } from "../../components/outputs.ts";
 import { Checkout, freePort } from "../support/checkout.ts";
+import { itInTestLong } from "../support/matrix.ts";
 import { Authority } from "../support/pebble.ts";
 import { Poll } from "../support/poll.ts";
 import { succeed } from "../support/run.ts";
@@ -170,31 +171,34 @@ describe("a certificate that an authority issues", function () {
     for (const secret of secrets) assert.ok(!stdout.includes(secret), `${secret} is in an output`);
   });
 
-  it("stays while the authority doesn't answer; status, logs and health say why, and it is renewed afterwards", async () => {
-    authority.pause();
-    const before = await shown();
-    const [certifier = ""] = await checkout.containers("certifier");
-    try {
-      await until(
-        2 * life,
-        async () =>
-          (await checkout.docker(["inspect", "--format", "{{.State.Health.Status}}", certifier])) === "unhealthy",
-      );
-      const { output } = await checkout.make("status", { env: { QUICK: "1" } });
-      assert.match(output, /✗ certifier +unhealthy, .*the certificate ends on/);
-      assert.match(output, /✗ renewal +.*(deadline|timeout).* Tried \d+ times?, the next time at/i);
-      assert.match(
-        await checkout.docker(["logs", "--tail", "3", certifier]),
-        /"result":"failed","why":".*(deadline|timeout)/i,
-      );
-      assert.equal((await shown()).fingerprint256, before.fingerprint256);
-    } finally {
-      authority.resume();
-    }
-    await until(life, async () => (await shown()).fingerprint256 !== before.fingerprint256);
-  });
+  itInTestLong(
+    "stays while the authority doesn't answer; status, logs and health say why, and it is renewed afterwards",
+    async () => {
+      authority.pause();
+      const before = await shown();
+      const [certifier = ""] = await checkout.containers("certifier");
+      try {
+        await until(
+          2 * life,
+          async () =>
+            (await checkout.docker(["inspect", "--format", "{{.State.Health.Status}}", certifier])) === "unhealthy",
+        );
+        const { output } = await checkout.make("status", { env: { QUICK: "1" } });
+        assert.match(output, /✗ certifier +unhealthy, .*the certificate ends on/);
+        assert.match(output, /✗ renewal +.*(deadline|timeout).* Tried \d+ times?, the next time at/i);
+        assert.match(
+          await checkout.docker(["logs", "--tail", "3", certifier]),
+          /"result":"failed","why":".*(deadline|timeout)/i,
+        );
+        assert.equal((await shown()).fingerprint256, before.fingerprint256);
+      } finally {
+        authority.resume();
+      }
+      await until(life, async () => (await shown()).fingerprint256 !== before.fingerprint256);
+    },
+  );
 
-  it("comes from another authority once `up` trusts it, also if that knows no account", async () => {
+  itInTestLong("comes from another authority once `up` trusts it, also if that knows no account", async () => {
     await authority.stop();
     await authority.start();
     const [certifier = ""] = await checkout.containers("certifier");

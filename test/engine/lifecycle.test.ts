@@ -398,36 +398,6 @@ describe("a stack from nothing to nothing", function () {
     });
   });
 
-  it("renews a certificate near its end with any `up`, and keeps its authority", async () => {
-    const serial = async () => /serial=\w+/.exec(await showCertificate())?.[0];
-    const before = await serial();
-    const { code, output } = await checkout.pulumi(
-      "up",
-      "--yes",
-      "--skip-preview",
-      "--replace",
-      await urnOf("certificate-leaf"),
-    );
-    assert.equal(code, 0, output);
-    assert.notEqual(await serial(), before);
-    assert.equal((await checkout.outputs()).caFingerprint, outputs.caFingerprint);
-  });
-
-  async function showCertificate(): Promise<string> {
-    const { host } = new URL(outputs.url);
-    return succeed("bash", [
-      "-c",
-      `openssl s_client -connect ${host} </dev/null 2>/dev/null | openssl x509 -noout -serial`,
-    ]);
-  }
-
-  async function urnOf(suffix: string): Promise<string> {
-    const { deployment } = JSON.parse((await checkout.pulumi("stack", "export")).stdout) as {
-      deployment: { resources: { urn: string }[] };
-    };
-    return deployment.resources.find(({ urn }) => urn.endsWith(suffix))?.urn ?? "";
-  }
-
   it("is left alone by another checkout with a stack of the same name", async () => {
     const other = new Checkout({}, [], checkout.stack);
     const before = await checkout.remains();

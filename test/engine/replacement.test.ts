@@ -141,7 +141,7 @@ describe("the registry's containers", function () {
 
   it("are all well after Ctrl-C, twice, while `make up` waits for an upload", async () => {
     await replacements.change({ drainTimeout: 900 });
-    const upload = transfers.push("slow", "4M");
+    const upload = transfers.push("slow", "8M");
     await sleep(2000);
     checkout.set({ drainTimeout: 901 });
     // Pulumi waits for the step that is under way, and says so; it ends at once if it is asked a second time.

@@ -17,6 +17,8 @@ export interface Request {
   readonly days?: number;
   /** Days from now. Default: 400 days ago. */
   readonly begins?: number;
+  /** Its key, PEM. Default: a new one. */
+  readonly key?: string;
   /** The options of `openssl genpkey`. Default: EC, P-256. */
   readonly keyType?: readonly string[];
   /** The signature's hash. Default: SHA-256, or the hash of the issuer's kind of key. */
@@ -66,7 +68,8 @@ ${Object.entries(extensions)
 `,
     );
     writeFileSync(path("index"), "");
-    openssl("genpkey", ...keyType, "-out", path("key"));
+    if (request.key === undefined) openssl("genpkey", ...keyType, "-out", path("key"));
+    else write(path("key"), request.key);
     openssl("req", "-new", "-key", path("key"), "-subj", `/CN=${commonName}`, "-out", path("csr"));
     const dates = ["-startdate", asn1(from), "-enddate", asn1(until)];
     const signer = issuer && {
