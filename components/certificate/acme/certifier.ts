@@ -20,6 +20,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   fileNameOf,
   folders,
+  isBroken,
   isUrgent,
   legoWords,
   lifeOf,
@@ -100,7 +101,7 @@ async function pause(): Promise<string[]> {
 /** Asks lego for a certificate, and has it served if it is a new one. */
 async function look(failures: number): Promise<Omit<Outcome, "asked">> {
   const before = current();
-  const why = (await askLego(existsSync(`${stored}.crt`) && existsSync(`${stored}.json`))) ?? takeUp();
+  const why = (await askLego()) ?? takeUp();
   const leaf = current();
   const now = new Date();
   const failed = why === undefined ? 0 : failures + 1;
@@ -115,10 +116,11 @@ async function look(failures: number): Promise<Omit<Outcome, "asked">> {
 }
 
 /** @returns Why it failed; undefined if it did what it was asked for. */
-async function askLego(isRenewal: boolean): Promise<string | undefined> {
+async function askLego(): Promise<string | undefined> {
   // One that was asked before this container was replaced must end first.
   while (existsSync(files.request)) await sleep(500);
   rmSync(files.answer, { force: true });
+  const isRenewal = [".crt", ".json"].every((ending) => existsSync(stored + ending));
   writeFileSync(
     `${files.request}.new`,
     legoWords(settings, { folder, isRenewal })
@@ -144,13 +146,14 @@ function forgetAccount(): void {
 /**
  * Has the stored certificate served, if it is right.
  *
- * @returns What is wrong with it. It is then put aside, so that the next try gets another one.
+ * @returns What is wrong with it.
  */
 function takeUp(): string | undefined {
   const [chain, key] = [readFileSync(`${stored}.crt`, "utf8"), readFileSync(`${stored}.key`, "utf8")];
   const wrong = problemWith(chain, key, settings, new Date());
   if (wrong !== undefined) {
-    renameSync(`${stored}.crt`, `${stored}.refused`);
+    // What is whole stays: for one that nobody trusts, or not yet, the authority would issue the same again and again.
+    if (isBroken(chain, key)) renameSync(`${stored}.crt`, `${stored}.refused`);
     return `The certificate that the authority gave ${wrong}.`;
   }
   const name = digest(chain + key);

@@ -49,13 +49,24 @@ export function problemWith(
   const certificates = parseOr(() => parseCertificates(chain)) ?? [];
   const [leaf] = certificates;
   if (leaf === undefined) return "holds no readable certificate";
-  const privateKey = parseOr(() => createPrivateKey(key));
-  if (privateKey === undefined || !leaf.checkPrivateKey(privateKey)) return "does not fit its key";
+  if (!isPair(leaf, key)) return "does not fit its key";
   const covered = namesOf(leaf);
   const missing = names.find((name) => !covered.includes(name));
   if (missing !== undefined) return `is for ${covered.join(", ")}, not for ${missing}`;
   const late = certificates.map((certificate) => outOfDate(certificate, now)).find((wrong) => wrong !== undefined);
   return late ?? brokenChain(certificates, authority);
+}
+
+/** Whether a key, PEM, is that of a certificate. */
+function isPair(leaf: X509Certificate, key: string): boolean {
+  const privateKey = parseOr(() => createPrivateKey(key));
+  return privateKey !== undefined && leaf.checkPrivateKey(privateKey);
+}
+
+/** Whether only another certificate can help: what lego stored was cut short, as by a full disk. */
+export function isBroken(chain: string, key: string): boolean {
+  const [leaf] = parseOr(() => parseCertificates(chain)) ?? [];
+  return leaf === undefined || !isPair(leaf, key);
 }
 
 /**

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 
 import {
   fileNameOf,
+  isBroken,
   isUrgent,
   legoWords,
   pauseAfter,
@@ -70,6 +71,18 @@ describe("the renewal of a certificate", () => {
         if (wrong === undefined) assert.equal(problem, undefined);
         else assert.match(problem ?? "", wrong);
       });
+
+    it("and asks for another one only if it was cut short", () => {
+      assert.deepEqual(
+        [
+          isBroken(chain, leaf.key),
+          isBroken(chain.slice(0, 300), leaf.key),
+          isBroken(chain, between.key),
+          isBroken("", ""),
+        ],
+        [false, true, true, true],
+      );
+    });
 
     it("but not one that has run out", () => {
       const later = new Date(Date.now() + 61 * 86_400_000);
