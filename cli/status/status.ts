@@ -146,7 +146,7 @@ async function renewalOf(containers: readonly Container[], stack: Stack): Promis
   const certifier = containers.find(({ role, state }) => role === "certifier" && state === "running");
   if (certifier === undefined) return [];
   return askRenewal(certifier.id).then(
-    (outcome) => [judgeRenewal(outcome, stack.name)],
+    (outcome) => [judgeRenewal(outcome, stack.name, new Date())],
     (error: unknown) => [{ about: "renewal", is: "unknown", what: messageOf(error) }],
   );
 }

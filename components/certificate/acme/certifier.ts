@@ -196,7 +196,7 @@ function current(): X509Certificate | undefined {
 function tellHealth(): void {
   const leaf = current();
   const left = leaf && lifeOf(leaf, new Date());
-  const why = last?.why ?? "no try has been made yet";
+  const why = last?.why ?? "a try is under way";
   if (left === undefined) writeFileSync(files.unwell, `no certificate was issued yet: ${why}\n`);
   else if (isUrgent(left)) writeFileSync(files.unwell, `the certificate ends on ${leaf?.validTo ?? ""}: ${why}\n`);
   else rmSync(files.unwell, { force: true });

@@ -140,7 +140,7 @@ export function legoWords(
     ...(email === undefined ? [] : ["--email", email]),
     ...(kid === undefined ? [] : ["--eab", "--kid", kid]),
     // Six tries with lego's own 30 seconds would take minutes.
-    ...["--http-timeout", "15"],
+    ...["--http-timeout", "10"],
     // An address can't be a common name.
     "--disable-cn",
     ...["--http", "--http.webroot", folders.challenges],

@@ -12,6 +12,8 @@ import { askCertificate, judgeCertificate } from "../../../cli/status/certificat
 import { told } from "../../../cli/status/changes.ts";
 import { askDisk, type Image, judgeContainers, judgeDisk, parseDisk } from "../../../cli/status/containers.ts";
 import { exitCodes, type Finding, type Result, resultOf } from "../../../cli/status/finding.ts";
+import { judgeRenewal } from "../../../cli/status/renewal.ts";
+import type { Outcome } from "../../../components/certificate/acme/renewal.ts";
 import type { Outputs } from "../../../components/outputs.ts";
 import { issue } from "../../support/certificates.ts";
 
@@ -187,5 +189,36 @@ describe("make status", () => {
     );
     assert.equal(moved?.is, "note");
     assert.equal(moved.what, "healthy, nginx@sha256:a; the settings want nginx:1");
+  });
+
+  it("tells what the last try to renew the certificate came to, and that one takes too long", () => {
+    const at = (minutes: number) => new Date(Date.UTC(2026, 10, 29, 14, minutes));
+    const good = {
+      at: at(0).toISOString(),
+      result: "kept",
+      failures: 0,
+      next: at(10).toISOString(),
+      asked: [],
+    } as const;
+    const bad = { ...good, result: "failed", failures: 2, why: "error: refused" } as const;
+    const judge = (outcome: Outcome | undefined, now: Date) => {
+      const { is, what } = judgeRenewal(outcome, "dev1", now);
+      return `${is}: ${what}`;
+    };
+    assert.equal(judge(undefined, at(5)), "note: the first try is under way");
+    assert.equal(
+      judge(good, at(5)),
+      "well: it was not due at 2026-11-29 14:00 UTC; looks again at 2026-11-29 14:10 UTC",
+    );
+    assert.match(
+      judge({ ...good, result: "issued" }, at(5)),
+      /^well: a certificate was issued at 2026-11-29 14:00 UTC;/,
+    );
+    assert.equal(judge(good, at(11)), "note: a try has been under way since 2026-11-29 14:10 UTC");
+    assert.match(judge(good, at(26)), /^wrong: no try has ended since 2026-11-29 14:10 UTC\. .* make logs STACK=dev1$/);
+    assert.match(
+      judge(bad, at(5)),
+      /^wrong: error: refused\. Tried 2 times, the next time at 2026-11-29 14:10 UTC\. .* make renew STACK=dev1$/,
+    );
   });
 });
