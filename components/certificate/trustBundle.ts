@@ -92,8 +92,9 @@ Version 2: \`[plugins."io.containerd.grpc.v1.cri".registry]\`. \`ctr\` takes \`-
 ## BuildKit, buildx
 
     mkdir -p /etc/buildkit && cp -r buildkit/certs.d /etc/buildkit/
+    tee -a /etc/buildkit/buildkitd.toml <buildkit/buildkitd.toml
 
-Append \`buildkit/buildkitd.toml\` to \`/etc/buildkit/buildkitd.toml\` and restart \`buildkitd\`, or make a builder with it:
+Then restart \`buildkitd\`. Or make a builder with these settings:
 
     docker buildx create --use --buildkitd-config buildkit/buildkitd.toml
 

@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -18,8 +19,10 @@ import { parse } from "yaml";
 import { basicAuthorization } from "../../cli/client.ts";
 import { shellQuoted } from "../../components/commands.ts";
 import type { Outputs } from "../../components/outputs.ts";
+import { buildBuildkit } from "../support/buildkit.ts";
 import { Checkout } from "../support/checkout.ts";
 import { ClientMachine } from "../support/clientMachine.ts";
+import { itInTestLong } from "../support/matrix.ts";
 import { docker, succeed } from "../support/run.ts";
 
 /** Needs root. */
@@ -104,24 +107,33 @@ describe("the trust bundle", function () {
   });
 
   describe("lets a client pull that is refused without it:", () => {
-    /** Follows the guide: the commands of a section, in the bundle's folder. */
+    /** Follows the guide: the first commands of a section, in the bundle's folder. */
     async function follow(section: string): Promise<void> {
       const [, text = ""] = guide.split(`\n## ${section}\n`);
-      const [command = ""] = / {4}(mkdir .*)/.exec(text.split("\n## ")[0] ?? "")?.slice(1) ?? [];
-      assert.ok(command.startsWith("mkdir -p /etc/"), section);
-      await machine.succeed("sh", ["-euc", `cd "$1"; ${command}`, "-", bundle]);
+      const [commands = ""] = /(?: {4}.*\n)+/.exec(text.split("\n## ")[0] ?? "") ?? [];
+      assert.match(commands, /^ {4}mkdir -p \/etc\//, section);
+      await machine.succeed("sh", ["-euc", `cd "$1"\n${commands}`, "-", bundle]);
     }
 
-    async function assertTrusts(section: string, version: readonly string[], pull: readonly string[]): Promise<void> {
+    async function assertTrusts(
+      section: string,
+      version: readonly string[],
+      pull: readonly string[],
+      restart: () => Promise<unknown> = () => Promise.resolve(),
+    ): Promise<void> {
       const [asked = "", ...how] = version;
       console.log(`      ${(await machine.succeed(asked, how)).trim().split("\n")[0] ?? ""}`);
       // The one of docker is also that of podman and its relatives.
-      await machine.succeed("sh", ["-c", "rm -rf /etc/docker/certs.d /etc/containers/certs.d /etc/containerd/certs.d"]);
+      await machine.succeed("sh", [
+        "-c",
+        "rm -rf /etc/docker/certs.d /etc/containers/certs.d /etc/containerd/certs.d /etc/buildkit",
+      ]);
       const [command = "", ...args] = pull;
       const refused = await machine.run(command, args);
       assert.notEqual(refused.code, 0, refused.output);
       assert.match(refused.output, /certificate signed by unknown authority|certificate verify failed/);
       await follow(section);
+      await restart();
       await machine.succeed(command, args);
     }
 
@@ -130,14 +142,13 @@ describe("the trust bundle", function () {
     ];
     const containers = "podman, skopeo, buildah, CRI-O";
 
+    before(async () => {
+      const signIn = 'mkdir "$DOCKER_CONFIG" && cp "$1" "$DOCKER_CONFIG/config.json"';
+      await machine.succeed("sh", ["-c", signIn, "-", authfile]);
+    });
+
     it("docker", async () => {
       const engine = ["--host", await machine.startDocker()];
-      await machine.succeed("sh", [
-        "-c",
-        'mkdir "$DOCKER_CONFIG" && cp "$1" "$DOCKER_CONFIG/config.json"',
-        "-",
-        authfile,
-      ]);
       const version = ["docker", ...engine, "version", "--format", "docker {{.Server.Version}}"];
       await assertTrusts("Docker engine", version, ["docker", ...engine, "pull", "--quiet", image]);
     });
@@ -166,6 +177,26 @@ describe("the trust bundle", function () {
         const pull = ["pull", "--quiet", "--authfile", authfile, "--signature-policy", policy, image];
         await assertTrusts(containers, [client, "--version"], [client, ...store(client), ...pull]);
       });
+
+    describe("BuildKit", function () {
+      // The first time, it is built.
+      this.timeout(30 * 60_000);
+
+      itInTestLong("as buildkitd, for an image FROM one of the registry", async () => {
+        const programs = await buildBuildkit();
+        const [buildkitd, buildctl] = ["buildkitd", "buildctl"].map((name) => join(programs, name)) as [string, string];
+        const start = () => machine.startBuildkit(buildkitd);
+        const [context, result] = [machine.path("context"), machine.path("result")];
+        mkdirSync(context);
+        writeFileSync(join(context, "Dockerfile"), `FROM ${image}\nCOPY Dockerfile /copy\n`);
+        const folders = ["context", "dockerfile"].flatMap((name) => ["--local", `${name}=${context}`]);
+        const build = ["build", "--frontend", "dockerfile.v0", "--no-cache", ...folders];
+        const output = ["--output", `type=local,dest=${result}`];
+        const command = [buildctl, "--addr", await start(), ...build, ...output];
+        await assertTrusts("BuildKit, buildx", [buildkitd, "--version"], command, start);
+        assert.deepEqual(readdirSync(result).sort(), ["Dockerfile", "copy"]);
+      });
+    });
   });
 
   describe("is installed for the clients of a machine by `make trust`", () => {

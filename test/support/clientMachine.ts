@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { type Result, run, succeed } from "./run.ts";
@@ -20,6 +20,7 @@ export class ClientMachine {
   private readonly folder = mkdtempSync(join(tmpdir(), "clients-"));
   private readonly daemons: ChildProcess[] = [];
   private namespace: ChildProcess | undefined;
+  private buildkit: ChildProcess | undefined;
 
   /** The path of a file in a folder that is no part of its own ones. */
   path(...names: readonly string[]): string {
@@ -97,7 +98,23 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
     return socket;
   }
 
-  private daemon(command: string, args: readonly string[]): void {
+  /**
+   * Starts BuildKit there, or starts it again; `buildctl --addr` takes what is returned.
+   *
+   * @param program The path of its daemon.
+   */
+  async startBuildkit(program: string): Promise<string> {
+    await end(this.buildkit);
+    const socket = `unix://${this.path("buildkit.sock")}`;
+    // The snapshotter that mounts nothing, and no part of the system that others use too.
+    const own = ["--root", this.path("buildkit"), "--otel-socket-path", this.path("buildkit-otel.sock")];
+    const worker = ["--oci-worker-snapshotter", "native", "--oci-worker-net", "host", "--containerd-worker", "false"];
+    this.buildkit = this.daemon(program, ["--addr", socket, ...own, ...worker]);
+    await this.until(join(dirname(program), "buildctl"), ["--addr", socket, "debug", "workers"]);
+    return socket;
+  }
+
+  private daemon(command: string, args: readonly string[]): ChildProcess {
     const daemon = spawn("nsenter", [...this.inside, command, ...args], { stdio: ["ignore", "pipe", "pipe"] });
     const keep = (chunk: Buffer) => {
       appendFileSync(this.path("log"), chunk);
@@ -105,6 +122,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
     daemon.stdout.on("data", keep);
     daemon.stderr.on("data", keep);
     this.daemons.push(daemon);
+    return daemon;
   }
 
   private async until(command: string, args: readonly string[]): Promise<void> {
@@ -121,12 +139,16 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
   }
 
   async dispose(): Promise<void> {
-    const all = [...this.daemons, this.namespace].filter((process) => process !== undefined);
-    const ended = all.map((process) => new Promise((resolve) => process.once("exit", resolve)));
-    for (const process of this.daemons) process.kill("SIGTERM");
-    await Promise.all(ended.slice(0, -1));
-    this.namespace?.kill("SIGKILL");
-    await Promise.all(ended);
+    await Promise.all(this.daemons.map((daemon) => end(daemon)));
+    await end(this.namespace, "SIGKILL");
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** Ends a process, unless it has ended, and waits for that. */
+async function end(child: ChildProcess | undefined, signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+  if (child?.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill(signal);
+  await ended;
 }
