@@ -39,6 +39,11 @@ describe("a file that `make trust` appended to", () => {
     folders: [],
   });
 
+  it("has the block on lines of its own", () => {
+    assert.equal(appended("debug = true", block), `\n${block}`);
+    for (const now of ["", "debug = true\n"]) assert.equal(appended(now, block), block);
+  });
+
   it("is byte by byte what it was", () => {
     for (const before of ["", "debug = true", "debug = true\n", "[worker]\n\n"])
       assert.equal(withoutOurs(written(before), before + appended(before, block)), before);
