@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Runs lego, in its own container, each time the certifier asks for it: the words of its command line stand in a file, a
 # line each. What lego prints goes to the log and to the certifier.
 set -u
