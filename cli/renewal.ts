@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { brokenChain, folders, type Outcome, servedFiles } from "../components/certificate/acme/renewal.ts";
-import { covers, isIssuedBy, outOfDate, parseCertificates } from "../components/certificate/chain.ts";
+import { folders, type Outcome, servedFiles, triesLeft } from "../components/certificate/acme/renewal.ts";
+import { outOfDate, parseCertificates } from "../components/certificate/chain.ts";
 import { UserError } from "../components/userError.ts";
 import { containersIn } from "./containers.ts";
 import { engineOf } from "./engine.ts";
@@ -20,24 +20,21 @@ const patience = 180_000;
  */
 export async function waitForCertificate(stack: Stack): Promise<boolean> {
   const certifier = certifierOf(stack);
-  if (certifier === undefined) return true;
-  const { url, caCertificate } = await stack.outputs();
-  const name = new URL(url).hostname;
-  const isServed = () => hasCertificate(certifier, name, caCertificate);
-  if (isServed()) return true;
-  console.error(`▸ Waiting up to 3 minutes for the authority to issue a certificate for ${name}`);
-  // A try that failed before may have been for settings that are right now.
-  askNow(certifier);
-  let told: string | undefined;
+  if (certifier === undefined || isServed(certifier)) return true;
+  console.error("▸ Waiting up to 3 minutes for the authority to issue the certificate");
+  let last = outcomeOf(certifier);
+  // It failed before something was fixed.
+  if (last?.result === "failed") askNow(certifier);
   for (const end = Date.now() + patience; Date.now() < end; await sleep(1000)) {
     throwIfInterrupted();
-    if (isServed()) return true;
-    const { at, why } = outcomeOf(certifier) ?? {};
-    if (why !== undefined && at !== told) console.error(`▸ The authority has issued none yet: ${why}`);
-    told = at;
+    if (isServed(certifier)) return true;
+    const now = outcomeOf(certifier);
+    if (now?.result === "failed" && now.at !== last?.at)
+      console.error(`▸ The authority has issued none yet: ${now.why ?? ""}`);
+    last = now;
   }
   console.error(
-    `▸ No certificate was issued, so no client trusts the registry. The next tries are made without you. ` +
+    `▸ No certificate was issued for these settings. The next tries are made without you. ` +
       `To see them: make status STACK=${stack.name}. To try at once: make renew STACK=${stack.name}`,
   );
   return false;
@@ -51,6 +48,12 @@ export async function renew(stack: Stack): Promise<void> {
   if (certifier === undefined) {
     throw new UserError(
       `No authority renews the certificate of stack ${stack.name}: that is for the mode acme of the setting certificate.`,
+    );
+  }
+  const { failed = [], next = "" } = outcomeOf(certifier) ?? {};
+  if (triesLeft(failed, new Date()) === 0) {
+    throw new UserError(
+      `Five tries have failed within an hour, and the authority may accept no more. The next one is made at ${next}.`,
     );
   }
   const asked = askNow(certifier);
@@ -73,23 +76,22 @@ export function parseOutcome(printed: string): Outcome | undefined {
 /** Prints the last outcome, if there is one. */
 export const showOutcome = `cat ${folders.state}/outcome.json 2>/dev/null || true`;
 
+/** Also one that is just being restarted. */
 function certifierOf(stack: Stack): string | undefined {
-  return containersIn("certifier", stack).find(({ state }) => state === "running")?.id;
+  return containersIn("certifier", stack)[0]?.id;
 }
 
-/** Whether the proxy serves a certificate that clients accept for a name now. */
-function hasCertificate(certifier: string, name: string, authority: string): boolean {
-  const chain = parseCertificates(inside(certifier, `cat ${folders.certificate}/current/${servedFiles.certificate}`));
-  const [leaf] = chain;
-  if (leaf === undefined || !covers(leaf, name) || outOfDate(leaf, new Date()) !== undefined) return false;
-  // A placeholder signed itself.
-  return !isIssuedBy(leaf, leaf) && brokenChain(chain, authority === "" ? undefined : authority) === undefined;
+/** Whether the proxy serves the certificate for the settings of this certifier, and it has not run out. */
+function isServed(certifier: string): boolean {
+  const file = `${folders.certificate}/current/${servedFiles.certificate}`;
+  const [leaf] = parseCertificates(inside(certifier, `[ ! -e /tmp/serves ] || cat ${file}`));
+  return leaf !== undefined && outOfDate(leaf, new Date()) === undefined;
 }
 
 /** @returns What the outcome of the try is marked with: one that is under way began too early. */
 function askNow(certifier: string): string {
   const asked = randomUUID();
-  inside(certifier, `echo ${asked} >>${folders.state}/now`);
+  outputOf("docker", ["exec", certifier, "sh", "-c", `echo ${asked} >>${folders.state}/now`]);
   return asked;
 }
 

@@ -53,10 +53,10 @@ if [ ! -e ${folder} ]; then
   cp -R /incoming ${settingsFolder}/new
   mv ${settingsFolder}/new ${folder}
 fi
-ls -1td ${settingsFolder}/* | tail -n +10 | xargs -r rm -rf`;
+ls -1td ${settingsFolder}/* | tail -n +3 | xargs -r rm -rf`;
 
 /**
- * Obtains a certificate from an authority and renews it, without an \`up\`: lego, which talks to the authority, and the
+ * Obtains a certificate from an authority and renews it, without an `up`: lego, which talks to the authority, and the
  * certifier, which has no network, checks what lego obtained and hands it to the proxy. It depends on a proxy that is
  * live, or the first challenge would fail. No change here cuts a transfer.
  */

@@ -6,6 +6,19 @@ umask 077
 trap 'exit 0' TERM
 cd /acme || exit 1
 
+# The certifier takes the request back only once there is an answer.
+reply() { # STATUS
+  echo "$1" >answer.new
+  mv answer.new answer
+  rm -f request
+}
+
+# Again at once might be once too often for the authority.
+if [ -e request ]; then
+  echo "the try was cut short" >printed
+  reply 1
+fi
+
 while :; do
   touch /tmp/alive
   if [ -e request ]; then
@@ -15,14 +28,10 @@ while :; do
       LEGO_EAB_HMAC=$(cat "$SETTINGS/hmac")
       export LEGO_EAB_HMAC
     fi
-    # A run that was stopped leaves its answer there.
-    rm -rf /challenges/.well-known
-    { timeout 600 /lego "$@" 2>&1 || echo "$?" >code; } | tee printed
-    # First the answer: a request without one is carried out again.
-    { cat code 2>/dev/null || echo 0; } >answer.new
-    rm -f code
-    mv answer.new answer
-    rm -f request
+    # A run that was stopped leaves its files there.
+    rm -rf /challenges/.well-known status
+    { if timeout 600 /lego "$@" 2>&1; then echo 0 >status; fi; } | tee printed
+    reply "$(cat status 2>/dev/null || echo 1)"
   fi
   sleep 1
 done

@@ -50,6 +50,7 @@ export function problemWith(
   const [leaf] = certificates;
   if (leaf === undefined) return "holds no readable certificate";
   if (!isPair(leaf, key)) return "does not fit its key";
+  if (isIssuedBy(leaf, leaf)) return "has signed itself";
   const covered = namesOf(leaf);
   const missing = names.find((name) => !covered.includes(name));
   if (missing !== undefined) return `is for ${covered.join(", ")}, not for ${missing}`;
@@ -152,16 +153,34 @@ export function legoWords(
 /** What a try came to. The last one is what `make status` shows. */
 export interface Outcome {
   readonly at: string;
-  /** `kept`: it was not due; `issued`: a new one is served; `failed`: the one before is still served. */
-  readonly result: "kept" | "issued" | "failed";
+  /**
+   * `begun`: it has not ended; `kept`: it was not due; `issued`: a new one is served; `failed`: the one before is still
+   * served.
+   */
+  readonly result: "begun" | "kept" | "issued" | "failed";
   /** Why it failed, in the authority's words. */
   readonly why?: string | undefined;
   /** How many tries have failed since the last good one. */
   readonly failures: number;
+  /** When the last ones failed at a public authority, for whichever settings. */
+  readonly failed: readonly string[];
   /** When the next one is, unless somebody asks for one before. */
   readonly next: string;
   /** What those who asked for it call it. */
   readonly asked: readonly string[];
+  /** What it was for: the folder of these settings. */
+  readonly settings: string;
+}
+
+/** Whether it is time to look. A `next` that lies far ahead was set by a clock that was wrong. */
+export function isDue({ next }: Pick<Outcome, "next">, now: Date): boolean {
+  const wait = Date.parse(next) - now.getTime();
+  return !(wait > 0 && wait <= 13 * hour * 1000);
+}
+
+/** How many tries may still fail within this hour: a public authority accepts five. */
+export function triesLeft(failed: readonly string[], now: Date): number {
+  return Math.max(0, 5 - failed.filter((at) => now.getTime() - Date.parse(at) < hour * 1000).length);
 }
 
 /** The reason in what lego printed: its last line that names an error, without time and level. */

@@ -8,6 +8,8 @@ ${ports.map((port) => `    listen ${String(port)};\n`).join("")}\
     access_log off;
     location /.well-known/acme-challenge/ {
       root ${folders.challenges};
+      # What writes there faces the network, and is to publish nothing else.
+      disable_symlinks on from=${folders.challenges};
       default_type text/plain;
     }
     location / {

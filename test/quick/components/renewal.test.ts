@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import {
   fileNameOf,
   isBroken,
+  isDue,
   isUrgent,
   legoWords,
   pauseAfter,
   problemWith,
   reasonIn,
   type RenewalSettings,
+  triesLeft,
 } from "../../../components/certificate/acme/renewal.ts";
 import { issue } from "../../support/certificates.ts";
 
@@ -42,6 +44,7 @@ describe("the renewal of a certificate", () => {
           { authority: stranger.certificate + root.certificate },
           undefined,
         ],
+        "but not one that has signed itself": [stranger.certificate, stranger.key, {}, /^has signed itself$/],
         "but not one that is empty": ["", leaf.key, {}, /^holds no readable certificate$/],
         "but not one that was cut short": [chain.slice(0, 300), leaf.key, {}, /^holds no readable certificate$/],
         "but not one with another key": [chain, between.key, {}, /^does not fit its key$/],
@@ -106,6 +109,23 @@ describe("the renewal of a certificate", () => {
     assert.equal(tries.filter((at) => at < 60).length, 5);
     // Nobody would wait an hour for a certificate that lives for minutes.
     assert.equal(pauseAfter(5, 120), 10);
+  });
+
+  it("looks when it is due, and at once if the clock was wrong", () => {
+    const now = new Date("2026-11-29T12:00:00Z");
+    const due = (next: string) => isDue({ next }, now);
+    assert.equal(due("2026-11-29T12:00:00Z"), true);
+    assert.equal(due("2026-11-29T12:00:01Z"), false);
+    assert.equal(due("2026-11-30T00:00:00Z"), false);
+    assert.equal(due("2031-11-30T00:00:00Z"), true);
+    assert.equal(due("not a time"), true);
+  });
+
+  it("may be asked for as long as fewer than five tries have failed within an hour", () => {
+    const now = new Date("2026-11-29T12:00:00Z");
+    const failed = [0, 10, 20, 30, 40].map((minute) => new Date(Date.UTC(2026, 10, 29, 11, minute, 1)).toISOString());
+    assert.deepEqual([triesLeft([], now), triesLeft(failed.slice(1), now), triesLeft(failed, now)], [5, 1, 0]);
+    assert.equal(triesLeft(failed, new Date("2026-11-29T12:00:02Z")), 1);
   });
 
   it("is urgent in the last quarter of a life", () => {

@@ -193,14 +193,11 @@ describe("make status", () => {
 
   it("tells what the last try to renew the certificate came to, and that one takes too long", () => {
     const at = (minutes: number) => new Date(Date.UTC(2026, 10, 29, 14, minutes));
-    const good = {
-      at: at(0).toISOString(),
-      result: "kept",
-      failures: 0,
-      next: at(10).toISOString(),
-      asked: [],
-    } as const;
-    const bad = { ...good, result: "failed", failures: 2, why: "error: refused" } as const;
+    const good: Outcome = {
+      ...{ at: at(0).toISOString(), result: "kept", failures: 0, next: at(10).toISOString() },
+      ...{ failed: [], asked: [], settings: "" },
+    };
+    const bad: Outcome = { ...good, result: "failed", failures: 2, why: "error: refused" };
     const judge = (outcome: Outcome | undefined, now: Date) => {
       const { is, what } = judgeRenewal(outcome, "dev1", now);
       return `${is}: ${what}`;
@@ -214,7 +211,11 @@ describe("make status", () => {
       judge({ ...good, result: "issued" }, at(5)),
       /^well: a certificate was issued at 2026-11-29 14:00 UTC;/,
     );
-    assert.equal(judge(good, at(11)), "note: a try has been under way since 2026-11-29 14:10 UTC");
+    assert.equal(
+      judge({ ...good, result: "begun" }, at(11)),
+      "note: a try has been under way since 2026-11-29 14:00 UTC",
+    );
+    assert.match(judge({ ...good, result: "begun" }, at(26)), /^wrong: no try has ended since/);
     assert.match(judge(good, at(26)), /^wrong: no try has ended since 2026-11-29 14:10 UTC\. .* make logs STACK=dev1$/);
     assert.match(
       judge(bad, at(5)),

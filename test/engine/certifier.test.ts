@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { Outcome, RenewalSettings } from "../../components/certificate/acme/renewal.ts";
+import { images } from "../../settings/images.ts";
+import { docker, run } from "../support/run.ts";
+
+const settings: RenewalSettings = {
+  names: ["registry.example.com"],
+  server: "https://acme.example.com/directory",
+  keyType: "ec256",
+};
+
+/** The program in its image, without lego: what it asks for, nobody does. */
+describe("the certifier", function () {
+  this.timeout(120_000);
+
+  const name = `private-registry-certifier-${randomBytes(4).toString("hex")}`;
+  const folder = mkdtempSync(join(tmpdir(), "certifier-"));
+
+  before(() => {
+    chmodSync(folder, 0o755);
+    writeFileSync(join(folder, "settings.json"), JSON.stringify(settings));
+  });
+
+  afterEach(() => docker("rm", "--force", name));
+  after(async () => {
+    await run("docker", ["volume", "rm", "--force", name]);
+    rmSync(folder, { recursive: true });
+  });
+
+  const start = (...options: readonly string[]) =>
+    docker(
+      ...["run", "--detach", "--name", name, "--network", "none", "--read-only", "--user", "101:101"],
+      ...["--tmpfs", "/tmp", "--tmpfs", "/certificate:uid=101", ...options],
+      ...["--volume", `${resolve("components/certificate")}:/program:ro`, "--volume", `${folder}:/settings:ro`],
+      ...[images.node.reference, "node", "/program/acme/certifier.ts", "/settings"],
+    );
+  const inside = async (script: string) => (await docker("exec", name, "sh", "-c", script)).trim();
+
+  async function until(condition: () => Promise<boolean>): Promise<void> {
+    for (let tries = 0; tries < 100; tries++, await sleep(100)) if (await condition()) return;
+    assert.fail((await run("docker", ["logs", name])).output);
+  }
+
+  it("asks for no certificate that there is no room for, and says so", async () => {
+    await start("--tmpfs", "/acme:size=200k,uid=101");
+    await until(async () => (await run("docker", ["logs", name])).output.includes('"result":"failed"'));
+    const { output } = await run("docker", ["logs", name]);
+    assert.match(output, /"why":"the disk with account and certificates is full"/);
+    assert.equal(await inside("ls /acme/request 2>/dev/null || true"), "");
+    await until(async () => (await inside("cat /tmp/unwell || true")).includes("is full"));
+    assert.equal(await docker("inspect", "--format", "{{.State.Running}}", name), "true");
+  });
+
+  it("doesn't ask again at once after it was killed in the middle of a try", async () => {
+    await docker("run", "--rm", "--volume", `${name}:/acme`, images.node.reference, "chown", "101:101", "/acme");
+    await start("--volume", `${name}:/acme`);
+    await until(async () => (await inside("ls /acme/request 2>/dev/null || true")) !== "");
+    const words = await inside("cat /acme/request");
+    assert.match(words, /--domains\nregistry\.example\.com\n[^]*\nrun$/);
+    await docker("kill", "--signal", "KILL", name);
+    await docker("start", name);
+    await inside("rm /acme/request");
+    await sleep(3000);
+    assert.equal(await inside("ls /acme/request 2>/dev/null || true"), "");
+    const { result, failures, next } = JSON.parse(await inside("cat /acme/outcome.json")) as Outcome;
+    assert.deepEqual([result, failures], ["begun", 1]);
+    const wait = (Date.parse(next) - Date.now()) / 1000;
+    assert.ok(wait > 60 && wait <= 120, `it waits for ${String(wait)} s`);
+
+    // But when somebody asks for it.
+    await inside("echo now >>/acme/now");
+    await until(async () => (await inside("ls /acme/request 2>/dev/null || true")) !== "");
+    await inside("echo 'error: refused' >/acme/printed; echo 1 >/acme/answer; rm /acme/request");
+    await until(async () => (await inside("cat /acme/outcome.json")).includes('"why":"error: refused"'));
+    const outcome = JSON.parse(await inside("cat /acme/outcome.json")) as Outcome;
+    assert.deepEqual([outcome.result, outcome.failures, outcome.asked], ["failed", 2, ["now"]]);
+  });
+});
