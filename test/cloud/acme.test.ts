@@ -91,8 +91,8 @@ for (const target of oneOf(Object.keys(stacks) as CloudTarget[])) {
       const ids = await checkout.containers("proxy");
       checkout.set({ hostname, dns });
       outputs = await checkout.up();
-      const certificate = await shown();
-      assert.deepEqual([namesOf(certificate), hoursOf(certificate)], [[hostname], 90 * 24]);
+      // Which profile it has is up to the authority.
+      assert.deepEqual(namesOf(await shown()), [hostname]);
       assert.deepEqual(await checkout.containers("proxy"), ids);
     });
   });
