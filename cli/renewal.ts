@@ -60,7 +60,7 @@ export async function renew(stack: Stack): Promise<void> {
   for (const end = Date.now() + patience; Date.now() < end; await sleep(500)) {
     throwIfInterrupted();
     const outcome = outcomeOf(certifier);
-    if (!outcome?.asked.includes(asked)) continue;
+    if (!outcome?.asked.includes(asked) || outcome.result === "begun") continue;
     if (outcome.why !== undefined) throw new UserError(`The certificate was not renewed: ${outcome.why}`);
     console.log(outcome.result === "issued" ? "The authority has issued a new certificate." : "It is not due yet.");
     return;
