@@ -233,7 +233,9 @@ describe("make status", function () {
       assert.equal(killed.code, null, killed.output);
       assert.ok((await during)?.findings.some(({ about, is }) => about === "last run" && is === "note"));
       assert.ok(existsSync(join(checkout.folder, `.state/${checkout.stack}.unfinished`)));
-      const after = await quick();
+      // A killed process stays listed until its parent has noticed.
+      let after = await quick();
+      for (let tries = 0; tries < 20 && after.code !== 1; tries++, await sleep(500)) after = await quick();
       assert.equal(after.code, 1);
       assert.ok(after.findings.some(({ about, what }) => about === "last run" && what.includes("did not finish")));
       await checkout.makes("up");

@@ -28,7 +28,7 @@ export async function makeEarlier(checkout: Checkout): Promise<void> {
   const resources = present
     .filter(({ type, id, urn }) => !type.endsWith(":Node") && id !== second && !later.test(urn))
     .map(({ inputs, outputs, ...rest }) => ({ ...rest, inputs: withCode(inputs), outputs: withCode(outputs) }));
-  const text = JSON.stringify({ ...exported, deployment: { ...exported.deployment, resources } })
+  const text = JSON.stringify({ ...exported, deployment: { ...exported.deployment, resources } }, withoutLater)
     .replaceAll("$privateregistry:index:Node$", "$")
     .replaceAll("$privateregistry:index:Node::", "::")
     .replaceAll(/(::[^":]*-registry-container)-\d/g, "$1");
@@ -37,6 +37,12 @@ export async function makeEarlier(checkout: Checkout): Promise<void> {
   writeFileSync(file, text, { mode: 0o600 });
   const { code, output } = await checkout.pulumi("stack", "import", "--file", file);
   assert.equal(code, 0, output);
+}
+
+/** Nothing depends on what is not there. */
+function withoutLater(_key: string, value: unknown): unknown {
+  const isLater = (each: unknown) => typeof each === "string" && each.startsWith("urn:") && later.test(each);
+  return Array.isArray(value) ? value.filter((each) => !isLater(each)) : value;
 }
 
 function withCode(values: Resource["inputs"]): Resource["inputs"] {

@@ -91,7 +91,9 @@ async function pause(): Promise<string[]> {
   while (!isTime(new Date())) await sleep(1000);
   if (!existsSync(files.now)) return [];
   renameSync(files.now, `${files.now}.taken`);
-  return read(`${files.now}.taken`).trim().split("\n");
+  const asked = read(`${files.now}.taken`).trim().split("\n");
+  rmSync(`${files.now}.taken`);
+  return asked;
 }
 
 /** Asks lego for a certificate, and has it served if it is a new one. */
