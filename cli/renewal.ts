@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { folders, type Outcome, servedFiles, triesLeft } from "../components/certificate/acme/renewal.ts";
+import { type Outcome, stateFolder, triesLeft } from "../components/certificate/acme/renewal.ts";
 import { outOfDate, parseCertificates } from "../components/certificate/chain.ts";
+import { servedFiles, servedFolders } from "../components/certificate/served.ts";
 import { UserError } from "../components/userError.ts";
 import { containersIn } from "./containers.ts";
 import { engineOf } from "./engine.ts";
@@ -74,7 +75,7 @@ export function parseOutcome(printed: string): Outcome | undefined {
 }
 
 /** Prints the last outcome, if there is one. */
-export const showOutcome = `cat ${folders.state}/outcome.json 2>/dev/null || true`;
+export const showOutcome = `cat ${stateFolder}/outcome.json 2>/dev/null || true`;
 
 /** Also one that is just being restarted. */
 function certifierOf(stack: Stack): string | undefined {
@@ -83,7 +84,7 @@ function certifierOf(stack: Stack): string | undefined {
 
 /** Whether the proxy serves the certificate for the settings of this certifier, and it has not run out. */
 function isServed(certifier: string): boolean {
-  const file = `${folders.certificate}/current/${servedFiles.certificate}`;
+  const file = `${servedFolders.certificate}/current/${servedFiles.certificate}`;
   const [leaf] = parseCertificates(inside(certifier, `[ ! -e /tmp/serves ] || cat ${file}`));
   return leaf !== undefined && outOfDate(leaf, new Date()) === undefined;
 }
@@ -91,7 +92,7 @@ function isServed(certifier: string): boolean {
 /** @returns What the outcome of the try is marked with: one that is under way began too early. */
 function askNow(certifier: string): string {
   const asked = randomUUID();
-  outputOf("docker", ["exec", certifier, "sh", "-c", `echo ${asked} >>${folders.state}/now`]);
+  outputOf("docker", ["exec", certifier, "sh", "-c", `echo ${asked} >>${stateFolder}/now`]);
   return asked;
 }
 

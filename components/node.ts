@@ -64,10 +64,10 @@ export class Node extends pulumi.ComponentResource {
     );
 
     if (args.acme !== undefined) {
-      const { volumes, live } = proxy;
       const { acme: source, hostname, images } = args;
+      const { volumes, live } = proxy;
       const { accountsPath } = args.host;
-      new Acme(`${name}-acme`, { source, hostname, images, volumes, accountsPath }, { parent: this, dependsOn: live });
+      new Acme(`${name}-acme`, { source, hostname, images, volumes, live, accountsPath }, { parent: this });
     }
 
     this.registerOutputs({});

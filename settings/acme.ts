@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type * as z from "zod/mini";
 
 import type { AcmeSource } from "../components/certificate/acme/acme.ts";
-import { parseCertificates } from "../components/certificate/chain.ts";
+import { parseCertificates, parseOr } from "../components/certificate/chain.ts";
 import type { Problems } from "./problems.ts";
 import type { settings } from "./schema.ts";
 import type { Some } from "./shape.ts";
@@ -18,7 +18,7 @@ type Given = Extract<Certificate, { readonly mode?: "acme" | undefined }>;
 
 export function readAcme(given: Given, problems: Problems): AcmeSource | undefined {
   const { server, keyType, httpPort, eab, names = [], email, authority, profile } = given;
-  if (authority !== undefined && !isReadable(authority))
+  if (authority !== undefined && !parseOr(() => parseCertificates(authority))?.length)
     problems.add(
       "certificate.authority",
       "holds no readable certificate",
@@ -33,12 +33,4 @@ export function readAcme(given: Given, problems: Problems): AcmeSource | undefin
     names: names.filter((name) => name !== undefined).map((name) => name.toLowerCase()),
     eab: eab && { kid: eab.kid ?? "", hmac: pulumi.secret(eab.hmac ?? "") },
   };
-}
-
-function isReadable(pem: string): boolean {
-  try {
-    return parseCertificates(pem).length > 0;
-  } catch {
-    return false;
-  }
 }

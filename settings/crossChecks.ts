@@ -50,20 +50,12 @@ function checkAcme({ host, hostname, port, anonymous, certificate }: Parsed, pro
   const setName = configCommand("set", "hostname", "registry.example.com");
   const engine = engineOf(host);
   const name = hostname ?? engine?.address ?? "";
-  // The machine in a cloud has a public address, which may be in the certificate; whether an engine's machine has is unknown.
-  if (engine !== undefined && (isLoopback(name) || isIP(name) !== 0))
-    problems.add(
-      "hostname",
-      `${hostname === undefined ? "is not set, and " : ""}"${name}" is no name for which an authority issues a certificate here: a DNS name is needed`,
-      setName,
-    );
+  // A machine in a cloud has a public address, which may be in the certificate. Of an engine's machine that is unknown.
+  if (engine !== undefined && !canBeIssued(name))
+    problems.add("hostname", `${hostname === undefined ? "is not set, and " : ""}${notIssued(name)}`, setName);
   certificate.names.forEach((more, i) => {
-    if (isLoopback(more) || isIP(more) !== 0)
-      problems.add(
-        `certificate.names[${String(i)}]`,
-        `"${more}" is no name for which an authority issues a certificate here: a DNS name is needed`,
-        configCommand("set", `certificate.names[${String(i)}]`, "registry.example.net"),
-      );
+    const path = `certificate.names[${String(i)}]`;
+    if (!canBeIssued(more)) problems.add(path, notIssued(more), configCommand("set", path, "registry.example.net"));
   });
   for (const [setting, taken] of Object.entries({ port, "anonymous.port": anonymous?.port }))
     if (taken === certificate.httpPort)
@@ -72,6 +64,14 @@ function checkAcme({ host, hostname, port, anonymous, certificate }: Parsed, pro
         `${String(taken)} is also ${setting}, where clients speak TLS`,
         configCommand("set", "certificate.httpPort", "80"),
       );
+}
+
+function canBeIssued(name: string): boolean {
+  return !isLoopback(name) && isIP(name) === 0;
+}
+
+function notIssued(name: string): string {
+  return `"${name}" is no name for which an authority issues a certificate here: a DNS name is needed`;
 }
 
 /** On a machine in a cloud, SSH uses port 22. */

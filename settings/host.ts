@@ -1,6 +1,6 @@
 import { configCommand } from "../components/commands.ts";
-import { type Engine, EngineNotFound, findEngine } from "../components/hosts/engine.ts";
 import type { OpenPorts } from "../components/endpoint.ts";
+import { type Engine, EngineNotFound, findEngine } from "../components/hosts/engine.ts";
 import type { CloudMachineArgs } from "../components/hosts/machine/machine.ts";
 import type { SshDockerHostArgs } from "../components/hosts/ssh.ts";
 import { pinnedOptions } from "../components/hosts/sshClient.ts";

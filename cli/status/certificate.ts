@@ -1,10 +1,10 @@
 import type { X509Certificate } from "node:crypto";
 import { connect, type TLSSocket } from "node:tls";
 
+import type { CertificateSource } from "../../components/certificate/certificate.ts";
 import { covers, namesOf } from "../../components/certificate/chain.ts";
 import { renewalDays } from "../../components/certificate/lifetimes.ts";
 import { issuerOf, nameOf } from "../../components/certificate/x509.ts";
-import type { CertificateSource } from "../../components/certificate/certificate.ts";
 import type { Outputs } from "../../components/outputs.ts";
 import { messageOf } from "../../components/userError.ts";
 import type { Finding } from "./finding.ts";

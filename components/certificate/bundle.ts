@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
 import { rootCertificates } from "node:tls";
 
-import { covers, isIssuedBy, namesIn, outOfDate, parseCertificates } from "./chain.ts";
+import { covers, isIssuedBy, namesIn, outOfDate, parseCertificates, parseOr } from "./chain.ts";
 import { renewalDays } from "./lifetimes.ts";
 import { browsersRefuse, refusalsOf } from "./refusals.ts";
 import { issuerOf, nameOf } from "./x509.ts";
@@ -163,14 +163,6 @@ function arrange(all: readonly X509Certificate[], key: KeyObject | undefined) {
     next = isIssuedBy(last, last) ? undefined : all.find((other) => !chain.includes(other) && isIssuedBy(last, other));
   }
   return { chain, others: all.filter((certificate) => !chain.includes(certificate)) };
-}
-
-function parseOr<T>(parse: () => T): T | undefined {
-  try {
-    return parse();
-  } catch {
-    return undefined;
-  }
 }
 
 function brokenChain(chain: readonly X509Certificate[], others: readonly X509Certificate[]): string | undefined {

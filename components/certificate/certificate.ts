@@ -7,6 +7,7 @@ import * as tls from "@pulumi/tls";
 import type { AcmeSource } from "./acme/acme.ts";
 import { selfSignedRoot } from "./bundle.ts";
 import { renewalDays } from "./lifetimes.ts";
+import type { CertificateTexts } from "./served.ts";
 
 /** Where the proxy's certificate comes from. */
 export type CertificateSource =
@@ -22,14 +23,6 @@ export type CertificateSource =
     }
   /** A certificate that an authority issues, and that is renewed without an `up`: see `Acme`. */
   | AcmeSource;
-
-/** A certificate whose texts are known. */
-export interface CertificateTexts {
-  /** PEM: the server's certificate, then its issuers. */
-  readonly chain: string;
-  /** Secret: its private key, PEM. */
-  readonly key: string;
-}
 
 export interface CertificateArgs {
   readonly source: CertificateSource;
@@ -79,7 +72,7 @@ export class Certificate extends pulumi.ComponentResource {
   private sign(name: string, hosts: pulumi.Output<string[]>) {
     const parent = { parent: this };
 
-    const caKey = new tls.PrivateKey(`${name}-ca-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, parent);
+    const caKey = this.createKey(`${name}-ca-key`);
     const ca = new tls.SelfSignedCert(
       `${name}-ca`,
       {
@@ -94,7 +87,7 @@ export class Certificate extends pulumi.ComponentResource {
       parent,
     );
 
-    const key = new tls.PrivateKey(`${name}-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, parent);
+    const key = this.createKey(`${name}-key`);
     const request = new tls.CertRequest(
       `${name}-request`,
       {
@@ -122,9 +115,9 @@ export class Certificate extends pulumi.ComponentResource {
     return { texts: pulumi.output({ chain: leaf.certPem, key: key.privateKeyPem }), caCertificate: ca.certPem };
   }
 
+  /** What is served until an authority has issued a certificate. */
   private createPlaceholder(name: string): pulumi.Output<CertificateTexts> {
-    const parent = { parent: this };
-    const key = new tls.PrivateKey(`${name}-placeholder-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, parent);
+    const key = this.createKey(`${name}-placeholder-key`);
     const certificate = new tls.SelfSignedCert(
       `${name}-placeholder`,
       {
@@ -133,9 +126,13 @@ export class Certificate extends pulumi.ComponentResource {
         allowedUses: ["digital_signature", "server_auth"],
         validityPeriodHours: 398 * hours.perDay,
       },
-      parent,
+      { parent: this },
     );
     return pulumi.all([certificate.certPem, key.privateKeyPem]).apply(([chain, text]) => ({ chain, key: text }));
+  }
+
+  private createKey(name: string): tls.PrivateKey {
+    return new tls.PrivateKey(name, { algorithm: "ECDSA", ecdsaCurve: "P256" }, { parent: this });
   }
 }
 

@@ -10,6 +10,15 @@ export function parseCertificates(text: string): X509Certificate[] {
   return all.filter(({ raw }, i) => all.findIndex((other) => other.raw.equals(raw)) === i);
 }
 
+/** What a parser returns; undefined if it throws. */
+export function parseOr<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether a certificate was signed by an issuer, or by itself. */
 export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   // Node's own check also requires keyCertSign. refusalsOf reports a missing one; a root needs none.

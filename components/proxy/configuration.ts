@@ -1,4 +1,4 @@
-import type { CertificateTexts } from "../certificate/certificate.ts";
+import type { CertificateTexts } from "../certificate/served.ts";
 import { shortDigest } from "../digest.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { Access } from "./nginx/access.ts";

@@ -5,8 +5,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { Rule } from "../access.ts";
-import { folders } from "../certificate/acme/renewal.ts";
-import type { CertificateTexts } from "../certificate/certificate.ts";
+import { type CertificateTexts, type CertificateVolumes, servedFolders } from "../certificate/served.ts";
 import type { User } from "../credentials.ts";
 import { type Endpoint, publishedOn } from "../endpoint.ts";
 import { hardened } from "../hardening.ts";
@@ -49,14 +48,6 @@ export interface ReverseProxyArgs {
   readonly isRenewed: boolean;
 }
 
-/** The volumes through which the programs that renew a certificate meet the proxy. */
-export interface CertificateVolumes {
-  /** The certificate and its key, for the proxy to read at each handshake. */
-  readonly certificate: docker.types.input.ContainerVolume;
-  /** The answers to an authority's challenges, for the proxy to serve. */
-  readonly challenges: docker.types.input.ContainerVolume;
-}
-
 const configFolder = "/etc/proxy";
 
 /** On the first start there is no configuration yet: the loader needs a running container. */
@@ -87,8 +78,8 @@ export class ReverseProxy extends pulumi.ComponentResource {
     const frontNetwork = new docker.Network(`${name}-network`, { name }, parent);
     const createVolume = (volume: string) => new docker.Volume(volume, { name: volume }, parent).name;
     const config = createVolume(`${name}-config`);
-    const certificate = { volumeName: createVolume(`${name}-certificate`), containerPath: folders.certificate };
-    const challenges = { volumeName: createVolume(`${name}-challenges`), containerPath: folders.challenges };
+    const certificate = { volumeName: createVolume(`${name}-certificate`), containerPath: servedFolders.certificate };
+    const challenges = { volumeName: createVolume(`${name}-challenges`), containerPath: servedFolders.challenges };
     this.volumes = { certificate, challenges };
     const configVolume = { volumeName: config, containerPath: configFolder, readOnly: false };
 
@@ -99,7 +90,7 @@ export class ReverseProxy extends pulumi.ComponentResource {
         image: image.imageId,
         user: "0:0",
         capabilities: ["CAP_CHOWN"],
-        command: ["-c", `chown ${user} ${configFolder} ${folders.certificate} ${folders.challenges}`],
+        command: ["-c", `chown ${user} ${configFolder} ${servedFolders.certificate} ${servedFolders.challenges}`],
         volumes: [configVolume, certificate, challenges],
       },
       parent,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { X509Certificate } from "node:crypto";
-import { connect } from "node:tls";
+import type { X509Certificate } from "node:crypto";
 
+import { askCertificate } from "../../cli/status/certificate.ts";
 import { namesOf } from "../../components/certificate/chain.ts";
 import type { Outputs } from "../../components/outputs.ts";
 import { oneOf } from "../support/matrix.ts";
@@ -44,16 +44,7 @@ for (const target of oneOf(Object.keys(stacks) as CloudTarget[])) {
     });
 
     /** What the proxy shows at a handshake. */
-    function shown(): Promise<X509Certificate> {
-      return new Promise((resolve, reject) => {
-        const { address, url } = outputs;
-        const socket = connect({ host: address, port: Number(new URL(url).port), rejectUnauthorized: false }, () => {
-          resolve(new X509Certificate(socket.getPeerCertificate().raw));
-          socket.destroy();
-        });
-        socket.on("error", reject);
-      });
-    }
+    const shown = async () => (await askCertificate(outputs)).certificate;
 
     const hoursOf = ({ validFrom, validTo }: X509Certificate) =>
       Math.round((Date.parse(validTo) - Date.parse(validFrom)) / 1000 / hour);

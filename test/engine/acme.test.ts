@@ -156,6 +156,15 @@ describe("a certificate that an authority issues", function () {
     assert.deepEqual([answer.status, answer.headers.get("location")], [301, `${outputs.url}/v2/_catalog?n=1`]);
     assert.equal((await at("/.well-known/acme-challenge/none")).status, 404);
     assert.equal((await at("/.well-known/acme-challenge/../../etc/passwd")).status, 301);
+
+    // What lego writes there is served, but none of the proxy's own files that it could point at.
+    const [lego = ""] = await checkout.containers("lego");
+    const folder = "/challenges/.well-known/acme-challenge";
+    const script = `mkdir -p ${folder}; echo answer >${folder}/file; ln -s /etc/proxy/current/nginx.conf ${folder}/link`;
+    await checkout.docker(["exec", lego, "sh", "-c", script]);
+    assert.equal(await (await at("/.well-known/acme-challenge/file")).text(), "answer\n");
+    assert.equal((await at("/.well-known/acme-challenge/link")).status, 403);
+    await checkout.docker(["exec", lego, "rm", "-r", "/challenges/.well-known"]);
   });
 
   it("leaves its secrets to their user: in files of mode 0600, in no log, environment or command line", async () => {

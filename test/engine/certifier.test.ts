@@ -37,8 +37,8 @@ describe("the certifier", function () {
     docker(
       ...["run", "--detach", "--name", name, "--network", "none", "--read-only", "--user", "101:101"],
       ...["--tmpfs", "/tmp", "--tmpfs", "/certificate:uid=101", ...options],
-      ...["--volume", `${resolve("components/certificate")}:/program:ro`, "--volume", `${folder}:/settings:ro`],
-      ...[images.node.reference, "node", "/program/acme/certifier.ts", "/settings"],
+      ...["--volume", `${resolve("components")}:/program:ro`, "--volume", `${folder}:/settings:ro`],
+      ...[images.node.reference, "node", "/program/certificate/acme/certifier.ts", "/settings"],
     );
   const inside = async (script: string) => (await docker("exec", name, "sh", "-c", script)).trim();
 

@@ -8,9 +8,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { shortDigest } from "../../digest.ts";
 import { Job } from "../../job.ts";
 import { OneShot } from "../../oneShot.ts";
-import type { CertificateVolumes } from "../../proxy/reverseProxy.ts";
 import { proxyUser } from "../../proxy/user.ts";
-import { folders, type RenewalSettings } from "./renewal.ts";
+import type { CertificateVolumes } from "../served.ts";
+import { type RenewalSettings, stateFolder } from "./renewal.ts";
 
 /** A certificate that an authority issues and renews by ACME, RFC 8555. */
 export interface AcmeSource extends Omit<RenewalSettings, "names" | "kid"> {
@@ -31,6 +31,8 @@ export interface AcmeArgs {
   readonly images: { readonly lego: string; readonly node: string };
   /** Where the proxy takes the certificate and the answers to challenges from. */
   readonly volumes: CertificateVolumes;
+  /** Whatever makes the proxy live: before that the first challenge would fail. */
+  readonly live: pulumi.Input<pulumi.Resource>;
   /** The absolute path of the folder for accounts and certificates on the host. Default: a volume. */
   readonly accountsPath: string | undefined;
 }
@@ -39,10 +41,9 @@ const settingsFolder = "/etc/acme";
 
 /** What the certifier runs, by its path below the folder of the settings. The paths are as in this project. */
 const program = Object.fromEntries(
-  ["../chain.ts", "../x509.ts", "certifier.ts", "renewal.ts", "obtain.sh"].map((file) => [
-    join("certificate/acme", file),
-    readFileSync(join(import.meta.dirname, file), "utf8"),
-  ]),
+  ["../../digest.ts", "../chain.ts", "../served.ts", "../x509.ts", "certifier.ts", "renewal.ts", "obtain.sh"].map(
+    (file) => [join("certificate/acme", file), readFileSync(join(import.meta.dirname, file), "utf8")],
+  ),
 );
 
 /** Keeps the settings of a container that is about to be replaced. */
@@ -57,8 +58,7 @@ ls -1td ${settingsFolder}/* | tail -n +3 | xargs -r rm -rf`;
 
 /**
  * Obtains a certificate from an authority and renews it, without an `up`: lego, which talks to the authority, and the
- * certifier, which has no network, checks what lego obtained and hands it to the proxy. It depends on a proxy that is
- * live, or the first challenge would fail. No change here cuts a transfer.
+ * certifier, which has no network, checks what lego obtained and hands it to the proxy. No change here cuts a transfer.
  */
 export class Acme extends pulumi.ComponentResource {
   constructor(name: string, args: AcmeArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -78,7 +78,7 @@ export class Acme extends pulumi.ComponentResource {
       new docker.Volume(`${name}-state`, { name: `${name}-state` }, { parent: this, retainOnDelete: true }).name;
     const stateVolume = {
       ...(args.accountsPath === undefined ? { volumeName: createState() } : { hostPath: args.accountsPath }),
-      containerPath: folders.state,
+      containerPath: stateFolder,
     };
 
     const owned = new OneShot(
@@ -88,7 +88,7 @@ export class Acme extends pulumi.ComponentResource {
         image: node,
         user: "0:0",
         capabilities: ["CAP_CHOWN"],
-        command: ["-c", `chown ${proxyUser} ${settingsFolder} ${folders.state}`],
+        command: ["-c", `chown ${proxyUser} ${settingsFolder} ${stateFolder}`],
         volumes: [settingsVolume, stateVolume],
       },
       parent,
@@ -112,13 +112,7 @@ export class Acme extends pulumi.ComponentResource {
     );
 
     const readOnly = { readOnly: true };
-    const ready = {
-      parent: this,
-      dependsOn: [
-        settled.succeeded,
-        ...(opts?.dependsOn === undefined ? [] : [opts.dependsOn as pulumi.Output<docker.Container>]),
-      ],
-    };
+    const ready = { parent: this, dependsOn: [settled.succeeded, args.live] };
     new Job(
       `${name}-lego`,
       {

@@ -2,7 +2,7 @@
 // authority, in another container, and this program asks it to, checks what it obtained, and puts that where the proxy
 // reads it at the next handshake. It can be killed at any moment, and goes on where it was.
 
-import { createHash, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
@@ -17,9 +17,10 @@ import {
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { shortDigest } from "../../digest.ts";
+import { servedFiles, servedFolders } from "../served.ts";
 import {
   fileNameOf,
-  folders,
   isBroken,
   isDue,
   isUrgent,
@@ -30,11 +31,12 @@ import {
   problemWith,
   reasonIn,
   type RenewalSettings,
-  servedFiles,
+  stateFolder,
   triesLeft,
 } from "./renewal.ts";
 
-const { state, certificate: live } = folders;
+const state = stateFolder;
+const live = servedFolders.certificate;
 const files = {
   request: join(state, "request"),
   answer: join(state, "answer"),
@@ -49,12 +51,11 @@ const files = {
 } as const;
 
 const settings = JSON.parse(readFileSync(join(process.argv[2] ?? "", "settings.json"), "utf8")) as RenewalSettings;
-const digest = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 16);
 
 /** Accounts belong to a server; a certificate also belongs to all that it was asked for. */
-const server = join(state, new URL(settings.server).host.replaceAll(":", "-"), digest(settings.server));
+const server = join(state, new URL(settings.server).host.replaceAll(":", "-"), shortDigest(settings.server));
 const { names, keyType, profile, authority } = settings;
-const folder = join(server, digest(JSON.stringify([names, keyType, profile, authority])));
+const folder = join(server, shortDigest(JSON.stringify([names, keyType, profile, authority])));
 const stored = join(folder, "certificates", fileNameOf(settings));
 const account = settings.email ?? "noemail@example.com";
 
@@ -198,7 +199,7 @@ function takeUp(): string | undefined {
     if (isBroken(chain, key)) rmSync(`${stored}.crt`, { force: true });
     return `The certificate that the authority gave ${wrong}.`;
   }
-  const name = digest(chain + key);
+  const name = shortDigest(chain + key);
   if (linked() !== name) serve(name, chain, key);
   leaf = new X509Certificate(chain);
   writeFileSync(files.serves, "");

@@ -1,6 +1,7 @@
 import { createPrivateKey, type X509Certificate } from "node:crypto";
 
-import { isIssuedBy, namesOf, outOfDate, parseCertificates } from "../chain.ts";
+import { isIssuedBy, namesOf, outOfDate, parseCertificates, parseOr } from "../chain.ts";
+import { servedFolders } from "../served.ts";
 
 /** What the certifier needs to know, written by `up`. */
 export interface RenewalSettings {
@@ -23,18 +24,8 @@ export interface RenewalSettings {
 export const keyTypes = ["ec256", "ec384", "rsa2048", "rsa3072", "rsa4096"] as const;
 export type KeyType = (typeof keyTypes)[number];
 
-/** Where files of both containers lie. */
-export const folders = {
-  /** What lego stores: accounts, certificates and keys. */
-  state: "/acme",
-  /** Where lego puts the answers to challenges, and the proxy serves them. */
-  challenges: "/challenges",
-  /** Where the proxy reads the certificate: `current/tls.crt` and `current/tls.key`. */
-  certificate: "/certificate",
-} as const;
-
-/** The names of the files next to each other in the folder of a certificate. */
-export const servedFiles = { certificate: "tls.crt", key: "tls.key" } as const;
+/** Where lego stores accounts, certificates and keys, and both containers leave what they tell each other. */
+export const stateFolder = "/acme";
 
 /**
  * What is wrong with a certificate that an authority gave; undefined if the proxy can serve it. The chain must lead to the
@@ -75,10 +66,7 @@ export function isBroken(chain: string, key: string): boolean {
  *
  * @param authority PEM: what the chain must lead to. Default: any issuer.
  */
-export function brokenChain(
-  certificates: readonly X509Certificate[],
-  authority: string | undefined,
-): string | undefined {
+function brokenChain(certificates: readonly X509Certificate[], authority: string | undefined): string | undefined {
   const isLinked = certificates.every((each, i) => {
     const issuer = certificates[i + 1];
     return issuer === undefined || isIssuedBy(each, issuer);
@@ -88,14 +76,6 @@ export function brokenChain(
   if (authority === undefined || last === undefined) return undefined;
   const isTrusted = parseCertificates(authority).some((root) => isIssuedBy(last, root));
   return isTrusted ? undefined : "was not issued by the authority in certificate.authority";
-}
-
-function parseOr<T>(parse: () => T): T | undefined {
-  try {
-    return parse();
-  } catch {
-    return undefined;
-  }
 }
 
 const minute = 60;
@@ -144,7 +124,7 @@ export function legoWords(
     ...["--http-timeout", "10"],
     // An address can't be a common name.
     "--disable-cn",
-    ...["--http", "--http.webroot", folders.challenges],
+    ...["--http", "--http.webroot", servedFolders.challenges],
     ...(isRenewal ? ["renew", "--reuse-key", "--dynamic", "--no-random-sleep"] : ["run"]),
     ...(profile === undefined ? [] : ["--profile", profile]),
   ];

@@ -1,4 +1,4 @@
-import { folders } from "../../certificate/acme/renewal.ts";
+import { servedFolders } from "../../certificate/served.ts";
 
 /** The server at which an authority finds the answers to its challenges. Everybody else is led to the registry. */
 export function renderChallengeServer(ports: readonly number[], url: string): string {
@@ -7,9 +7,9 @@ export function renderChallengeServer(ports: readonly number[], url: string): st
 ${ports.map((port) => `    listen ${String(port)};\n`).join("")}\
     access_log off;
     location /.well-known/acme-challenge/ {
-      root ${folders.challenges};
+      root ${servedFolders.challenges};
       # What writes there faces the network, and is to publish nothing else.
-      disable_symlinks on from=${folders.challenges};
+      disable_symlinks on from=${servedFolders.challenges};
       default_type text/plain;
     }
     location / {

@@ -1,4 +1,4 @@
-import { folders, servedFiles } from "../../certificate/acme/renewal.ts";
+import { servedFiles, servedFolders } from "../../certificate/served.ts";
 import { configFiles } from "./files.ts";
 
 export interface Tls {
@@ -25,8 +25,8 @@ const renewedFiles = `\
   map $ssl_server_name $served {
     default current;
   }
-  ssl_certificate ${folders.certificate}/$served/${servedFiles.certificate};
-  ssl_certificate_key ${folders.certificate}/$served/${servedFiles.key};
+  ssl_certificate ${servedFolders.certificate}/$served/${servedFiles.certificate};
+  ssl_certificate_key ${servedFolders.certificate}/$served/${servedFiles.key};
 `;
 
 /** HTTP/2 stays off: registry clients don't need it, and with it nginx reads uploads from afar far slower. */
