@@ -33,13 +33,15 @@ describe("the certifier", function () {
     rmSync(folder, { recursive: true });
   });
 
-  const start = (...options: readonly string[]) =>
+  const begin = (options: readonly string[], command: readonly string[]) =>
     docker(
       ...["run", "--detach", "--name", name, "--network", "none", "--read-only", "--user", "101:101"],
-      ...["--tmpfs", "/tmp", "--tmpfs", "/certificate:uid=101", ...options],
+      ...["--tmpfs", "/tmp", "--tmpfs", "/certificate:uid=101", "--tmpfs", "/challenges:uid=101", ...options],
       ...["--volume", `${resolve("components")}:/program:ro`, "--volume", `${folder}:/settings:ro`],
-      ...[images.node.reference, "node", "/program/certificate/acme/certifier.ts", "/settings"],
+      ...[images.node.reference, ...command],
     );
+  const start = (...options: readonly string[]) =>
+    begin(options, ["node", "/program/certificate/acme/certifier.ts", "/settings"]);
   const inside = async (script: string) => (await docker("exec", name, "sh", "-c", script)).trim();
 
   async function until(condition: () => Promise<boolean>): Promise<void> {
@@ -55,6 +57,20 @@ describe("the certifier", function () {
     assert.equal(await inside("ls /acme/request 2>/dev/null || true"), "");
     await until(async () => (await inside("cat /tmp/unwell || true")).includes("is full"));
     assert.equal(await docker("inspect", "--format", "{{.State.Running}}", name), "true");
+  });
+
+  it("is answered by lego's container: to a request from before its start, and with a failure to one that was cut short", async () => {
+    writeFileSync(join(folder, "lego"), '#!/bin/sh\necho "asked: $*"\n', { mode: 0o755 });
+    const lego = ["--volume", `${folder}/lego:/lego:ro`, "--env", "SETTINGS=/settings"];
+    const worlds = { request: "asked: one two words 0", taken: "the try was cut short 1" };
+    for (const [file, answer] of Object.entries(worlds)) {
+      const script = `printf 'one\ntwo words\n' >/acme/${file}; exec sh /program/certificate/acme/obtain.sh`;
+      await begin(["--tmpfs", "/acme:uid=101", ...lego], ["sh", "-c", script]);
+      await until(async () => (await inside("ls /acme")).includes("answer"));
+      await until(async () => !/taken|request/.test(await inside("ls /acme")));
+      assert.equal((await inside("cat /acme/printed /acme/answer")).replace("\n", " "), answer);
+      await docker("rm", "--force", name);
+    }
   });
 
   it("doesn't ask again at once after it was killed in the middle of a try", async () => {

@@ -39,6 +39,8 @@ const state = stateFolder;
 const live = servedFolders.certificate;
 const files = {
   request: join(state, "request"),
+  /** The request while lego runs. */
+  taken: join(state, "taken"),
   answer: join(state, "answer"),
   printed: join(state, "printed"),
   /** Whoever wants the next look now appends a name for it, in a line. */
@@ -155,14 +157,15 @@ function readOutcome(): Outcome | undefined {
 
 /** @returns Why it failed; undefined if it did what it was asked for. */
 async function askLego(): Promise<string | undefined> {
+  const isPending = () => existsSync(files.request) || existsSync(files.taken);
   // One that was asked before this container was replaced must end first.
-  while (existsSync(files.request)) await sleep(500);
+  while (isPending()) await sleep(500);
   rmSync(files.answer, { force: true });
   const isRenewal = hasAccount() && [".crt", ".key", ".json"].every((ending) => read(stored + ending) !== "");
   const words = legoWords(settings, { folder, isRenewal });
   writeFileSync(`${files.request}.new`, words.map((word) => `${word}\n`).join(""));
   renameSync(`${files.request}.new`, files.request);
-  while (!existsSync(files.answer) || existsSync(files.request)) await sleep(500);
+  while (!existsSync(files.answer) || isPending()) await sleep(500);
   if (read(files.answer).trim() === "0") return undefined;
   const reason = reasonIn(read(files.printed));
   // An authority that has lost its accounts refuses whatever is asked in the name of one.

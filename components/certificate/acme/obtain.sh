@@ -6,15 +6,15 @@ umask 077
 trap 'exit 0' TERM
 cd /acme || exit 1
 
-# The certifier takes the request back only once there is an answer.
+# A request that was taken is there until there is an answer.
 reply() { # STATUS
   echo "$1" >answer.new
   mv answer.new answer
-  rm -f request
+  rm -f taken
 }
 
 # Again at once might be once too often for the authority.
-if [ -e request ]; then
+if [ -e taken ]; then
   echo "the try was cut short" >printed
   reply 1
 fi
@@ -22,8 +22,9 @@ fi
 while :; do
   touch /tmp/alive
   if [ -e request ]; then
+    mv request taken
     set --
-    while IFS= read -r word; do set -- "$@" "$word"; done <request
+    while IFS= read -r word; do set -- "$@" "$word"; done <taken
     if [ -e "$SETTINGS/hmac" ]; then
       LEGO_EAB_HMAC=$(cat "$SETTINGS/hmac")
       export LEGO_EAB_HMAC
