@@ -1,6 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { clouds, type CloudHosts, type CloudTarget, dnsProviders, type DnsRecords } from "./clouds/index.ts";
+import {
+  clouds,
+  type CloudHosts,
+  type CloudTarget,
+  dnsProviders,
+  type DnsRecords,
+  grantChallenges,
+} from "./clouds/index.ts";
+import { certificateNames } from "./components/certificate/acme/challenge.ts";
+import { challengePortOf } from "./components/certificate/certificate.ts";
 import { type Endpoint, type OpenPorts, openPortsOf } from "./components/endpoint.ts";
 import type { DockerHost } from "./components/hosts/dockerHost.ts";
 import { LocalDockerHost } from "./components/hosts/local.ts";
@@ -22,16 +31,26 @@ export async function deploy(settings: Settings): Promise<PrivateRegistry> {
     const { address: ipv4Address, ipv6Address } = host;
     await createRecord(`${name}-dns`, { ...dns, name: hostname, ipv4Address, ipv6Address });
   }
-  return new PrivateRegistry(name, { ...settings, host, endpoints, openPrefixes: anonymous?.prefixes ?? [] });
+  const challengeAccess = await createChallengeAccess(`${name}-challenges`, settings, host);
+  const openPrefixes = anonymous?.prefixes ?? [];
+  return new PrivateRegistry(name, { ...settings, host, endpoints, openPrefixes, challengeAccess });
+}
+
+/** Returns what lego needs to answer challenges by DNS; undefined if it answers none there. */
+async function createChallengeAccess(name: string, { hostname, certificate }: Settings, host: DockerHost) {
+  if (certificate.mode !== "acme" || certificate.challenge.type !== "dns-01") return undefined;
+  const names = pulumi.output(hostname ?? host.address).apply((first) => certificateNames(first, certificate.names));
+  return grantChallenges(name, certificate.challenge, names);
 }
 
 function endpointsOf({ port, anonymous, certificate }: Settings): Endpoint[] {
+  const challengePort = challengePortOf(certificate);
   return [
     { name: "registry", audience: "users", port },
     ...(anonymous === undefined ? [] : [{ name: "anonymous", audience: "anybody", port: anonymous.port } as const]),
-    ...(certificate.mode === "acme"
-      ? [{ name: "challenges", audience: "challenges", port: certificate.httpPort } as const]
-      : []),
+    ...(challengePort === undefined
+      ? []
+      : [{ name: "challenges", audience: "challenges", port: challengePort } as const]),
   ];
 }
 

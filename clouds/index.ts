@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 
+import type { ChallengeAccess, DnsChallenge } from "../components/certificate/acme/challenge.ts";
 import type { DnsRecordArgs } from "../components/dnsRecord.ts";
 import { aws } from "./aws/cloud.ts";
 import type { AwsDockerHostArgs } from "./aws/host.ts";
@@ -39,3 +40,26 @@ export const dnsProviders: { readonly [P in keyof DnsRecords]: CreateRecord<DnsR
   digitalocean: async (name, args) => new (await import("./digitalOcean/record.ts")).DigitalOceanDnsRecord(name, args),
   dnsimple: async (name, args) => new (await import("./dnsimple/record.ts")).DnsimpleDnsRecord(name, args),
 };
+
+/**
+ * Lets lego answer an authority's challenges at the provider of a zone.
+ *
+ * @param names The names of the certificate.
+ */
+export async function grantChallenges(
+  name: string,
+  challenge: DnsChallenge,
+  names: pulumi.Input<readonly string[]>,
+): Promise<ChallengeAccess> {
+  const { zone, apiUrl } = challenge;
+  switch (challenge.provider) {
+    case "route53":
+      return new (await import("./aws/challenges.ts")).Route53Challenges(name, { zone, apiUrl, names }).access;
+    case "digitalocean":
+      return { DO_AUTH_TOKEN: challenge.token, ...(apiUrl === undefined ? {} : { DO_API_URL: apiUrl }) };
+    case "dnsimple":
+      return { DNSIMPLE_OAUTH_TOKEN: challenge.token, ...(apiUrl === undefined ? {} : { DNSIMPLE_BASE_URL: apiUrl }) };
+    default:
+      return challenge satisfies never;
+  }
+}

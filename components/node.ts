@@ -2,6 +2,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
 import { Acme, type AcmeSource } from "./certificate/acme/acme.ts";
+import type { ChallengeAccess } from "./certificate/acme/challenge.ts";
 import type { DockerHost } from "./hosts/dockerHost.ts";
 import { ReverseProxy, type ReverseProxyArgs } from "./proxy/reverseProxy.ts";
 import { Registry } from "./registry/registry.ts";
@@ -21,6 +22,8 @@ export interface NodeArgs extends Omit<
   readonly drainTimeout: number;
   /** An authority that issues the certificate. Default: `certificate` has the texts of one that is not renewed. */
   readonly acme?: AcmeSource | undefined;
+  /** Lets lego answer the authority's challenges by DNS. Default: it answers through the proxy. */
+  readonly challengeAccess?: ChallengeAccess | undefined;
 }
 
 /** A registry and its proxy on one host, with the network between them. */
@@ -64,10 +67,11 @@ export class Node extends pulumi.ComponentResource {
     );
 
     if (args.acme !== undefined) {
-      const { acme: source, hostname, images } = args;
+      const { acme: source, hostname, images, challengeAccess } = args;
       const { volumes, live } = proxy;
       const { accountsPath } = args.host;
-      new Acme(`${name}-acme`, { source, hostname, images, volumes, live, accountsPath }, { parent: this });
+      const acme = { source, hostname, images, volumes, live, accountsPath, challengeAccess };
+      new Acme(`${name}-acme`, acme, { parent: this });
     }
 
     this.registerOutputs({});

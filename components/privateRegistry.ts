@@ -38,6 +38,8 @@ export interface PrivateRegistryArgs {
   readonly limits: ProxyLimits;
   /** The source of the proxy's certificate. A change goes live by a reload. */
   readonly certificate: CertificateArgs["source"];
+  /** Lets the certificate's authority be answered by DNS. Default: it is answered through the proxy. */
+  readonly challengeAccess?: NodeArgs["challengeAccess"];
 }
 
 /**
@@ -76,6 +78,7 @@ export class PrivateRegistry extends pulumi.ComponentResource {
         hashes: credentials.hashes,
         certificate: certificate.texts,
         acme: args.certificate.mode === "acme" ? args.certificate : undefined,
+        challengeAccess: args.challengeAccess,
       },
       { parent: this },
     );

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { clouds, type CloudHosts, type CloudTarget } from "../clouds/index.ts";
+import { challengePortOf } from "../components/certificate/certificate.ts";
 import { type OpenPorts, publishedOn } from "../components/endpoint.ts";
 import type { HostSettings } from "../settings/host.ts";
 import { engineOf, type Parsed, type Reading, type Settings } from "../settings/index.ts";
@@ -31,6 +32,7 @@ export async function askHost({ settings, problems }: Reading): Promise<Settings
 /** Asks the engine even if other settings are wrong, so that all problems are reported together. */
 async function askEngine({ host, hostname, port, anonymous, certificate, images }: Parsed, proxyName: string) {
   const acme = certificate?.mode === "acme" ? certificate : undefined;
+  const challengePort = challengePortOf(certificate);
   const engine = engineOf(host);
   if (engine === undefined) return { reachable: true, problems: [] };
   return checkEngine(engine, connectTo(engine), {
@@ -38,7 +40,7 @@ async function askEngine({ host, hostname, port, anonymous, certificate, images 
     ports: {
       port: port ?? 0,
       ...(anonymous && { "anonymous.port": anonymous.port }),
-      ...(acme && { "certificate.httpPort": acme.httpPort }),
+      ...(challengePort !== undefined && { "certificate.httpPort": challengePort }),
     },
     publishedOn: publishedOn(hostname ?? engine.address),
     proxyName,

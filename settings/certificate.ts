@@ -20,10 +20,14 @@ type Provided = Extract<Given, { readonly mode?: "provided" | undefined }>;
 /** What files are read from, and when. */
 type Surroundings = Pick<Environment, "now" | "home">;
 
-/** @param hostname The name that a provided certificate must cover; undefined if it is not known yet. */
+/**
+ * @param hostname The name that a provided certificate must cover; undefined if it is not known yet.
+ * @param zone That of the setting `dns`, if there is one.
+ */
 export function readCertificate(
   given: Given | undefined,
   hostname: string | undefined,
+  zone: string | undefined,
   environment: Surroundings,
   problems: Problems,
 ): CertificateSource | undefined {
@@ -33,7 +37,7 @@ export function readCertificate(
     case "selfSigned":
       return { mode: given.mode };
     case "acme":
-      return readAcme(given, problems);
+      return readAcme(given, zone, problems);
     case "provided":
       return readProvided(given, hostname, environment, problems);
     default:

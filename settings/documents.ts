@@ -136,27 +136,26 @@ function shapeOf(key: string): Shape {
   return shape;
 }
 
-/** A setting and its parts. A part with several meanings, by target, mode or provider, is listed once for each. */
-function partsOf(key: string): Part[] {
-  const shape = shapeOf(key);
+/** A setting and all its parts. A part with several meanings, by target, mode or provider, is listed once for each. */
+function partsOf(path: string, shape = shapeOf(path), only: readonly string[] = []): Part[] {
   const { core } = unwrap(shape);
-  const options = key === "host" ? hosts : isUnion(core) ? optionsOf(core) : undefined;
   const inner = isArray(core) ? unwrap(core._zod.def.element).core : core;
-  const path = isArray(core) ? `${key}[0]` : key;
+  const prefix = isArray(core) ? `${path}[0]` : path;
+  const options = path === "host" ? hosts : isUnion(inner) ? optionsOf(inner) : undefined;
+  const own = isObject(inner) ? Object.entries(inner._zod.def.shape) : [];
   const parts =
     options === undefined
-      ? isObject(inner)
-        ? Object.entries(inner._zod.def.shape).map(([name, part]) => ({
-            path: `${path}.${name}`,
-            shape: part,
-            only: [],
-          }))
-        : []
-      : partsOfOptions(path, options);
-  return [{ path: key, shape, only: [] }, ...parts];
+      ? own.map(([name, part]) => ({ name, part, having: [] }))
+      : partsOfOptions(options).map(({ name, shape: part, only: having }) => ({ name, part, having }));
+  return [
+    { path, shape, only },
+    ...parts.flatMap(({ name, part, having }) =>
+      partsOf(`${prefix}.${name}`, part, having.length === 0 ? only : having),
+    ),
+  ];
 }
 
-function partsOfOptions(path: string, options: Readonly<Record<string, z.core.$ZodObject>>): Part[] {
+function partsOfOptions(options: Readonly<Record<string, z.core.$ZodObject>>) {
   const all = Object.entries(options).flatMap(([option, object]) =>
     Object.entries(object._zod.def.shape).map(([name, shape]) => ({ option, name, shape })),
   );
@@ -165,11 +164,8 @@ function partsOfOptions(path: string, options: Readonly<Record<string, z.core.$Z
   return [...new Set(parts.map(({ shape }) => shape))].map((shape) => {
     const having = parts.filter((part) => part.shape === shape);
     const only = having.map(({ option }) => option);
-    return {
-      path: `${path}.${having[0]?.name ?? ""}`,
-      shape,
-      only: only.length === Object.keys(options).length ? [] : only,
-    };
+    const name = having[0]?.name ?? "";
+    return { name, shape, only: only.length === Object.keys(options).length ? [] : only };
   });
 }
 
@@ -179,7 +175,7 @@ export function notShown(stackFiles: readonly string[]): string[] {
   return Object.keys(shapes)
     .flatMap((key) => partsOf(key).map((part) => ({ key, ...part })))
     .filter(({ key, path, only }) => {
-      const [, name] = path.split(".");
+      const name = path.includes(".") ? path.split(".").at(-1) : undefined;
       const about = paragraphs.filter((text) => text.includes(`private-registry:${key}:`));
       const isShown = (text: string) => name === undefined || new RegExp(`\\b${name}:|\`${name}\``).test(text);
       const variants = key === "host" ? only.map((target) => `private-registry:target: ${target}`) : [""];

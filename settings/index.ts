@@ -82,7 +82,13 @@ export function parseSettings(
     deletion: given?.deletion ?? false,
     drainTimeout: given?.drainTimeout ?? 0,
     limits: { guessesPerMinute: given?.guessesPerMinute ?? 0, maxUploadSize: given?.maxUploadSize },
-    certificate: readCertificate(given?.certificate, hostname ?? engine?.address, environment, problems),
+    certificate: readCertificate(
+      given?.certificate,
+      hostname ?? engine?.address,
+      given?.dns?.zone,
+      environment,
+      problems,
+    ),
     dns: readDns(given?.dns, hostname, engine?.address, problems),
   };
   crossCheck(settings, environment, problems);

@@ -17,6 +17,12 @@ export const hostname: Check = {
   wrong: (text) => `${quoted(text)} is neither a DNS name nor an IPv4 address`,
 };
 
+/** A hostname or a wildcard, in which a star stands for one label. */
+export const certificateName: Check = {
+  holds: (text) => isHostname(text.replace(/^\*\./, "")),
+  wrong: (text) => `${quoted(text)} is neither a DNS name nor a wildcard as *.example.com`,
+};
+
 /** An image reference with an exact version or a digest. */
 export const image: readonly Check[] = [
   { holds: isReference, wrong: (text) => isNot(text, "an image reference") },

@@ -26,7 +26,7 @@ import {
   withDefault,
 } from "./kinds.ts";
 import { network } from "./networks.ts";
-import { dataPath, hostname, image, password, size, userName } from "./scalars.ts";
+import { certificateName, dataPath, hostname, image, password, size, userName } from "./scalars.ts";
 
 const elsewhere = "starts an empty registry in the new place; no data is moved";
 const otherEngine =
@@ -394,6 +394,60 @@ const pemCertificate: Check = {
 };
 
 /** A certificate from an authority that speaks ACME. */
+const zoneName = pattern(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]\.?$/i);
+
+const challengeZone = {
+  zone: z.optional(
+    text(
+      {
+        what: "the name of a zone",
+        meaning: "The zone that contains all names of the certificate. It must already exist.",
+        without: "that of the setting `dns`",
+        example: "example.com",
+      },
+      zoneName,
+    ),
+  ),
+  apiUrl: z.optional(
+    text(
+      {
+        what: "a URL",
+        meaning: "The address of the provider's API, to use another one.",
+        without: "the public API",
+        example: "https://api.sandbox.dnsimple.com",
+      },
+      { holds: (given) => /^https?:/.test(given) && URL.canParse(given) },
+    ),
+  ),
+  resolvers: z._default(
+    z
+      .array(
+        text(
+          { what: "the address of a DNS server", meaning: "A DNS server.", example: "192.0.2.53:53" },
+          { holds: (given) => /^[\w.-]+(:\d{1,5})?$/.test(given) },
+        ),
+      )
+      .register(abouts, {
+        what: "a list of DNS servers",
+        meaning:
+          "The DNS servers, HOST or HOST:PORT, that must know a record before the authority is asked, for a network in which those of the zone can't be reached.",
+        without: "those of the zone",
+        example: "[192.0.2.53]",
+        cure: (path) => configCommand("set", `${path}[0]`, "192.0.2.53"),
+      }),
+    [],
+  ),
+};
+
+/** With a token of its own, as the operator's may do more. */
+const challengeToken = {
+  ...challengeZone,
+  token: secret({
+    what: "an API token",
+    meaning: "An API token for this alone: the machine gets it. Give it no rights but to change records.",
+  }),
+};
+
 const acme = z.strictObject({
   mode: z.literal("acme"),
   email: z.optional(
@@ -459,18 +513,35 @@ const acme = z.strictObject({
   httpPort: withDefault(
     number(1, 65535, {
       meaning:
-        "The TCP port for the authority's challenges, open to everybody. A public authority asks at port 80, so another port needs something before it that forwards 80 to it.",
+        "The TCP port for the authority's challenges, open to everybody; not used with `dns`. A public authority asks at port 80, so another port needs something before it that forwards 80 to it.",
       example: "8080",
       change: replacesProxy,
     }),
     80,
   ),
+  dns: z.optional(
+    z
+      .discriminatedUnion("provider", [
+        z.strictObject({ provider: z.literal("route53"), ...challengeZone }),
+        z.strictObject({ provider: z.literal("digitalocean"), ...challengeToken }),
+        z.strictObject({ provider: z.literal("dnsimple"), ...challengeToken }),
+      ])
+      .register(abouts, {
+        what: "a DNS provider",
+        meaning:
+          "The `provider` of the zone in which challenges are answered (DNS-01), so that the authority need not reach the registry. For " +
+          "`route53` the stack makes a user of AWS that can change these records only; the others need a `token` of their own.",
+        without: "challenges are answered at `httpPort` (HTTP-01)",
+        example: "route53",
+        change: "from or to none adds or removes that port, which replaces the proxy container; else it goes live",
+      }),
+  ),
   names: z._default(
     z
-      .array(text({ what: "a DNS name", meaning: "A DNS name.", example: "registry.example.net" }, hostname))
+      .array(text({ what: "a DNS name", meaning: "A DNS name.", example: "registry.example.net" }, certificateName))
       .register(abouts, {
         what: "a list of DNS names",
-        meaning: "More names for the certificate than `hostname`.",
+        meaning: "More names for the certificate than `hostname`. A wildcard, `*.example.com`, needs `dns`.",
         without: "none",
         example: "[registry.example.net]",
         cure: (path) => configCommand("set", `${path}[0]`, "registry.example.net"),
@@ -547,7 +618,7 @@ const record = {
       meaning: "The zone that contains `hostname`. It must already exist.",
       example: "example.com",
     },
-    pattern(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]\.?$/i),
+    zoneName,
   ),
   ttl: withDefault(
     number(30, 86_400, {

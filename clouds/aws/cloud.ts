@@ -7,6 +7,6 @@ export const aws: Cloud<AwsDockerHostArgs> = {
   createHost: async (name, args) => new (await import("./host.ts")).AwsDockerHost(name, args),
   // The price in Frankfurt.
   dataVolume: { type: "aws:ebs/volume:Volume", price: 0.095 },
-  // Links between two resources, and records, which are identified by their name.
-  unique: /(Attachment|Association|route53.*)$/,
+  // Links between two resources, and what is identified by a name: records, and the rights of a user.
+  unique: /(Attachment|Association|UserPolicy|route53.*)$/,
 };

@@ -24,6 +24,11 @@ export type CertificateSource =
   /** A certificate that an authority issues, and that is renewed without an `up`: see `Acme`. */
   | AcmeSource;
 
+/** The TCP port at which an authority asks the proxy for the answers to its challenges; undefined if none does. */
+export function challengePortOf(source: CertificateSource | undefined): number | undefined {
+  return source?.mode === "acme" && source.challenge.type === "http-01" ? source.challenge.port : undefined;
+}
+
 export interface CertificateArgs {
   readonly source: CertificateSource;
   /** The DNS names and IP addresses that clients type. A change renews a self-signed certificate, not its authority. */

@@ -10,21 +10,23 @@ import { Job } from "../../job.ts";
 import { OneShot } from "../../oneShot.ts";
 import { proxyUser } from "../../proxy/user.ts";
 import type { CertificateVolumes } from "../served.ts";
+import { certificateNames, type Challenge, type ChallengeAccess } from "./challenge.ts";
 import { type RenewalSettings, stateFolder } from "./renewal.ts";
 
 /** A certificate that an authority issues and renews by ACME, RFC 8555. */
-export interface AcmeSource extends Omit<RenewalSettings, "names" | "kid"> {
+export interface AcmeSource extends Omit<RenewalSettings, "names" | "kid" | "dns"> {
   readonly mode: "acme";
-  /** More DNS names or IP addresses than what clients type. */
+  /** More names than what clients type; `*.example.com` only if the challenge is by DNS. */
   readonly names: readonly string[];
-  /** The TCP port at which the authority finds the answers to its challenges. A change replaces the proxy. */
-  readonly httpPort: number;
+  readonly challenge: Challenge;
   /** The account that the authority knows already. Default: none; the authority wants none. */
   readonly eab?: { readonly kid: string; readonly hmac: pulumi.Output<string> } | undefined;
 }
 
 export interface AcmeArgs {
   readonly source: AcmeSource;
+  /** Lets lego answer challenges by DNS. Default: it answers through the proxy. */
+  readonly challengeAccess?: ChallengeAccess | undefined;
   /** What clients type. */
   readonly hostname: pulumi.Input<string>;
   /** Image references, each with an exact version or a digest. A change replaces the container of that image. */
@@ -38,6 +40,8 @@ export interface AcmeArgs {
 }
 
 const settingsFolder = "/etc/acme";
+/** Below the folder of the settings: a file for each variable that lego reads, so that no container has them. */
+const variablesFolder = "variables";
 
 /** What the certifier runs, by its path below the folder of the settings. The paths are as in this project. */
 const program = Object.fromEntries(
@@ -64,7 +68,7 @@ export class Acme extends pulumi.ComponentResource {
   constructor(name: string, args: AcmeArgs, opts?: pulumi.ComponentResourceOptions) {
     super("privateregistry:index:Acme", name, {}, opts);
     const parent = { parent: this };
-    const { source, hostname, images, volumes } = args;
+    const { source, hostname, images, volumes, challengeAccess } = args;
 
     const image = (what: "lego" | "node") =>
       new docker.RemoteImage(`${name}-${what}-image`, { name: images[what], keepLocally: true }, parent).imageId;
@@ -94,7 +98,10 @@ export class Acme extends pulumi.ComponentResource {
       parent,
     );
 
-    const files = pulumi.all([hostname, source.eab?.hmac]).apply(([first, hmac]) => renderFiles(first, source, hmac));
+    const environment = { ...challengeAccess, ...(source.eab && { LEGO_EAB_HMAC: source.eab.hmac }) };
+    const files = pulumi
+      .all([hostname, environment])
+      .apply(([first, variables]) => renderFiles(first, source, variables));
     const folder = pulumi.unsecret(files).apply((all) => `${settingsFolder}/${shortDigest(JSON.stringify(all))}`);
     const settled = new OneShot(
       `${name}-setup`,
@@ -159,19 +166,20 @@ function defaultProfile(hostname: string): string | undefined {
 /** The files of the certifier, by their path below the folder of the settings. */
 function renderFiles(
   hostname: string,
-  { names, server, email, profile = defaultProfile(hostname), keyType, authority, eab }: AcmeSource,
-  hmac: string | undefined,
+  { names, challenge, server, email, profile = defaultProfile(hostname), keyType, authority, eab }: AcmeSource,
+  variables: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const settings: RenewalSettings = {
-    names: [...new Set([hostname, ...names])],
+    names: certificateNames(hostname, names),
     ...{ server, email, profile, keyType, authority },
     kid: eab?.kid,
+    dns: challenge.type === "dns-01" ? { provider: challenge.provider, resolvers: challenge.resolvers } : undefined,
   };
   return {
     ...program,
     "package.json": JSON.stringify({ type: "module" }),
     "settings.json": JSON.stringify(settings),
     ...(authority === undefined ? {} : { "authority.pem": authority }),
-    ...(hmac === undefined ? {} : { hmac }),
+    ...Object.fromEntries(Object.entries(variables).map(([name, value]) => [join(variablesFolder, name), value])),
   };
 }

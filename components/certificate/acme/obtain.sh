@@ -13,6 +13,15 @@ reply() { # STATUS
   rm -f taken
 }
 
+# The secrets that lego takes from its environment stand in files: the container's own environment can be inspected.
+with_variables() ( # COMMAND
+  for file in "$SETTINGS"/variables/*; do
+    [ -e "$file" ] || continue
+    export "${file##*/}=$(cat "$file")"
+  done
+  exec "$@"
+)
+
 # Again at once might be once too often for the authority.
 if [ -e taken ]; then
   echo "the try was cut short" >printed
@@ -25,13 +34,9 @@ while :; do
     mv request taken
     set --
     while IFS= read -r word; do set -- "$@" "$word"; done <taken
-    if [ -e "$SETTINGS/hmac" ]; then
-      LEGO_EAB_HMAC=$(cat "$SETTINGS/hmac")
-      export LEGO_EAB_HMAC
-    fi
     # A run that was stopped leaves its files there.
     rm -rf /challenges/.well-known status
-    { if timeout 600 /lego "$@" 2>&1; then echo 0 >status; fi; } | tee printed
+    { if with_variables timeout 600 /lego "$@" 2>&1; then echo 0 >status; fi; } | tee printed
     reply "$(cat status 2>/dev/null || echo 1)"
   fi
   sleep 1

@@ -18,6 +18,11 @@ export interface RenewalSettings {
   readonly authority?: string | undefined;
   /** The name of an account that the authority knows already; its secret is in another file. Default: it wants none. */
   readonly kid?: string | undefined;
+  /**
+   * The DNS provider, as lego calls it, where lego answers challenges, and the servers that must know a record before the
+   * authority is asked; none for those of the zone. Default: it answers through the proxy.
+   */
+  readonly dns?: { readonly provider: string; readonly resolvers: readonly string[] } | undefined;
 }
 
 /** A type of private key, as lego and the settings call it. */
@@ -124,10 +129,18 @@ export function legoWords(
     ...["--http-timeout", "10"],
     // An address can't be a common name.
     "--disable-cn",
-    ...["--http", "--http.webroot", servedFolders.challenges],
+    ...challengeWords(settings),
     ...(isRenewal ? ["renew", "--reuse-key", "--dynamic", "--no-random-sleep"] : ["run"]),
     ...(profile === undefined ? [] : ["--profile", profile]),
   ];
+}
+
+function challengeWords({ dns }: Pick<RenewalSettings, "dns">): string[] {
+  if (dns === undefined) return ["--http", "--http.webroot", servedFolders.challenges];
+  const { provider, resolvers } = dns;
+  if (resolvers.length === 0) return ["--dns", provider];
+  const instead = ["--dns.propagation-disable-ans", "--dns.propagation-rns"];
+  return ["--dns", provider, ...resolvers.flatMap((server) => ["--dns.resolvers", server]), ...instead];
 }
 
 /** What a try came to. The last one is what `make status` shows. */

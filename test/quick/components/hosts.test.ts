@@ -32,10 +32,24 @@ const dns = {
   dnsimple: { provider: "dnsimple", zone: "example.com", ttl: 300, account: 1010, token: pulumi.secret(token) },
 } as const satisfies Record<string, DnsSettings | undefined>;
 
+const acme = {
+  mode: "acme",
+  server: "https://acme.example.com/directory",
+  keyType: "ec256",
+  names: [],
+  challenge: { type: "http-01", port: 80 },
+  eab: { kid: "KID", hmac: pulumi.secret("the private private-registry HMAC") },
+} as const;
+
 const certificates = {
-  acme: {
-    ...{ mode: "acme", server: "https://acme.example.com/directory", keyType: "ec256", names: [], httpPort: 80 },
-    eab: { kid: "KID", hmac: pulumi.secret("the private private-registry HMAC") },
+  acme,
+  acmeByRoute53: { ...acme, challenge: { type: "dns-01", provider: "route53", zone: "example.com", resolvers: [] } },
+  acmeByDnsimple: {
+    ...acme,
+    challenge: {
+      ...({ type: "dns-01", provider: "dnsimple", zone: "example.com", resolvers: [] } as const),
+      token: pulumi.secret(token),
+    },
   },
   selfSigned: { mode: "selfSigned" },
   provided: { mode: "provided", bundle: "", key: pulumi.secret("-----BEGIN PRIVATE KEY-----") },
@@ -84,6 +98,13 @@ const made = {
       ...["-acme-owner-run", "-acme-setup-run", "-acme-lego-container", "-acme-certifier-container"],
     ],
   },
+  acmeByRoute53: {
+    "privateregistry:index:Route53Challenges": ["-challenges"],
+    "aws:iam/user:User": ["-challenges"],
+    "aws:iam/userPolicy:UserPolicy": ["-challenges"],
+    "aws:iam/accessKey:AccessKey": ["-challenges"],
+  },
+  acmeByDnsimple: {},
   local: {
     "privateregistry:index:LocalDockerHost": ["-host"],
     "pulumi:providers:docker": ["-host-docker"],
@@ -171,14 +192,16 @@ for (const target of targets) {
     const isCloud = target === "digitalocean" || target === "aws";
 
     for (const provider of ["none", "route53", "digitalocean", "dnsimple"] as const) {
-      for (const mode of ["selfSigned", "provided", "acme"] as const) {
+      for (const mode of Object.keys(certificates) as (keyof typeof certificates)[]) {
         it(`with ${provider} for its name and a certificate that is ${mode} has exactly these resources`, async () => {
           const { resources } = await stack(target, { dns: dns[provider], certificate: certificates[mode] });
           // A Droplet has an IPv6 address; an instance only with its setting.
           const of = target === "digitalocean" ? ["-dns-a", "-dns-aaaa"] : ["-dns-a"];
           // On a machine in a cloud it is on the data disk.
-          const state = { "docker:index/volume:Volume": mode === "acme" && !isCloud ? ["-acme-state"] : [] };
-          const parts: Types[] = [made.registry, made[mode], made[target], records[provider](of), state];
+          const isAcme = certificates[mode].mode === "acme";
+          const state = { "docker:index/volume:Volume": isAcme && !isCloud ? ["-acme-state"] : [] };
+          const renewed = isAcme && mode !== "acme" ? [made.acme, state] : [state];
+          const parts: Types[] = [made.registry, made[mode], made[target], records[provider](of), ...renewed];
           const expected = [...parts, ...(isCloud ? [made.machine] : [])].flatMap((types) =>
             Object.entries(types).flatMap(([type, names]) => names.map((each) => `${type} ${name}${each}`)),
           );

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { certificateNames, challengeNames } from "../../../components/certificate/acme/challenge.ts";
 import {
   fileNameOf,
   isBroken,
@@ -150,6 +151,27 @@ describe("the renewal of a certificate", () => {
     const renewal = legoWords(settings, { folder: "/acme/a", isRenewal: true }).join(" ");
     assert.match(renewal, / renew --reuse-key --dynamic --no-random-sleep$/);
     assert.doesNotMatch(renewal, /--email|--eab|--profile/);
+  });
+
+  it("asks lego to answer by DNS where the settings say so, and to ask their servers rather than the zone's", () => {
+    const wordsFor = (dns: RenewalSettings["dns"]) =>
+      legoWords({ ...settings, dns }, { folder: "/acme/a", isRenewal: true }).join(" ");
+    assert.match(wordsFor(undefined), / --http --http\.webroot \/challenges renew /);
+    assert.match(wordsFor({ provider: "route53", resolvers: [] }), / --disable-cn --dns route53 renew /);
+    assert.match(
+      wordsFor({ provider: "dnsimple", resolvers: ["192.0.2.53", "192.0.2.54:5353"] }),
+      / --dns dnsimple --dns\.resolvers 192\.0\.2\.53 --dns\.resolvers 192\.0\.2\.54:5353 --dns\.propagation-disable-ans --dns\.propagation-rns renew /,
+    );
+  });
+
+  it("asks for each name once, and for none that a wildcard covers", () => {
+    assert.deepEqual(certificateNames("a.example.com", ["b.example.com", "a.example.com"]), [
+      "a.example.com",
+      "b.example.com",
+    ]);
+    const names = certificateNames("a.example.com", ["*.example.com", "example.com", "a.b.example.com"]);
+    assert.deepEqual(names, ["*.example.com", "example.com", "a.b.example.com"]);
+    assert.deepEqual(challengeNames(names), ["_acme-challenge.example.com", "_acme-challenge.a.b.example.com"]);
   });
 
   it("finds the files that lego names after the first name", () => {

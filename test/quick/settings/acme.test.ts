@@ -6,17 +6,28 @@ import { parseSettings } from "../../../settings/index.ts";
 import { issue } from "../../support/certificates.ts";
 
 const base = { hostname: "registry.example.com" };
-const read = (certificate: object, more: Record<string, string> = {}) =>
-  parseSettings({ ...base, certificate: JSON.stringify({ mode: "acme", ...certificate }), ...more });
+const credentials = { AWS_REGION: "eu-central-1", DIGITALOCEAN_TOKEN: "dop_v1_0" };
+const read = (certificate: object, more: Record<string, string> = {}, env: NodeJS.ProcessEnv = credentials) =>
+  parseSettings(
+    { ...base, certificate: JSON.stringify({ mode: "acme", ...certificate }), ...more },
+    { env, now: new Date() },
+  );
 const problemsOf = (certificate: object, more: Record<string, string> = {}) =>
   read(certificate, more).problems.map(({ setting, wrong, cure }) => `${setting}: ${wrong}. ${cure}`);
+
+const machine = {
+  target: "digitalocean",
+  host: JSON.stringify({ region: "fra1", sshFrom: ["203.0.113.7/32"], registryFrom: ["203.0.113.7/32"] }),
+};
+const digitalOcean = { provider: "digitalocean", zone: "example.com", token: "secret" };
 
 describe("the certificate mode acme", () => {
   it("needs nothing else but a name, and asks Let's Encrypt", () => {
     const { settings, problems } = read({});
     assert.deepEqual(problems, []);
     assert.deepEqual(settings.certificate, {
-      ...{ mode: "acme", server: "https://acme-v02.api.letsencrypt.org/directory", keyType: "ec256", httpPort: 80 },
+      ...{ mode: "acme", server: "https://acme-v02.api.letsencrypt.org/directory", keyType: "ec256" },
+      challenge: { type: "http-01", port: 80 },
       ...{ names: [], email: undefined, authority: undefined, profile: undefined, eab: undefined },
     });
   });
@@ -33,11 +44,34 @@ describe("the certificate mode acme", () => {
     const { certificate } = settings;
     assert.ok(certificate?.mode === "acme");
     const { eab, ...plain } = certificate;
-    assert.deepEqual(plain, { mode: "acme", ...given, httpPort: 8080, names: ["b.example.com"] });
+    const challenge = { type: "http-01", port: 8080 };
+    assert.deepEqual(plain, { mode: "acme", ...given, challenge, names: ["b.example.com"] });
     assert.equal(eab?.kid, "KID");
     assert.ok(await pulumi.isSecret(eab.hmac));
     const staging = read({ server: "staging" }).settings.certificate;
     assert.match(staging?.mode === "acme" ? staging.server : "", /^https:\/\/acme-staging/);
+  });
+
+  it("answers by DNS with a token of its own, in the zone of the record unless another one is named", async () => {
+    const challengeOf = (dns: object, more: Record<string, string> = {}) => {
+      const { settings, problems } = read({ dns, names: ["*.example.com"] }, more);
+      assert.deepEqual(problems, []);
+      assert.ok(settings.certificate?.mode === "acme" && settings.certificate.challenge.type === "dns-01");
+      return settings.certificate.challenge;
+    };
+    const common = { type: "dns-01", zone: "example.com" };
+    const dns = JSON.stringify({ provider: "route53", zone: "Example.com." });
+    assert.deepEqual(challengeOf({ provider: "route53" }, { ...machine, dns }), {
+      ...{ ...common, provider: "route53", apiUrl: undefined, resolvers: [] },
+    });
+    const { provider, ...challenge } = challengeOf({
+      ...{ provider: "digitalocean", zone: "example.com", token: "secret" },
+      ...{ apiUrl: "https://api.example.net/", resolvers: ["192.0.2.53:53"] },
+    });
+    assert.ok(provider === "digitalocean" && "token" in challenge);
+    const { token, ...plain } = challenge;
+    assert.deepEqual(plain, { ...common, apiUrl: "https://api.example.net", resolvers: ["192.0.2.53:53"] });
+    assert.ok(await pulumi.isSecret(token));
   });
 
   const wrong: Record<string, readonly [certificate: object, more: Record<string, string>, problem: RegExp]> = {
@@ -56,7 +90,47 @@ describe("the certificate mode acme", () => {
     "a wildcard": [
       { names: ["*.example.com"] },
       {},
-      /^certificate\.names\[0\]: "\*\.example\.com" is neither a DNS name/,
+      /^certificate\.names\[0\]: "\*\.example\.com" is a wildcard, which needs certificate\.dns/,
+    ],
+    "a star within a name": [
+      { names: ["a.*.example.com"] },
+      {},
+      /^certificate\.names\[0\]: "a\.\*\.example\.com" is neither a DNS name nor a wildcard as \*\.example\.com/,
+    ],
+    "challenges in no zone": [
+      { dns: { provider: "digitalocean", token: "secret" } },
+      {},
+      /^certificate\.dns\.zone: is not set\. pulumi config set --path 'certificate\.dns\.zone' example\.com/,
+    ],
+    "challenges without a token": [
+      { dns: { provider: "digitalocean", zone: "example.com" } },
+      {},
+      /^certificate\.dns\.token: is not set: an API token is needed/,
+    ],
+    "a token for Route 53": [
+      { dns: { provider: "route53", zone: "example.com", token: "secret" } },
+      {},
+      /^certificate\.dns\.token: /,
+    ],
+    "a hostname in another zone": [
+      { dns: { ...digitalOcean, zone: "example.net" } },
+      {},
+      /^hostname: "registry\.example\.com" is not in the zone "example\.net" of certificate\.dns\. .* registry\.example\.net/,
+    ],
+    "a wildcard in another zone": [
+      { dns: digitalOcean, names: ["*.example.net"] },
+      {},
+      /^certificate\.names\[0\]: "\*\.example\.net" is not in the zone/,
+    ],
+    "a resolver that is a URL": [
+      { dns: { ...digitalOcean, resolvers: ["https://dns.example.com"] } },
+      {},
+      /^certificate\.dns\.resolvers\[0\]: /,
+    ],
+    "an address with challenges by DNS": [
+      { dns: digitalOcean },
+      { ...machine, hostname: "" },
+      /^hostname: is not set, and an address has no record: certificate\.dns needs a DNS name/,
     ],
     "an unknown server": [
       { server: "letsencypt" },
@@ -107,4 +181,12 @@ describe("the certificate mode acme", () => {
       assert.equal(problems.length, 1, problems.join("\n"));
       assert.match(problems[0] ?? "", problem);
     });
+
+  it("needs a region of AWS for challenges in Route 53, as it makes a user there", () => {
+    const { problems } = read({ dns: { provider: "route53", zone: "example.com" } }, {}, {});
+    assert.deepEqual(
+      problems.map(({ setting, wrong }) => `${setting}: ${wrong}`),
+      ["aws:region: is not set: a region is needed"],
+    );
+  });
 });
