@@ -141,6 +141,21 @@ export class Account {
     return (await Promise.all<unknown[]>(lists)).flat();
   }
 
+  users(): Promise<{ readonly UserName: string }[]> {
+    return this.list("iam", "list_users", "Users");
+  }
+
+  accessKeys(UserName: string): Promise<{ readonly AccessKeyId: string }[]> {
+    return this.list("iam", "list_access_keys", "AccessKeyMetadata", { UserName });
+  }
+
+  /** The text of a user's only policy. */
+  async policy(UserName: string): Promise<string> {
+    const PolicyName = only(await this.list<string>("iam", "list_user_policies", "PolicyNames", { UserName }));
+    const { PolicyDocument } = await this.call("iam", "get_user_policy", { UserName, PolicyName });
+    return JSON.stringify(PolicyDocument);
+  }
+
   async createZone(Name: string): Promise<void> {
     await this.call("route53", "create_hosted_zone", { Name, CallerReference: Name });
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
+import { renderPolicy } from "../../clouds/aws/challenges.ts";
 import type { AwsDockerHostArgs } from "../../clouds/aws/host.ts";
 import type { Problem } from "../../settings/problems.ts";
 import { Program } from "../testCloud/program.ts";
@@ -339,5 +340,63 @@ describe("the machine and the record in AWS", function () {
     await program.succeed(...destroy);
     assert.deepEqual(await account.volumes(), []);
     assert.deepEqual(await account.everythingElse(), []);
+  });
+});
+
+describe("the user of AWS who answers an authority's challenges", function () {
+  this.timeout(5 * 60_000);
+
+  let account: Account;
+  let moto: Moto;
+  let program: Program;
+
+  before(async function () {
+    this.timeout(60 * 60_000);
+    const plugin = await awsPlugin();
+    moto = await Moto.start();
+    account = new Account(moto);
+    program = new Program({ ...moto.env, PATH: `${plugin}:${process.env["PATH"] ?? ""}` });
+    await account.createZone("example.com");
+    await program.succeed("stack", "init");
+  });
+
+  after(async () => {
+    program.dispose();
+    await moto.stop();
+  });
+
+  const write = (names: readonly string[]) =>
+    program.write(`
+      const { Route53Challenges } = ${component("challenges")};
+      const { access } = new Route53Challenges("registry", { zone: "example.com", names: ${JSON.stringify(names)} });
+      module.exports = access;
+    `);
+
+  it("comes up with a key and the rights for the records of some names, which change in place", async () => {
+    write(["registry.example.com"]);
+    await program.succeed(...up);
+    const access = await program.outputs();
+    const { UserName } = only(await account.users());
+    const { AccessKeyId } = only(await account.accessKeys(UserName));
+    assert.equal(access["AWS_ACCESS_KEY_ID"], AccessKeyId);
+    assert.match(String(access["AWS_SECRET_ACCESS_KEY"]), /^[\w+/]{40}$/);
+    assert.match(await account.policy(UserName), /"_acme-challenge\.registry\.example\.com"/);
+    await program.succeed(...up, "--refresh", "--expect-no-changes");
+
+    write(["*.example.com", "b.example.com"]);
+    await program.succeed(...up);
+    assert.deepEqual(await program.outputs(), access);
+    assert.equal(
+      await account.policy(UserName),
+      renderPolicy(String(access["AWS_HOSTED_ZONE_ID"]), [
+        "_acme-challenge.example.com",
+        "_acme-challenge.b.example.com",
+      ]),
+    );
+  });
+
+  it("leaves nothing", async () => {
+    await program.succeed(...destroy);
+    assert.deepEqual(await account.users(), []);
   });
 });

@@ -68,9 +68,18 @@ export class Moto {
     throw new Error("moto does not answer");
   }
 
-  /** Calls the API by Amazon's own client: `call("ec2", "describe_volumes")`. */
-  async call(service: string, operation: string, parameters: object = {}): Promise<Record<string, unknown>> {
-    const options = { env: this.pythonEnv, input: JSON.stringify(parameters) };
+  /**
+   * Calls the API by Amazon's own client: `call("ec2", "describe_volumes")`.
+   *
+   * @param env Somebody else's credentials, and another server that has the API.
+   */
+  async call(
+    service: string,
+    operation: string,
+    parameters: object = {},
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<Record<string, unknown>> {
+    const options = { env: { ...this.pythonEnv, ...env }, input: JSON.stringify(parameters) };
     const answer = await succeed("python3", ["-c", call, service, operation], options);
     return JSON.parse(answer) as Record<string, unknown>;
   }

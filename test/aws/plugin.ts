@@ -11,9 +11,9 @@ const provider = "github.com/hashicorp/terraform-provider-aws";
 
 /** The files of the provider that name all of its services, and those that are left in them. */
 const narrowed: Readonly<Record<string, readonly string[]>> = {
-  "internal/provider/sdkv2/service_packages_gen.go": ["ec2", "route53", "ssm", "sts"],
+  "internal/provider/sdkv2/service_packages_gen.go": ["ec2", "iam", "route53", "ssm", "sts"],
   // Some of these are asked by others.
-  "internal/conns/awsclient_gen.go": ["account", "ec2", "organizations", "route53", "s3", "ssm", "sts"],
+  "internal/conns/awsclient_gen.go": ["account", "ec2", "iam", "organizations", "route53", "s3", "ssm", "sts"],
 };
 
 /**

@@ -1,15 +1,21 @@
 import assert from "node:assert/strict";
-import type { X509Certificate } from "node:crypto";
+import { randomBytes, type X509Certificate } from "node:crypto";
 
 import { askCertificate } from "../../cli/status/certificate.ts";
 import { namesOf } from "../../components/certificate/chain.ts";
 import type { Outputs } from "../../components/outputs.ts";
-import { oneOf } from "../support/matrix.ts";
+import { itInTestLong, oneOf } from "../support/matrix.ts";
 import { Authority } from "../support/pebble.ts";
 import { type CloudTarget, RemoteCheckout, stacks, zones } from "../support/remote.ts";
+import type { Aws } from "../testCloud/aws.ts";
+import { DigitalOceanDns } from "../testCloud/digitalOceanDns.ts";
+import { Route53 } from "../testCloud/route53.ts";
 import { TestCloud } from "../testCloud/testCloud.ts";
 
 const hour = 3600;
+
+/** A zone of the same account, to which no certificate belongs. */
+const otherZone = "example.edu";
 
 for (const target of oneOf(Object.keys(stacks) as CloudTarget[])) {
   describe(`a certificate that an authority issues on ${target}`, function () {
@@ -19,26 +25,32 @@ for (const target of oneOf(Object.keys(stacks) as CloudTarget[])) {
     let authority: Authority;
     let checkout: RemoteCheckout;
     let outputs: Outputs;
+    let certificate: object;
+    let api: ZoneApi | undefined;
 
     before(async () => {
-      cloud = await TestCloud.start({ zones, allImages: true });
+      const route53 = [...zones.route53, otherZone];
+      cloud = await TestCloud.start({ zones: { ...zones, route53 }, allImages: true });
       authority = await Authority.start({
         ...{ httpPort: 80, listen: cloud.gateway },
         profiles: { default: 90 * 24 * hour, shortlived: 160 * hour },
+        nameServer: cloud.dns.address,
       });
       checkout = new RemoteCheckout(cloud);
+      certificate = {
+        ...{ mode: "acme", server: authority.directory, profile: "default" },
+        authority: `${await authority.root()}${authority.tlsRoot}`,
+      };
       await checkout.configure({
         target,
         host: { ...stacks[target].host, registryFrom: [`${cloud.gateway}/32`] },
-        certificate: {
-          ...{ mode: "acme", server: authority.directory },
-          authority: `${await authority.root()}${authority.tlsRoot}`,
-        },
+        certificate: { ...certificate, profile: undefined },
       });
     });
 
     after(async () => {
       await checkout.dispose();
+      await api?.stop();
       await authority.dispose();
       await cloud.dispose();
     });
@@ -78,13 +90,174 @@ for (const target of oneOf(Object.keys(stacks) as CloudTarget[])) {
 
     it("is for the hostname once that is set, which drops nothing", async () => {
       const { hostname, dns } = stacks[target];
-      await authority.names.setA(hostname, outputs.address);
       const ids = await checkout.containers("proxy");
-      checkout.set({ hostname, dns });
+      checkout.set({ hostname, dns, certificate });
       outputs = await checkout.up();
-      // Which profile it has is up to the authority.
-      assert.deepEqual(namesOf(await shown()), [hostname]);
+      assert.deepEqual([namesOf(await shown()), hoursOf(await shown())], [[hostname], 90 * 24]);
       assert.deepEqual(await checkout.containers("proxy"), ids);
+    });
+
+    it("is for a wildcard where the authority looks for a record in the zone, and no port is open for it", async () => {
+      const { zone, provider } = stacks[target].dns;
+      api = await zoneApis[target].start(cloud);
+      const dns = { provider, apiUrl: api.url, resolvers: [cloud.dns.addressForMachines] };
+      checkout.set({ certificate: { ...certificate, names: [`*.${zone}`, zone], dns } });
+      if (api.token !== undefined) await checkout.setSecret("certificate.dns.token", api.token);
+      outputs = await checkout.up();
+      assert.deepEqual(namesOf(await shown()).sort(), [`*.${zone}`, zone]);
+      await assert.rejects(fetch(`http://${outputs.address}/`, { signal: AbortSignal.timeout(2000) }));
+      // Two answers were at the same name at once, and both are gone.
+      assert.deepEqual(api.written(), [`_acme-challenge.${zone}`]);
+      assert.deepEqual(await cloud.resolve(`_acme-challenge.${zone}`, "TXT"), []);
+      await checkout.assertUnchanged();
+    });
+
+    it("leaves no credentials of the operator on the machine, and those for the zone in no environment or log", async () => {
+      const [machine] = cloud.machines;
+      assert.ok(machine);
+      const [lego = ""] = await checkout.containers("lego");
+      const variable = (name: string) =>
+        checkout.docker(["exec", lego, "sh", "-c", `cat "$SETTINGS/variables/${name}"`]);
+      const secret = await variable(target === "aws" ? "AWS_SECRET_ACCESS_KEY" : "DO_AUTH_TOKEN");
+      const everywhere = "/var/lib/docker/volumes /var/lib/docker/containers /srv /etc /home /root";
+      const foundIn = async (text: string) =>
+        (await machine.succeed(`grep -rlF -e '${text}' ${everywhere} /proc/[0-9]*/environ 2>/dev/null || true`)).split(
+          "\n",
+        );
+      for (const text of [cloud.aws.secretKey, cloud.digitalOcean.token]) assert.deepEqual(await foundIn(text), [""]);
+      const places = await foundIn(secret);
+      assert.ok(places.length > 0);
+      for (const place of places)
+        assert.match(place, /^\/var\/lib\/docker\/volumes\/[\w-]+-acme-settings\/_data\/\w+\/variables\/\w+$/);
+      const { stdout } = await checkout.pulumi("stack", "output", "--json");
+      assert.ok(!stdout.includes(secret));
+    });
+
+    if (target === "aws")
+      it("is obtained by a user of AWS who can change nothing else", async () => {
+        assert.ok(api instanceof Route53Api);
+        const [lego = ""] = await checkout.containers("lego");
+        const variable = (name: string) =>
+          checkout.docker(["exec", lego, "sh", "-c", `cat "$SETTINGS/variables/${name}"`]);
+        await api.assertLimited(await variable("AWS_ACCESS_KEY_ID"), await variable("AWS_SECRET_ACCESS_KEY"));
+      });
+
+    itInTestLong("is dropped for the stack's own without a port to close, which replaces no container", async () => {
+      const ids = await checkout.containers("proxy");
+      checkout.set({ certificate: { mode: "selfSigned" } });
+      outputs = await checkout.up();
+      assert.deepEqual(await checkout.containers("proxy"), ids);
+      if (target === "aws") assert.deepEqual([cloud.aws.users.all, cloud.aws.accessKeys.all], [[], []]);
     });
   });
 }
+
+/** The API of a zone in which challenges are answered. */
+interface ZoneApi {
+  readonly url: string;
+  /** The secret for it, unless the stack makes one. */
+  readonly token?: string;
+  /** The names of the records that were written, each once. */
+  readonly written: () => string[];
+  readonly stop: () => Promise<void> | void;
+}
+
+class DigitalOceanApi implements ZoneApi {
+  static async start({ gateway, dns }: TestCloud): Promise<DigitalOceanApi> {
+    const token = `dop_v1_${randomBytes(32).toString("hex")}`;
+    return new DigitalOceanApi(await DigitalOceanDns.start(gateway, zones.digitalOcean, token, dns), token);
+  }
+
+  readonly token: string;
+  private readonly server: DigitalOceanDns;
+
+  private constructor(server: DigitalOceanDns, token: string) {
+    this.server = server;
+    this.token = token;
+  }
+
+  get url(): string {
+    return this.server.url;
+  }
+
+  written(): string[] {
+    return [...new Set(this.server.done.flatMap((each) => / TXT (.*)/.exec(each)?.[1] ?? []))];
+  }
+
+  stop(): void {
+    this.server.stop();
+  }
+}
+
+const recordNames = "route53:ChangeResourceRecordSetsNormalizedRecordNames";
+const [zone] = zones.route53;
+
+class Route53Api implements ZoneApi {
+  static async start({ gateway, aws, dns }: TestCloud): Promise<Route53Api> {
+    return new Route53Api(await Route53.start(gateway, [zone, otherZone], aws, dns), aws);
+  }
+
+  private readonly server: Route53;
+  private readonly aws: Aws;
+
+  private constructor(server: Route53, aws: Aws) {
+    this.server = server;
+    this.aws = aws;
+  }
+
+  get url(): string {
+    return this.server.url;
+  }
+
+  written(): string[] {
+    return [...new Set(this.server.asked.flatMap(({ request }) => request.context[recordNames] ?? []))];
+  }
+
+  stop(): Promise<void> {
+    return this.server.stop();
+  }
+
+  /** Tries with a user's key, by Amazon's own client, what only others may. */
+  async assertLimited(id: string, secret: string): Promise<void> {
+    const env = { AWS_ENDPOINT_URL: this.url, AWS_ACCESS_KEY_ID: id, AWS_MAX_ATTEMPTS: "1" };
+    const ask = (service: string, operation: string, parameters: object, key = secret) =>
+      this.server.moto.call(service, operation, parameters, { ...env, AWS_SECRET_ACCESS_KEY: key });
+    const [own, other] = [zone, otherZone].map((each) => this.aws.zoneIdOf(each));
+    const change = (HostedZoneId: string | undefined, ...records: (readonly [name: string, type: string])[]) => ({
+      HostedZoneId,
+      ChangeBatch: {
+        Changes: records.map(([Name, Type]) => {
+          const ResourceRecords = [{ Value: Type === "TXT" ? '"text"' : "192.0.2.66" }];
+          return { Action: "UPSERT", ResourceRecordSet: { Name, Type, TTL: 60, ResourceRecords } };
+        }),
+      },
+    });
+    const challenge = [`_acme-challenge.${zone}`, "TXT"] as const;
+    const address = [`registry.${zone}`, "A"] as const;
+    const write = "change_resource_record_sets";
+    await ask("route53", write, change(own, challenge));
+
+    const UserName = this.aws.users.all[0]?.id;
+    const refused: (readonly [service: string, operation: string, parameters: object])[] = [
+      ["route53", write, change(own, address)],
+      ["route53", write, change(own, [`registry.${zone}`, "TXT"])],
+      ["route53", write, change(own, [`_acme-challenge.other.${zone}`, "TXT"])],
+      ["route53", write, change(own, [`_acme-challenge.${zone}`, "CNAME"])],
+      ["route53", write, change(own, challenge, address)],
+      ["route53", write, change(other, challenge)],
+      ["route53", "list_resource_record_sets", { HostedZoneId: other }],
+      ["route53", "delete_hosted_zone", { Id: own }],
+      ["route53", "create_hosted_zone", { Name: "example.info", CallerReference: "1" }],
+      ["route53", "list_hosted_zones", {}],
+      ["iam", "create_access_key", { UserName }],
+      ["iam", "put_user_policy", { UserName, PolicyName: "more", PolicyDocument: "{}" }],
+    ];
+    for (const each of refused) await assert.rejects(ask(...each), /AccessDenied/, JSON.stringify(each));
+    await assert.rejects(ask("route53", write, change(own, challenge), "another"), /SignatureDoesNotMatch/);
+  }
+}
+
+const zoneApis = {
+  digitalocean: DigitalOceanApi,
+  aws: Route53Api,
+} as const satisfies Record<CloudTarget, { readonly start: (cloud: TestCloud) => Promise<ZoneApi> }>;

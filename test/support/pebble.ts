@@ -17,6 +17,8 @@ export interface AuthorityOptions {
   readonly httpPort: number;
   /** The address of this machine at which its API is: the gateway of a Docker network for clients in containers. */
   readonly listen?: string;
+  /** The name server that it asks, `ADDRESS:PORT`. Default: `names`. */
+  readonly nameServer?: string;
   /** The IPv4 address of all names without one of their own. No name has an IPv6 address. */
   readonly resolves?: string;
   /** For each profile, how many seconds its certificates are valid. */
@@ -84,7 +86,13 @@ export class Authority {
       PEBBLE_WFE_NONCEREJECT: String(this.options.rejectedNonces ?? 0),
       PEBBLE_AUTHZREUSE: "0", // Each order is a challenge.
     };
-    const command = [join(this.tools, "pebble"), "-config", config, "-dnsserver", this.names.address];
+    const command = [
+      join(this.tools, "pebble"),
+      "-config",
+      config,
+      "-dnsserver",
+      this.options.nameServer ?? this.names.address,
+    ];
     const isReady = async () => (await this.ask(`https://${this.listen}/dir`)) !== "" && (await this.root()) !== "";
     this.process = await started(command, env, join(this.folder, "pebble.log"), isReady);
   }

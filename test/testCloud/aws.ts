@@ -57,7 +57,7 @@ export class Aws implements Provider {
   }));
   private readonly hostedZones: { readonly name: string; readonly zoneId: string }[];
   /** Who signs in to a machine of an image. */
-  private readonly users = new Map<string, string>();
+  private readonly logins = new Map<string, string>();
   private readonly disks = new Map<string, Disk>();
   /** The addresses that instances got automatically. */
   private readonly publicIps = new Map<string, string>();
@@ -297,7 +297,59 @@ export class Aws implements Provider {
     delete: ({ id }) => this.world.dns.delete(id),
   });
 
+  readonly users = new Kind<sdk.iam.UserArgs, sdk.iam.User>({
+    noun: "IAM User",
+    replacedBy: ["path"],
+    changedBy: ["name", "forceDestroy", "tags"],
+    autoName: "name",
+    computed: ["arn", "uniqueId"],
+    create: ({ name = "" }) => {
+      const isTaken = this.users.all.some(({ id }) => id === name);
+      if (isTaken) throw new Refusal("EntityAlreadyExists", `User with name ${name} already exists.`);
+      const arn = `arn:aws:iam::${accountId}:user/${name}`;
+      return Promise.resolve({ id: name, state: { arn, uniqueId: newId("AIDA") } });
+    },
+    delete: ({ id, inputs }) => {
+      const isUsed = [...this.accessKeys.all, ...this.userPolicies.all].some(({ inputs: { user } }) => user === id);
+      if (isUsed && inputs.forceDestroy !== true)
+        throw new Refusal("DeleteConflict", "Cannot delete entity, must delete access keys first.");
+      return Promise.resolve();
+    },
+  });
+
+  readonly userPolicies = new Kind<sdk.iam.UserPolicyArgs, sdk.iam.UserPolicy>({
+    noun: "IAM User Policy",
+    replacedBy: ["name", "user"],
+    changedBy: ["policy"],
+    autoName: "name",
+    computed: [],
+    create: ({ name = "", user }) => {
+      this.user(user);
+      return Promise.resolve({ id: `${user}:${name}`, state: {} });
+    },
+  });
+
+  readonly accessKeys = new Kind<sdk.iam.AccessKeyArgs, sdk.iam.AccessKey>({
+    noun: "IAM Access Key",
+    replacedBy: ["user"],
+    changedBy: ["status"],
+    computed: ["secret", "sesSmtpPasswordV4", "createDate"],
+    create: ({ user }) => {
+      this.user(user);
+      if (this.accessKeys.all.filter(({ inputs }) => inputs.user === user).length >= 2)
+        throw new Refusal("LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: 2");
+      const state = {
+        secret: randomBytes(30).toString("base64"),
+        sesSmtpPasswordV4: randomBytes(30).toString("base64"),
+      };
+      return Promise.resolve({ id: `AKIA${randomBytes(8).toString("hex").toUpperCase()}`, state });
+    },
+  });
+
   readonly kinds = {
+    "aws:iam/user:User": this.users,
+    "aws:iam/userPolicy:UserPolicy": this.userPolicies,
+    "aws:iam/accessKey:AccessKey": this.accessKeys,
     "aws:ec2/keyPair:KeyPair": this.keyPairs,
     "aws:ec2/securityGroup:SecurityGroup": this.securityGroups,
     "aws:ec2/instance:Instance": this.instances,
@@ -402,6 +454,16 @@ export class Aws implements Provider {
     return volume && this.disks.get(volume.id);
   }
 
+  /** What the API calls a zone. */
+  zoneIdOf(zone: string): string {
+    return this.hostedZones.find(({ name }) => name === zone)?.zoneId ?? "";
+  }
+
+  private user(name: string): void {
+    if (this.users.get(name) === undefined)
+      throw new Refusal("NoSuchEntity", `The user with name ${name} cannot be found.`);
+  }
+
   private machineOf(id: string | undefined): Machine | undefined {
     return this.world.machines.get(id);
   }
@@ -417,7 +479,7 @@ export class Aws implements Provider {
       .update(`${name} ${String(this.imageRelease)}`)
       .digest("hex");
     const ami = `ami-${hash.slice(0, 17)}`;
-    this.users.set(ami, publisher.user);
+    this.logins.set(ami, publisher.user);
     return ami;
   }
 
@@ -497,7 +559,7 @@ export class Aws implements Provider {
       id,
       hostname: `ip-${id}`,
       userData,
-      user: this.users.get(inputs.ami ?? "") ?? "",
+      user: this.logins.get(inputs.ami ?? "") ?? "",
       filter,
       keys: keyName === undefined ? [] : [this.publicKey(keyName)],
       hasIpv6: (inputs.ipv6AddressCount ?? 0) > 0,
@@ -529,7 +591,7 @@ export class Aws implements Provider {
     userData = "",
     ipv6AddressCount = 0,
   }: InstanceInputs) {
-    if (!this.users.has(ami)) throw new Refusal("InvalidAMIID.NotFound", `The image id '[${ami}]' does not exist`);
+    if (!this.logins.has(ami)) throw new Refusal("InvalidAMIID.NotFound", `The image id '[${ami}]' does not exist`);
     if (!instanceTypes.has(instanceType)) {
       throw new Refusal("InvalidParameterValue", `Invalid value '${instanceType}' for InstanceType.`);
     }

@@ -19,11 +19,12 @@ export interface DnsRecord {
   readonly values: readonly string[];
 }
 
-/** A DNS server on loopback, dnsmasq, with the zones of all providers. */
+/** A DNS server, dnsmasq, with the zones of all providers. */
 export class Dns {
   private readonly records = new Map<unknown, DnsRecord>();
   private server: ChildProcess | undefined;
   private port = 0;
+  private gateway = "";
   /** The last restart: they run one after the other. */
   private restarted: Promise<void> = Promise.resolve();
   private readonly folder: string;
@@ -39,7 +40,14 @@ export class Dns {
     return `127.0.0.1:${String(this.port)}`;
   }
 
-  async start(): Promise<void> {
+  /** Where machines reach it: `ADDRESS:PORT`. */
+  get addressForMachines(): string {
+    return `${this.gateway}:${String(this.port)}`;
+  }
+
+  /** @param gateway The address at which machines reach this host. */
+  async start(gateway = "127.0.0.1"): Promise<void> {
+    this.gateway = gateway;
     if ((await run("sh", ["-c", "command -v dnsmasq"])).code !== 0) {
       // The package dnsmasq would start its own server.
       await succeed("bootstrap/ensure-commands", ["dnsmasq-base"]);
@@ -57,6 +65,10 @@ export class Dns {
   delete(owner: unknown): Promise<void> {
     this.records.delete(owner);
     return this.restart();
+  }
+
+  get owners(): unknown[] {
+    return [...this.records.keys()];
   }
 
   /** All records of all owners. */
@@ -107,15 +119,32 @@ export class Dns {
 
   private renderConfiguration(): string {
     return [
-      ...["listen-address=127.0.0.1", "bind-interfaces", "no-resolv", "no-hosts"],
+      ...[`listen-address=127.0.0.1,${this.gateway}`, "bind-interfaces", "no-resolv", "no-hosts"],
       `pid-file=${join(this.folder, "dnsmasq.pid")}`,
       ...[`port=${String(this.port)}`, `user=${process.getuid?.() === 0 ? "root" : ""}`],
       ...["host-record=ready.test,127.0.0.1", ...this.zones.map((zone) => `local=/${zone}/`)],
+      ...this.zones.map((zone) => `dns-rr=${zone},${String(soa.type)},${soa.data(zone)}`),
       ...this.all.flatMap(renderRecord),
       "",
     ].join("\n");
   }
 }
+
+/** The record by which a client finds where a zone begins, for a server that knows none. */
+const soa = {
+  type: 6,
+  /** In hexadecimal digits: the names of server and person, then serial number, four times in seconds. */
+  data: (zone: string) => {
+    const name = (labels: string) =>
+      Buffer.concat([
+        ...labels.split(".").map((label) => Buffer.from(`${String.fromCharCode(label.length)}${label}`)),
+        Buffer.of(0),
+      ]);
+    const numbers = Buffer.alloc(20);
+    [1, 3600, 600, 86400, 60].forEach((number, i) => numbers.writeUInt32BE(number, 4 * i));
+    return Buffer.concat([name(`ns.${zone}`), name(`hostmaster.${zone}`), numbers]).toString("hex");
+  },
+};
 
 function renderRecord({ name, type, ttl, values }: DnsRecord): string[] {
   return values.map((value) => {

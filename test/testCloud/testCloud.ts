@@ -53,7 +53,7 @@ export class TestCloud {
     const cloud = new TestCloud(options);
     try {
       await cloud.network.create();
-      await cloud.dns.start();
+      await cloud.dns.start(cloud.gateway);
       await cloud.dnsimple.start();
       await cloud.plugins.start();
       return cloud;

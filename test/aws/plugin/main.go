@@ -35,6 +35,9 @@ var resources = map[string]thing{
 	"aws_ebs_volume":        {"ebs", "Volume", nil},
 	"aws_eip":               {"ec2", "Eip", nil},
 	"aws_eip_association":   {"ec2", "EipAssociation", nil},
+	"aws_iam_access_key":    {"iam", "AccessKey", nil},
+	"aws_iam_user":          {"iam", "User", nil},
+	"aws_iam_user_policy":   {"iam", "UserPolicy", nil},
 	"aws_instance":          {"ec2", "Instance", nil},
 	"aws_key_pair":          {"ec2", "KeyPair", fields{"key_name": tfbridge.AutoName("keyName", 255, "-")}},
 	"aws_route53_record":    {"route53", "Record", fields{"name": {Name: "name"}}}, // said by the user, never made up
