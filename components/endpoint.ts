@@ -38,7 +38,7 @@ export function isLoopback(hostname: string): boolean {
 }
 
 /** The address on which the proxy's ports are published. */
-export function publishedOn(hostname: string): string {
+export function publishedOn(hostname: string): "0.0.0.0" | "127.0.0.1" {
   return isLoopback(hostname) ? "127.0.0.1" : "0.0.0.0";
 }
 

@@ -5,6 +5,7 @@ import type { Engine } from "../components/hosts/engine.ts";
 import { messageOf } from "../components/userError.ts";
 import type { Problem } from "../settings/problems.ts";
 import type { EngineClient } from "./engineClient.ts";
+import { isTaken, listenersOn } from "./listeners.ts";
 
 /** What the registry needs from an engine. */
 export interface Wanted {
@@ -12,7 +13,7 @@ export interface Wanted {
   readonly engineSetting: string;
   /** The TCP ports to publish, by the path of their setting, and the address to publish them on. */
   readonly ports: Readonly<Record<string, number>>;
-  readonly publishedOn: string;
+  readonly publishedOn: "0.0.0.0" | "127.0.0.1";
   /** Our own proxy container, which may already use those ports. */
   readonly proxyName: string;
   /** Image references, by the name of their setting. */
@@ -74,19 +75,23 @@ interface RunningContainer {
 }
 
 async function portProblems(engine: Engine, client: EngineClient, wanted: Wanted): Promise<(Problem | undefined)[]> {
+  const { publishedOn, proxyName } = wanted;
   const containers = (await client.get("/containers/json")).body as RunningContainer[];
   const holderOf = (port: number) =>
     containers.find(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port))?.Names[0]?.replace(/^\//, "");
+  const ports = Object.entries(wanted.ports).filter(([, port]) => holderOf(port) !== proxyName);
+  const listeners = ports.length > 0 && new URL(engine.host).protocol === "ssh:" ? await listenersOn(engine) : [];
+  const canHave = async (port: number) =>
+    isLocal(engine) ? canListen(port, publishedOn) : !isTaken(listeners, port, publishedOn);
   return Promise.all(
-    Object.entries(wanted.ports).map(async ([setting, port]) => {
+    ports.map(async ([setting, port]) => {
       const holder = holderOf(port);
-      if (holder === wanted.proxyName) return undefined;
-      if (holder === undefined && (!isLocal(engine) || (await canListen(port, wanted.publishedOn)))) return undefined;
+      if (holder === undefined && (await canHave(port))) return undefined;
       const by = holder === undefined ? "another program" : `container ${holder}`;
       return {
         setting,
-        wrong: `port ${String(port)} of ${wanted.publishedOn} is taken by ${by}`,
-        cure: `choose another: ${configCommand("set", setting, String(port === 65535 ? 5043 : port + 1))}`,
+        wrong: `port ${String(port)} of ${publishedOn} is taken by ${by}`,
+        cure: `free it, or choose another: ${configCommand("set", setting, String(port === 65535 ? 5043 : port + 1))}`,
       };
     }),
   );

@@ -68,9 +68,14 @@ function open(engine: Engine, path: string): http.ClientRequest {
   }
 }
 
+/** The words for `ssh` before a command. */
+export function sshWords({ host, sshOptions = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"] }: Engine): string[] {
+  return [...sshOptions, host];
+}
+
 /** As Docker's own client does it: `docker` on the machine passes its input on to the engine. */
-function dialOverSsh({ host, sshOptions = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"] }: Engine): Duplex {
-  const ssh = spawn("ssh", [...sshOptions, host, "docker", "system", "dial-stdio"], {
+function dialOverSsh(engine: Engine): Duplex {
+  const ssh = spawn("ssh", [...sshWords(engine), "docker", "system", "dial-stdio"], {
     stdio: ["pipe", "pipe", "pipe"],
   });
   const said: string[] = [];

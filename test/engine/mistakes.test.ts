@@ -75,7 +75,7 @@ describe("a mistake in the settings", function () {
     other.close();
     assert.match(
       output,
-      /port: port \d+ of 127\.0\.0\.1 is taken by another program\.\s+choose another: pulumi config set port/,
+      /port: port \d+ of 127\.0\.0\.1 is taken by another program\.\s+free it, or choose another: pulumi config set port/,
     );
   });
 

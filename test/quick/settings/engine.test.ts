@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { EngineNotFound, type EngineSettings, findEngine } from "../../../components/hosts/engine.ts";
 import { checkEngine, type Wanted } from "../../../preflight/engine.ts";
 import { connectTo } from "../../../preflight/engineClient.ts";
+import { isTaken, parseListeners } from "../../../preflight/listeners.ts";
 
 const unset: EngineSettings = { dockerHost: "", dockerContext: "", dockerMachine: "" };
 
@@ -143,7 +144,7 @@ describe("the engine, checked before anything is created", () => {
 
   it("is reported when it doesn't answer, which a preview doesn't need", async () => {
     const engine = findEngine({ ...unset, dockerHost: "unix:///nowhere/docker.sock" }, {});
-    const wanted = {
+    const wanted: Wanted = {
       engineSetting: "dockerHost",
       ports: { port: 1 },
       publishedOn: "127.0.0.1",
@@ -183,6 +184,27 @@ describe("the engine, checked before anything is created", () => {
       other.close();
     }
     assert.deepEqual(await problemsOf(current, { ports: { port } }), []);
+  });
+
+  it("finds a program that has the port on a machine behind SSH in what Linux lists there", () => {
+    const line = (address: string, port: string, state: string) =>
+      `   0: ${address}:${port} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000     0        0 24680 1`;
+    const loopback = parseListeners(`  sl  local_address rem_address   st\n${line("0100007F", "0050", "0A")}\n`);
+    assert.deepEqual(
+      [isTaken(loopback, 80, "0.0.0.0"), isTaken(loopback, 80, "127.0.0.1"), isTaken(loopback, 443, "0.0.0.0")],
+      [true, true, false],
+    );
+    for (const [address, state, takesAll, takesLoopback] of [
+      ["00000000", "0A", true, true],
+      ["0".repeat(32), "0A", true, true], // [::]
+      ["0713C6CB", "0A", true, false],
+      ["00000000000000000000000001000000", "0A", false, false], // [::1]
+      ["00000000", "01", false, false], // a connection
+    ] as const) {
+      const listeners = parseListeners(line(address, "0050", state));
+      const taken = (["0.0.0.0", "127.0.0.1"] as const).map((on) => isTaken(listeners, 80, on));
+      assert.deepEqual(taken, [takesAll, takesLoopback], `${address} ${state}`);
+    }
   });
 
   it("names the setting of an image that is not there and can't be pulled, with the engine's reason", async () => {
