@@ -14,13 +14,8 @@ import type { Stack } from "./stack.ts";
 
 /** Takes a stack down. The data volume stays. */
 export async function destroy(stack: Stack): Promise<void> {
-  const { isOnMachine, volume } = await takeDown(stack);
-  if (!isOnMachine) await tellKept(stack);
-  else if (volumeExists(volume)) {
-    console.log(
-      `Kept: volume ${volume} with all pushed images. To use it again: make up STACK=${stack.name}. To delete it: make purge STACK=${stack.name}`,
-    );
-  }
+  if (await takeDown(stack)) tellVolumes(stack);
+  else await tellKept(stack);
   console.log(
     `Deleted: generated passwords and the stack's own authority. New ones are made by: make up STACK=${stack.name}`,
   );
@@ -29,11 +24,11 @@ export async function destroy(stack: Stack): Promise<void> {
 /** Takes a stack down and deletes all pushed images, after a confirmation. */
 export async function purge(stack: Stack): Promise<void> {
   const { dataPath = "" } = ownSettings(project, await stack.configuration());
-  const { isOnMachine, volume } = await takeDown(stack, () => confirm(stack.name));
+  const isOnEngine = await takeDown(stack, () => confirm(stack.name));
   // Last of all, so that an earlier failure doesn't leave the data unprotected.
   await stack.pulumi([...stack.about("state", "unprotect"), "--all", "--yes"]);
   await remove(stack);
-  if (isOnMachine) outputOf("docker", ["volume", "rm", "--force", volume, `${stack.fullName}-acme-state`]);
+  if (isOnEngine) outputOf("docker", ["volume", "rm", "--force", ...Object.keys(volumesOf(stack))]);
   for (const file of [stack.unfinished, `.state/ssh/${stack.name}`, `.state/ssh/${stack.name}.config`])
     rmSync(file, { force: true });
   if (dataPath !== "") console.log(`Kept: the folder ${dataPath}, which you can delete yourself.`);
@@ -41,24 +36,44 @@ export async function purge(stack: Stack): Promise<void> {
   removeSalt(stack.name);
 }
 
-/** Takes down everything but protected resources, once `ask` has resolved. */
-async function takeDown(stack: Stack, ask = () => Promise.resolve()) {
+/**
+ * Takes down everything but protected resources, once `ask` has resolved.
+ *
+ * @returns Whether its engine stays, with the volumes that are kept.
+ */
+async function takeDown(stack: Stack, ask = () => Promise.resolve()): Promise<boolean> {
   await stack.state();
   const { target, reached, variables } = await engineOf(stack);
   setVariables(variables);
   await ask();
   // A machine that is deleted as a whole isn't asked about its containers.
-  const isOnMachine = target === "local" || target === "ssh";
+  const isOnEngine = target === "local" || target === "ssh";
   if (target === "ssh" && !engineAnswers()) {
     throw new UserError(
       `The machine does not answer, so nothing can be taken down there. If it is gone for good, remove the stack from ` +
         `the state: pulumi stack rm --force ${stack.name}\n${inNewShell(stack.name)}`,
     );
   }
-  await recover(stack, isOnMachine ? reached : "none");
+  await recover(stack, isOnEngine ? reached : "none");
   await refreshCloud(stack);
   await remove(stack, "--exclude-protected");
-  return { isOnMachine, volume: `${stack.fullName}-data` };
+  return isOnEngine;
+}
+
+/** The volumes of an engine that outlive a stack, if it had them, and what each holds. */
+function volumesOf({ fullName }: Stack): Readonly<Record<string, string>> {
+  return {
+    [`${fullName}-data`]: "all pushed images",
+    [`${fullName}-acme-state`]: "the certificate and the account at its authority",
+  };
+}
+
+function tellVolumes(stack: Stack): void {
+  for (const [volume, content] of Object.entries(volumesOf(stack)))
+    if (volumeExists(volume))
+      console.log(
+        `Kept: volume ${volume} with ${content}. To use it again: make up STACK=${stack.name}. To delete it: make purge STACK=${stack.name}`,
+      );
 }
 
 function engineAnswers(): boolean {
