@@ -45,11 +45,6 @@ function checkName({ host, hostname, certificate }: Parsed, problems: Problems):
 /** An authority must be able to see that a name is the stack's. */
 function checkAcme({ host, hostname, port, anonymous, certificate }: Parsed, problems: Problems): void {
   if (certificate?.mode !== "acme" || host === undefined) return;
-  if (host.target === "ssh") {
-    const setSelfSigned = configCommand("set", "certificate.mode", "selfSigned");
-    problems.add("certificate.mode", `"acme" is not available for the target ${host.target} yet`, setSelfSigned);
-    return;
-  }
   const { challenge } = certificate;
   const engine = engineOf(host);
   const name = hostname ?? engine?.address;

@@ -5,8 +5,11 @@ import { join } from "node:path";
 
 import { stringify } from "yaml";
 
+import { askCertificate } from "../../cli/status/certificate.ts";
+import { namesOf } from "../../components/certificate/chain.ts";
 import type { Outputs } from "../../components/outputs.ts";
-import { itInTestLong } from "../support/matrix.ts";
+import { isWhole, itInTestLong } from "../support/matrix.ts";
+import { Authority } from "../support/pebble.ts";
 import { RemoteCheckout, zones } from "../support/remote.ts";
 import { succeed } from "../support/run.ts";
 import { assertNames, statusOf } from "../support/status.ts";
@@ -22,10 +25,12 @@ describe("the stack remote on a machine of the user's own", function () {
   let checkout: RemoteCheckout;
   let outputs: Outputs;
   let digest: string;
+  /** Of the certificate that an authority issued. */
+  let fingerprint: string;
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), "ssh-"));
-    cloud = await TestCloud.start({ zones });
+    cloud = await TestCloud.start({ zones, allImages: isWhole });
     for (const key of ["client", "host", "other"])
       await succeed("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", join(folder, key)]);
     const config = {
@@ -147,18 +152,61 @@ describe("the stack remote on a machine of the user's own", function () {
     assert.deepEqual(await cloud.resolve("registry.example.net", "A"), []);
   });
 
+  itInTestLong(
+    "gets a certificate from an authority at its free port 80, and renews it when that wants it",
+    async () => {
+      const authority = await Authority.start({ httpPort: 80, listen: cloud.gateway });
+      try {
+        await authority.names.setA("other.example.net", machine.address);
+        const trusted = `${await authority.root()}${authority.tlsRoot}`;
+        checkout.set({ certificate: { mode: "acme", server: authority.directory, authority: trusted } });
+        await machine.succeed("systemd-run --unit web python3 -m http.server 80");
+        const taken = /certificate\.httpPort: port 80 of 0\.0\.0\.0 is taken by another program/;
+        assert.match(await checkout.upFails(), taken);
+        await machine.succeed("systemctl stop web");
+
+        outputs = await checkout.up();
+        const { certificate: first } = await askCertificate(outputs);
+        assert.deepEqual(namesOf(first), ["other.example.net"]);
+        assert.match(await checkout.makes("renew"), /It is not due yet/);
+        await authority.suggestRenewal(first);
+        assert.match(await checkout.makes("renew"), /The authority has issued a new certificate/);
+        const { certificate: second } = await askCertificate(outputs);
+        assert.notEqual(second.fingerprint256, first.fingerprint256);
+        assert.equal(await checkout.pulls(outputs, "app", digest), true);
+        fingerprint = second.fingerprint256;
+      } finally {
+        await authority.dispose();
+      }
+
+      const status = await statusOf(checkout, "--quick");
+      assertNames(status, 0);
+      const told = (about: string) => status.findings.find((finding) => finding.about === about)?.what ?? "";
+      assert.match(told("certificate"), /^other\.example\.net; by Pebble .* renewed by itself/);
+      assert.match(told("renewal"), /^a certificate was issued at/);
+      const logs = await checkout.makes("logs");
+      assert.match(logs, /-acme-lego .*The server validated our request/);
+      assert.match(logs, /-acme-certifier .*"result":"issued"/);
+    },
+  );
+
   it("leaves the machine as it was, except for the data volume, when it is destroyed", async () => {
     const output = await checkout.makes("destroy");
-    assert.match(output, /Kept: volume private-registry-\w+-data/);
+    const kept = [...(isWhole ? ["acme-state"] : []), "data"].map((each) => `${checkout.name}-${each}`);
+    for (const volume of kept) assert.match(output, new RegExp(`Kept: volume ${volume} `));
     assert.equal((await machine.succeed("docker ps -aq; docker network ls -q --filter type=custom")).trim(), "");
-    assert.match(await machine.succeed("docker volume ls -q"), /^private-registry-\w+-data\s*$/);
+    assert.deepEqual((await machine.succeed("docker volume ls -q")).trim().split("\n").sort(), kept);
     assert.deepEqual(await cloud.resolve("other.example.net", "A"), []);
   });
 
-  itInTestLong("has all pushed images when it is up again", async () => {
-    outputs = await checkout.up();
-    assert.equal(await checkout.pulls(outputs, "app", digest), true);
-  });
+  itInTestLong(
+    "has all pushed images and its certificate when it is up again, also without the authority",
+    async () => {
+      outputs = await checkout.up();
+      assert.equal(await checkout.pulls(outputs, "app", digest), true);
+      assert.equal((await askCertificate(outputs)).certificate.fingerprint256, fingerprint);
+    },
+  );
 
   it("leaves nothing when it is purged", async () => {
     await checkout.makes("purge");

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import type { X509Certificate } from "node:crypto";
 import { promises as resolvers } from "node:dns";
 import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { get } from "node:https";
+import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -29,6 +30,8 @@ export interface AuthorityOptions {
   readonly refuses?: readonly string[];
   /** The percentage of nonces that it refuses, although they are good. */
   readonly rejectedNonces?: number;
+  /** How many seconds, at most, it lets pass before each of the three times that it asks for a challenge; at random. */
+  readonly slow?: number;
 }
 
 /**
@@ -81,8 +84,9 @@ export class Authority {
     this.options = { ...this.options, ...changes };
     const config = join(this.folder, "pebble.json");
     writeFileSync(config, JSON.stringify({ pebble: this.configuration() }));
+    const { slow } = this.options;
     const env = {
-      PEBBLE_VA_NOSLEEP: "1",
+      ...(slow === undefined ? { PEBBLE_VA_NOSLEEP: "1" } : { PEBBLE_VA_SLEEPTIME: String(slow) }),
       PEBBLE_WFE_NONCEREJECT: String(this.options.rejectedNonces ?? 0),
       PEBBLE_AUTHZREUSE: "0", // Each order is a challenge.
     };
@@ -100,6 +104,14 @@ export class Authority {
   /** The root of the certificates that it signs. */
   root(): Promise<string> {
     return this.ask(`https://${this.management}/roots/0`);
+  }
+
+  /** From now on it wants a certificate of its own renewed at once (ARI, RFC 9773). */
+  async suggestRenewal(certificate: X509Certificate): Promise<void> {
+    const past = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
+    const ARIResponse = JSON.stringify({ suggestedWindow: { start: past(2), end: past(1) } });
+    const body = JSON.stringify({ Certificate: certificate.toString(), ARIResponse });
+    await this.ask(`https://${this.management}/set-renewal-info/`, body);
   }
 
   /** What it has printed since its last start. */
@@ -147,14 +159,16 @@ export class Authority {
     };
   }
 
-  private ask(url: string): Promise<string> {
+  private ask(url: string, body?: string): Promise<string> {
     return new Promise((resolve, reject) => {
       const headers = { "User-Agent": "test" }; // It refuses clients without one.
-      const options = { ca: this.tlsRoot, agent: false, headers, signal: AbortSignal.timeout(5000) };
-      get(url, options, (response) => {
+      const method = body === undefined ? "GET" : "POST";
+      const options = { method, ca: this.tlsRoot, agent: false, headers, signal: AbortSignal.timeout(5000) };
+      const asking = request(url, options, (response) => {
         if (response.statusCode === 200) resolve(text(response));
         else reject(new Error(`the authority answers ${String(response.statusCode)} to ${url}`));
-      }).on("error", reject);
+      });
+      asking.on("error", reject).end(body);
     });
   }
 }

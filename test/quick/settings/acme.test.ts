@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { parseSettings } from "../../../settings/index.ts";
 import { issue } from "../../support/certificates.ts";
 
+const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEx5QXVF4q0cU6Zk2iI4m8oR7sT9vWbYcZdAfBgChDkE";
 const base = { hostname: "registry.example.com" };
 const credentials = { AWS_REGION: "eu-central-1", DIGITALOCEAN_TOKEN: "dop_v1_0" };
 const read = (certificate: object, more: Record<string, string> = {}, env: NodeJS.ProcessEnv = credentials) =>
@@ -72,6 +73,13 @@ describe("the certificate mode acme", () => {
     const { token, ...plain } = challenge;
     assert.deepEqual(plain, { ...common, apiUrl: "https://api.example.net", resolvers: ["192.0.2.53:53"] });
     assert.ok(await pulumi.isSecret(token));
+  });
+
+  const ownMachine = (address: string) => ({ target: "ssh", host: JSON.stringify({ address, hostKey }) });
+
+  it("needs a DNS name on a machine of one's own: its hostname, or what the machine is reached by", () => {
+    assert.deepEqual(problemsOf({}, ownMachine("203.0.113.7")), []);
+    assert.deepEqual(problemsOf({}, { ...ownMachine("registry.example.com"), hostname: "" }), []);
   });
 
   const wrong: Record<string, readonly [certificate: object, more: Record<string, string>, problem: RegExp]> = {
@@ -164,10 +172,10 @@ describe("the certificate mode acme", () => {
       {},
       /^certificate\.httpPort: 5043 is also port, where clients speak TLS/,
     ],
-    "another target": [
+    "the address of a machine of one's own, which may not be public": [
       {},
-      { target: "ssh", host: JSON.stringify({ address: "203.0.113.7", hostKey: "ssh-ed25519 AAAA" }) },
-      /^certificate\.mode: "acme" is not available for the target ssh yet\. pulumi config set --path 'certificate\.mode' selfSigned/,
+      { ...ownMachine("203.0.113.7"), hostname: "" },
+      /^hostname: is not set, and "203\.0\.113\.7" is no name for which/,
     ],
     "a setting of another mode": [
       { bundleFile: "a.pem" },
