@@ -60,8 +60,8 @@ export async function renew(stack: Stack): Promise<void> {
   const asked = askNow(certifier);
   for (const end = Date.now() + patience; Date.now() < end; await sleep(500)) {
     throwIfInterrupted();
-    const outcome = outcomeOf(certifier);
-    if (!outcome?.asked.includes(asked) || outcome.result === "begun") continue;
+    const outcome = answerTo(asked, certifier);
+    if (outcome === undefined) continue;
     if (outcome.why !== undefined) throw new UserError(`The certificate was not renewed: ${outcome.why}`);
     console.log(outcome.result === "issued" ? "The authority has issued a new certificate." : "It is not due yet.");
     return;
@@ -94,6 +94,15 @@ function askNow(certifier: string): string {
   const asked = randomUUID();
   outputOf("docker", ["exec", certifier, "sh", "-c", `echo ${asked} >>${stateFolder}/now`]);
   return asked;
+}
+
+/**
+ * What the try came to that somebody asked for; undefined until it has ended. From the log: the last outcome may already
+ * be that of the next try, which somebody else asked for.
+ */
+function answerTo(asked: string, certifier: string): Outcome | undefined {
+  const script = 'docker logs --tail 100 "$1" 2>/dev/null | grep -F "$2" || true';
+  return parseOutcome(outputOf("sh", ["-c", script, "-", certifier, asked]));
 }
 
 function outcomeOf(certifier: string): Outcome | undefined {

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
 
 import { basicAuthorization } from "../../cli/client.ts";
+import { namesOf } from "../../components/certificate/chain.ts";
 import type { Outputs } from "../../components/outputs.ts";
 import { Checkout, freePort } from "../support/checkout.ts";
 import { itInTestLong } from "../support/matrix.ts";
@@ -17,6 +18,9 @@ import { Transfers } from "../support/transfers.ts";
 
 const hostname = "registry.example.test";
 const other = "registry.example.org";
+
+/** A domain that the authority doesn't sign for. */
+const forbidden = "forbidden.test";
 
 /** How long the authority's certificates are valid, in seconds. They are renewed at half of it. */
 const life = 120;
@@ -38,13 +42,17 @@ describe("a certificate that an authority issues", function () {
     const bridge = await succeed("ip", ["-4", "-brief", "address", "show", "docker0"]);
     const listen = /\d+\.\d+\.\d+\.\d+/.exec(bridge)?.[0] ?? "";
     httpPort = await freePort();
-    authority = await Authority.start({ httpPort, listen, eab, profiles: { brief: life } });
+    authority = await Authority.start({
+      ...{ httpPort, listen, eab },
+      profiles: { brief: life },
+      refuses: [forbidden],
+    });
     hosts = mkdtempSync(join(tmpdir(), "hosts-"));
     writeFileSync(join(hosts, "hosts"), `127.0.0.1 localhost ${hostname} ${other}\n`);
     const own = ["unshare", "--mount", "sh", "-euc", 'mount --bind "$1" /etc/hosts; shift; exec "$@"', "-"];
     checkout = new Checkout({}, [...own, join(hosts, "hosts")]);
-    await checkout.configure({ hostname, certificate: await settings() });
-    await checkout.setSecret("certificate.eab.hmac", eab.hmac);
+    await checkout.configure({ hostname });
+    await setCertificate();
   });
 
   after(async () => {
@@ -53,13 +61,16 @@ describe("a certificate that an authority issues", function () {
     rmSync(hosts, { recursive: true });
   });
 
-  /** The setting `certificate`. The authority's API has another root than the certificates that it issues. */
-  async function settings(): Promise<object> {
-    return {
-      ...{ eab: { kid: eab.kid } },
-      ...{ mode: "acme", email: "ops@example.test", server: authority.directory, httpPort, names: [other] },
+  /** Sets the certificate. The authority's API has another root than the certificates that it issues. */
+  async function setCertificate(changed: object = {}): Promise<void> {
+    const certificate = {
+      ...{ mode: "acme", server: authority.directory, email: "ops@example.test", eab: { kid: eab.kid } },
+      ...{ httpPort, names: [other] },
       authority: `${await authority.root()}${authority.tlsRoot}`,
+      ...changed,
     };
+    checkout.set({ certificate });
+    await checkout.setSecret("certificate.eab.hmac", eab.hmac);
   }
 
   /** What the proxy shows at a handshake. */
@@ -208,6 +219,42 @@ describe("a certificate that an authority issues", function () {
     },
   );
 
+  itInTestLong(
+    "stays if the authority refuses more names; make up, make renew, status, logs and health say why, until it is asked for without them",
+    async () => {
+      const reason =
+        /urn:ietf:params:acme:error:rejectedIdentifier :: .*forbidden by policy.*registry\.forbidden\.test/;
+      await setCertificate({ names: [other, `registry.${forbidden}`] });
+      let meanwhile: Promise<X509Certificate> | undefined;
+      const { code, output } = await checkout.makeUntil("up", /The authority has issued none yet: /, () => {
+        meanwhile = shown();
+      });
+      assert.notEqual(code, 0);
+      assert.match(output, reason);
+      assert.match(output, /No certificate was issued for these settings/);
+      const served = await meanwhile;
+      assert.deepEqual(served && namesOf(served).sort(), [other, hostname]);
+
+      const renewal = await checkout.make("renew");
+      assert.notEqual(renewal.code, 0);
+      assert.match(renewal.output, reason);
+      const status = await checkout.make("status", { env: { QUICK: "1" } });
+      assert.notEqual(status.code, 0);
+      const lineOf = (about: string) => status.output.split("\n").find((line) => line.includes(` ${about} `)) ?? "";
+      assert.match(lineOf("renewal"), reason);
+      assert.match(lineOf("renewal"), /✗ renewal .* Tried \d+ times, the next time at .*make renew/);
+      assert.match(lineOf("certifier"), reason);
+      assert.match(lineOf("certifier"), /✗ certifier +unhealthy, .*no certificate was issued for these settings yet/);
+      assert.match(await checkout.makes("logs"), reason);
+
+      await setCertificate();
+      assert.match(await checkout.makes("up"), /✓ TLS/);
+      const isHealthy = async () =>
+        /✓ certifier +healthy/.test((await checkout.make("status", { env: { QUICK: "1" } })).output);
+      await until(60, isHealthy);
+    },
+  );
+
   itInTestLong("comes from another authority once `up` trusts it, also if that knows no account", async () => {
     await authority.stop();
     await authority.start();
@@ -217,13 +264,55 @@ describe("a certificate that an authority issues", function () {
       const logs = await checkout.docker(["logs", "--tail", "20", certifier]);
       return /accountDoesNotExist[^]*was not issued by the authority in certificate\.authority/.test(logs);
     });
-    checkout.set({ certificate: await settings() });
-    await checkout.setSecret("certificate.eab.hmac", eab.hmac);
+    await setCertificate();
     assert.match(await checkout.makes("up"), /✓ TLS/);
   });
 
+  itInTestLong(
+    "is waited for if the authority is slow, which is asked once for each; until then one is served",
+    async () => {
+      await authority.stop();
+      await authority.start({ slow: 30, profiles: { usual: 90 * 86_400 } });
+      // It knows no account any more: for another address, one is registered at once.
+      await setCertificate({ email: "others@example.test" });
+      const asked = () => authority.log.match(/Added order/g)?.length ?? 0;
+      const issued = () => authority.log.match(/Issued certificate/g)?.length ?? 0;
+
+      /** What is served when the authority has been asked for one more certificate and has not issued it. */
+      const servedMeanwhile = async (orders: number) => {
+        await until(120, () => Promise.resolve(asked() === orders));
+        const certificate = await shown();
+        assert.equal(issued(), orders - 1, "it was not slow");
+        return certificate.fingerprint256;
+      };
+
+      const before = await shown();
+      const [bringsUp, meanwhile] = await Promise.all([checkout.make("up"), servedMeanwhile(1)]);
+      assert.equal(meanwhile, before.fingerprint256);
+      assert.equal(bringsUp.code, 0, bringsUp.output);
+      assert.match(bringsUp.output, /Waiting up to 3 minutes[^]*✓ TLS/);
+      assert.doesNotMatch(bringsUp.output, /has issued none yet/);
+      const first = await shown();
+      assert.notEqual(first.fingerprint256, before.fingerprint256);
+      assert.equal(asked(), 1);
+
+      await authority.suggestRenewal(first);
+      const [renews, again, meanwhileToo] = await Promise.all([
+        checkout.makes("renew"),
+        // Somebody is impatient.
+        servedMeanwhile(2).then(() => checkout.makes("renew")),
+        servedMeanwhile(2),
+      ]);
+      assert.equal(meanwhileToo, first.fingerprint256);
+      assert.match(renews, /The authority has issued a new certificate/);
+      assert.match(again, /It is not due yet/);
+      assert.notEqual((await shown()).fingerprint256, first.fingerprint256);
+      assert.equal(asked(), 2);
+    },
+  );
+
   it("is kept with its account when the stack is taken down, and deleted by `make purge`", async () => {
-    await checkout.makes("destroy");
+    assert.match(await checkout.makes("destroy"), /Kept: volume \S+-acme-state with the certificate and the account/);
     assert.ok((await checkout.remains()).some((each) => each.includes("acme-state")));
     await checkout.makes("purge");
     assert.deepEqual(await checkout.remains(), []);
