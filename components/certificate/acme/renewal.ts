@@ -176,12 +176,13 @@ export function triesLeft(failed: readonly string[], now: Date): number {
   return Math.max(0, 5 - failed.filter((at) => now.getTime() - Date.parse(at) < hour * 1000).length);
 }
 
-/** The reason in what lego printed: its last line that names an error, without time and level. */
+/** The reason in what lego printed: its last line that names an error, or the line that it announces, without the time. */
 export function reasonIn(printed: string): string {
   const lines = printed
     .split("\n")
     .map((line) => line.replace(/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /, "").trim())
     .filter((line) => line !== "");
-  const error = lines.filter((line) => /error|could not|unable|failed/i.test(line)).at(-1);
-  return (error ?? lines.at(-1) ?? "lego printed nothing").slice(0, 1000);
+  const last = lines.map((line) => /error|could not|unable|failed/i.test(line)).lastIndexOf(true);
+  const reason = lines[last]?.endsWith(":") === true ? (lines[last + 1] ?? lines[last]) : lines[last];
+  return (reason ?? lines.at(-1) ?? "lego printed nothing").slice(0, 1000);
 }

@@ -186,6 +186,10 @@ describe("the renewal of a certificate", () => {
 [a.example.com] invalid authorization: acme: error: 403 :: urn:ietf:params:acme:error:unauthorized :: 404
 `;
     assert.match(reasonIn(printed), /^\[a\.example\.com\] invalid authorization: acme: error: 403 :: urn:.* :: 404$/);
+    const away =
+      "error: one or more domains had a problem:\n[a.example.com] POST https://a giving up after 6 attempt(s)\n";
+    assert.equal(reasonIn(away), "[a.example.com] POST https://a giving up after 6 attempt(s)");
+    assert.equal(reasonIn("error: one or more domains had a problem:"), "error: one or more domains had a problem:");
     assert.equal(reasonIn("\n2026/11/29 16:05:01 killed\n"), "killed");
     assert.equal(reasonIn(""), "lego printed nothing");
     assert.equal(reasonIn(`error ${"x".repeat(5000)}`).length, 1000);
