@@ -18,7 +18,8 @@ export function expectedRoute(settings: Settings, { user, method, target }: Requ
   if (!mayDo(settings, user, action, asked.repository)) return "@denied";
   if (action === "pull" && asked.answered !== undefined) return asked.answered;
   const { mountedFrom } = asked;
-  return mountedFrom === undefined || mayDo(settings, user, "pull", mountedFrom) ? "@registry" : "@upload";
+  if (mountedFrom === undefined) return "@registry";
+  return mayDo(settings, user, "pull", mountedFrom) ? "@mount" : "@upload";
 }
 
 type Action = "check" | "catalog" | "pull" | "push" | "delete";

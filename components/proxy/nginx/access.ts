@@ -67,6 +67,7 @@ export function renderAccess({ users, rules, openPrefixes }: Access): string {
       [patternKey("allowed:pull:manifest:\\w+:.*"), "@manifest"],
       [patternKey("allowed:pull:manifest::[^:]+:.*"), "@tag"],
       [patternKey("allowed:push:uploads:::.+:denied"), "@upload"],
+      [patternKey("allowed:push:uploads:::.+:allowed"), "@mount"],
       [patternKey("allowed:.*"), "@registry"],
       [patternKey("denied:.*"), "@denied"],
       [patternKey("unsupported:.*"), "@unsupported"],

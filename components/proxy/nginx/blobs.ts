@@ -1,5 +1,5 @@
 import { errorPage } from "./refusals.ts";
-import { patternKey, quoted, renderMap } from "./text.ts";
+import { patternKey, plainKey, quoted, renderMap } from "./text.ts";
 
 /**
  * Whether a blob satisfies If-Match and If-None-Match. Its ETag is its digest, but nginx would compare with its own
@@ -24,6 +24,15 @@ ${renderMap(quoted("$if_match$if_none_match$http_if_unmodified_since"), "$condit
 }
 
 /**
+ * Who looks for a blob before a push is to push it again if its link is condemned: its owner may execute it, see
+ * components/care/keeper/layout.ts. Nobody else's link is asked about.
+ */
+export function renderSoughtLink(dataFolder: string): string {
+  const link = `${dataFolder}/docker/registry/v2/repositories/$repository/_layers/sha256/$shard$hex/link`;
+  return renderMap("$request_method", "$sought_link", [[plainKey("HEAD"), quoted(link)]]);
+}
+
+/**
  * A repository has a blob if the registry has linked it there. A request for a missing blob is not passed to the
  * registry, which would follow a symbolic link anywhere.
  */
@@ -37,6 +46,9 @@ export function renderBlobLocations(dataFolder: string): string {
         return 404;
       }
       if (!-f $document_root${data}) {
+        return 404;
+      }
+      if (-x $sought_link) {
         return 404;
       }
       if ($if_match = failed) {

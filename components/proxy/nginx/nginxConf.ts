@@ -1,7 +1,8 @@
 import { type Access, renderAccess } from "./access.ts";
-import { renderPreconditions } from "./blobs.ts";
+import { renderPreconditions, renderSoughtLink } from "./blobs.ts";
 import { renderLog } from "./log.ts";
 import { renderManifestCache } from "./manifests.ts";
+import { renderMounted } from "./mounts.ts";
 import { renderRefusals } from "./refusals.ts";
 import { type Admissions, admissions, renderServer, renderStatusServer, type Server } from "./server.ts";
 import { renderPasswords, type SignIn } from "./signIn.ts";
@@ -55,6 +56,8 @@ ${renderRefusals()}
 ${renderUpstream(conf)}
 ${renderManifestCache()}
 ${renderPreconditions()}
+${renderSoughtLink(conf.dataFolder)}
+${renderMounted()}
 ${renderTls(conf)}
 ${renderTransfers(conf)}
 ${renderStatusServer(conf)}

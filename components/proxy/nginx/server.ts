@@ -2,6 +2,7 @@ import { type Audience, authorityOf } from "../../endpoint.ts";
 import { renderBlobLocations } from "./blobs.ts";
 import { renderChallengeServer } from "./challenges.ts";
 import { renderManifestLocations } from "./manifests.ts";
+import { renderMountLocation } from "./mounts.ts";
 import { errorPage, renderRefusalLocations } from "./refusals.ts";
 import { renderAuthRequest, renderSignInLocations } from "./signIn.ts";
 import { refuseControlCharacters, renderRegistryLocations } from "./upstream.ts";
@@ -81,6 +82,7 @@ ${renderRoute()}\
 
 ${renderLocations()}\
 ${renderRegistryLocations()}
+${renderMountLocation(dataFolder)}
 ${renderManifestLocations(dataFolder)}
 ${renderBlobLocations(dataFolder)}
 ${renderRefusalLocations()}\

@@ -5,6 +5,8 @@ import { parse } from "yaml";
 
 import type { Role, Rule } from "../../../components/access.ts";
 import { renderAccess } from "../../../components/proxy/nginx/access.ts";
+import { renderSoughtLink } from "../../../components/proxy/nginx/blobs.ts";
+import { renderMounted } from "../../../components/proxy/nginx/mounts.ts";
 import { renderNginxConf } from "../../../components/proxy/nginx/nginxConf.ts";
 import { resources } from "../../../components/proxy/nginx/registryApi.ts";
 import { renderRegistryConfig } from "../../../components/registry/config.ts";
@@ -87,6 +89,33 @@ describe("the proxy's configuration", () => {
     assert.deepEqual(location.match(/proxy_cache_valid .*;/g), ["proxy_cache_valid 200 12h;"]);
     // Its cached facts about files would be out of date.
     assert.doesNotMatch(location, /open_file_cache/);
+  });
+
+  it("says that a condemned blob isn't there before a conditional request goes to the registry, and serves it", () => {
+    const location = /^ {4}location @blob \{\n.*?^ {4}\}$/ms.exec(conf)?.[0] ?? "";
+    const asked = location.indexOf("if (-x $sought_link) {\n        return 404;");
+    assert.ok(asked > 0 && asked < location.indexOf("if ($conditional)"));
+    const maps = new NginxMaps(renderSoughtLink("/data"));
+    const given = { repository: "team/app", shard: "ab", hex: "cd" };
+    const link = "/data/docker/registry/v2/repositories/team/app/_layers/sha256/abcd/link";
+    assert.equal(maps.lookUp("sought_link", { ...given, request_method: "HEAD" }), link);
+    assert.equal(maps.lookUp("sought_link", { ...given, request_method: "GET" }), "");
+  });
+
+  it("knows which blob is to be mounted, however its digest is spelled", () => {
+    const maps = new NginxMaps(renderMounted());
+    const hex = "0123456789abcdef".repeat(4);
+    for (const [args, mounted] of [
+      [`mount=sha256:${hex}&from=a`, `01/${hex}`],
+      [`from=a%2Fb&mount=sha256%3A${hex}`, `01/${hex}`],
+      [`from=a&mount=sha256%3a${hex}&origin=b`, `01/${hex}`],
+      [`xmount=sha256:${hex}&from=a`, ""],
+      [`mount=sha512:${hex}${hex}&from=a`, ""],
+      [`mount=sha256:${hex.toUpperCase()}&from=a`, ""],
+      ["from=a", ""],
+    ] as const) {
+      assert.equal(maps.lookUp("mounted", { args }), mounted, args);
+    }
   });
 
   it("shows the status only inside the container", () => {
@@ -354,9 +383,9 @@ describe("who may do what, by the proxy's configuration", () => {
       routeOf(maps, user, "POST", `/v2/a/blobs/uploads/?mount=${digest}&from=${from}`);
     for (const from of ["secret/b", "secret%2Fb", "secret%2fb/c"]) {
       const routes = ["reader", "writer", "Writer", "admin"].map((user) => mount(user, from));
-      assert.deepEqual(routes, ["@denied", "@upload", "@registry", "@registry"], from);
+      assert.deepEqual(routes, ["@denied", "@upload", "@mount", "@mount"], from);
     }
-    assert.equal(mount("writer", "secret"), "@registry");
+    assert.equal(mount("writer", "secret"), "@mount");
   });
 
   it("distinguishes an unknown method from an unknown path", () => {
