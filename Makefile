@@ -70,6 +70,10 @@ status: tools ## show whether all is well; QUICK=1 without what `make up` would 
 renew: tools ## have the authority renew the certificate now, if it is due
 	@$(cli) renew $(STACK)
 
+.PHONY: gc
+gc: tools ## collect what no manifest needs; DRY=1 only tells, NOW=1 waits, UNDO=RUN puts back, EMPTY=1 removes for good
+	@$(cli) gc $(STACK)
+
 .PHONY: newer-images
 newer-images: tools ## name newer versions of the images that the stack runs; JSON=1 for scripts
 	@$(cli) newer-images $(STACK) $(if $(JSON),--json)

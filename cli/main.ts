@@ -8,6 +8,7 @@ import { ownedBy } from "./containers.ts";
 import { destroy, purge } from "./down.ts";
 import { engineOf } from "./engine.ts";
 import { pulumiEnvironment, renderExports, setVariables } from "./environment.ts";
+import { gc } from "./gc.ts";
 import { login } from "./login.ts";
 import { newerImages } from "./newerImages.ts";
 import { CommandFailed, Interrupted, outputOf, run } from "./processes.ts";
@@ -65,6 +66,10 @@ const commands: Readonly<Record<string, Command>> = {
     unopened: statusUnopened,
   },
   renew: { what: "have the authority renew the certificate now, if it is due", run: renew },
+  gc: {
+    what: "collect what no manifest needs; DRY=1 only tells, NOW=1 waits, UNDO=RUN puts back, EMPTY=1 removes for good",
+    run: gc,
+  },
   ssh: { what: "sign in to the stack's machine", run: signIn },
   logs: { what: "show the logs of the containers, the last LINES of each (200)", run: showLogs },
   "newer-images": { what: "name newer versions of the images that the stack runs", hasJson: true, run: newerImages },

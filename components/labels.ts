@@ -6,10 +6,10 @@ export const ownerLabel = "private-registry.stack";
 /** The label that says what a server is for. Its container's name may change with each replacement. */
 export const roleLabel = "private-registry.role";
 
-export type Role = "registry" | "proxy" | "lego" | "certifier";
+export type Role = "registry" | "proxy" | "lego" | "certifier" | "keeper";
 
 /** How many containers a stack has in each role, if it has the role at all. Those of the registry serve the same data: where one dies, the other goes on. */
-export const replicas: Readonly<Record<Role, number>> = { registry: 2, proxy: 1, lego: 1, certifier: 1 };
+export const replicas: Readonly<Record<Role, number>> = { registry: 2, proxy: 1, lego: 1, certifier: 1, keeper: 1 };
 
 /** The label of a container in this role. */
 export function inRole(role: Role) {

@@ -1,6 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
+import { Care, type CareSettings } from "./care/care.ts";
 import { Acme, type AcmeSource } from "./certificate/acme/acme.ts";
 import type { ChallengeAccess } from "./certificate/acme/challenge.ts";
 import type { DockerHost } from "./hosts/dockerHost.ts";
@@ -24,6 +25,8 @@ export interface NodeArgs extends Omit<
   readonly acme?: AcmeSource | undefined;
   /** Lets lego answer the authority's challenges by DNS. Default: it answers through the proxy. */
   readonly challengeAccess?: ChallengeAccess | undefined;
+  /** How the data is looked after. Default: it is not. */
+  readonly care?: CareSettings | undefined;
 }
 
 /** A registry and its proxy on one host, with the network between them. */
@@ -72,6 +75,13 @@ export class Node extends pulumi.ComponentResource {
       const { accountsPath } = args.host;
       const acme = { source, hostname, images, volumes, live, accountsPath, challengeAccess };
       new Acme(`${name}-acme`, acme, { parent: this });
+    }
+
+    if (args.care !== undefined) {
+      const { care: settings, images } = args;
+      const { blobs: data } = registry;
+      const care = { settings, image: images.node, network: network.name, data, live: proxy.live };
+      new Care(`${name}-care`, care, { parent: this });
     }
 
     this.registerOutputs({});

@@ -36,6 +36,8 @@ export interface PrivateRegistryArgs {
   readonly drainTimeout: number;
   /** Limits on requests of clients. A change goes live by a reload. */
   readonly limits: ProxyLimits;
+  /** How the data is looked after. Default: it is not. A change cuts nothing. */
+  readonly care?: NodeArgs["care"];
   /** The source of the proxy's certificate. A change goes live by a reload. */
   readonly certificate: CertificateArgs["source"];
   /** Lets the certificate's authority be answered by DNS. Default: it is answered through the proxy. */
@@ -59,7 +61,7 @@ export class PrivateRegistry extends pulumi.ComponentResource {
       { ...opts, providers: [args.host.provider], transformations: [labelled(name), boundTo(args.host.machine)] },
     );
 
-    const { host, images, endpoints, openPrefixes, users, rules, deletion, drainTimeout, limits } = args;
+    const { host, images, endpoints, openPrefixes, users, rules, deletion, drainTimeout, limits, care } = args;
     const { address, ipv6Address, login } = host;
     const hostname = args.hostname === undefined ? address : pulumi.output(args.hostname);
 
@@ -74,7 +76,7 @@ export class PrivateRegistry extends pulumi.ComponentResource {
     new Node(
       name,
       {
-        ...{ host, images, deletion, drainTimeout, hostname, endpoints, openPrefixes, users, rules, limits },
+        ...{ host, images, deletion, drainTimeout, hostname, endpoints, openPrefixes, users, rules, limits, care },
         hashes: credentials.hashes,
         certificate: certificate.texts,
         acme: args.certificate.mode === "acme" ? args.certificate : undefined,

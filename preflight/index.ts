@@ -30,7 +30,7 @@ export async function askHost({ settings, problems }: Reading): Promise<Settings
 }
 
 /** Asks the engine even if other settings are wrong, so that all problems are reported together. */
-async function askEngine({ host, hostname, port, anonymous, certificate, images }: Parsed, proxyName: string) {
+async function askEngine({ host, hostname, port, anonymous, certificate, care, images }: Parsed, proxyName: string) {
   const acme = certificate?.mode === "acme" ? certificate : undefined;
   const challengePort = challengePortOf(certificate);
   const engine = engineOf(host);
@@ -47,7 +47,8 @@ async function askEngine({ host, hostname, port, anonymous, certificate, images 
     images: {
       registryImage: images?.registry ?? "",
       proxyImage: images?.proxy ?? "",
-      ...(acme && { legoImage: images?.lego ?? "", nodeImage: images?.node ?? "" }),
+      ...(acme && { legoImage: images?.lego ?? "" }),
+      ...((acme ?? care) && { nodeImage: images?.node ?? "" }),
     },
   });
 }

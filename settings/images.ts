@@ -1,4 +1,3 @@
-import type { CertificateSource } from "../components/certificate/certificate.ts";
 import type { RawSettings } from "./configuration.ts";
 import { readJson } from "./json.ts";
 
@@ -9,16 +8,19 @@ interface Image {
   readonly reference: string;
   /** The recipe in airgap/ that builds the image if it can't be pulled. */
   readonly recipe: string;
-  /** The only mode of certificate with which a stack runs it. Default: every stack does. */
-  readonly only?: CertificateSource["mode"];
+  /** The parts of which a stack must have one to run it. Default: every stack does. */
+  readonly only?: readonly Part[];
 }
+
+/** A part of a stack that runs images of its own: a certificate that an authority issues, or the care of the data. */
+type Part = "acme" | "care";
 
 /** Every image that a stack may run. Each must satisfy `isExact`, in the settings and in the policy. */
 export const images = {
   registry: { setting: "registryImage", reference: "registry:3.1.2", recipe: "registry" },
   proxy: { setting: "proxyImage", reference: "nginx:1.30.6-alpine", recipe: "nginx" },
-  lego: { setting: "legoImage", reference: "goacme/lego:v4.35.2", recipe: "lego", only: "acme" },
-  node: { setting: "nodeImage", reference: "node:24.21.0-alpine", recipe: "node", only: "acme" },
+  lego: { setting: "legoImage", reference: "goacme/lego:v4.35.2", recipe: "lego", only: ["acme"] },
+  node: { setting: "nodeImage", reference: "node:24.21.0-alpine", recipe: "node", only: ["acme", "care"] },
 } as const satisfies Record<string, Image>;
 
 /** The default of each image. */
@@ -27,8 +29,12 @@ export const defaultImages: readonly string[] = Object.values(images).map(({ ref
 /** The images that a stack runs. */
 export function imagesOf(settings: RawSettings): string[] {
   const { mode } = (readJson(settings["certificate"] ?? "{}") ?? {}) as { readonly mode?: unknown };
+  const parts: Part[] = [
+    ...(mode === "acme" ? (["acme"] as const) : []),
+    ...(settings["care"] === undefined ? [] : (["care"] as const)),
+  ];
   return Object.values<Image>(images)
-    .filter(({ only }) => only === undefined || only === mode)
+    .filter(({ only }) => only?.some((part) => parts.includes(part)) ?? true)
     .map(({ setting, reference }) => settings[setting] ?? reference);
 }
 

@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { inNewShell } from "../components/commands.ts";
 import { readAnonymous, readRules } from "./access.ts";
+import { readCare } from "./care.ts";
 import { readCertificate } from "./certificate.ts";
 import { clearSecrets } from "./clearSecrets.ts";
 import { type Configuration, ownSettings, type RawSettings } from "./configuration.ts";
@@ -89,6 +90,7 @@ export function parseSettings(
       environment,
       problems,
     ),
+    care: readCare(given?.care),
     dns: readDns(given?.dns, hostname, engine?.address, problems),
   };
   crossCheck(settings, environment, problems);

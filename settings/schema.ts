@@ -5,6 +5,8 @@
 import * as z from "zod/mini";
 
 import { roles } from "../components/access.ts";
+import { parseSchedule } from "../components/care/keeper/schedule.ts";
+import { grace, undo } from "../components/care/keeper/times.ts";
 import { keyTypes } from "../components/certificate/acme/renewal.ts";
 import { configCommand } from "../components/commands.ts";
 import { everywhere } from "../components/endpoint.ts";
@@ -27,6 +29,8 @@ import {
 } from "./kinds.ts";
 import { network } from "./networks.ts";
 import { certificateName, dataPath, hostname, image, password, size, userName } from "./scalars.ts";
+
+const hour = 3600;
 
 const elsewhere = "starts an empty registry in the new place; no data is moved";
 const otherEngine =
@@ -672,6 +676,53 @@ const dns = {
   ),
 };
 
+const care = {
+  care: z.optional(
+    z
+      .strictObject({
+        collect: z.optional(
+          text(
+            {
+              what: "a time of day, or a day of the week and one",
+              meaning:
+                "When what no manifest needs is collected, in UTC: `03:30` every day, `Sun 03:30` every week. The first run of a stack only " +
+                "tells what would go.",
+              without: "never, unless somebody runs `make gc`",
+              example: "03:30",
+            },
+            { holds: (given) => parseSchedule(given) !== undefined },
+          ),
+        ),
+        grace: withDefault(
+          number(grace.least / hour, 24 * 365, {
+            what: `a whole number of hours from ${String(grace.least / hour)} to ${String(24 * 365)}`,
+            meaning: "How long what no manifest needs is left where it is, in hours. No push may take longer.",
+            example: "48",
+          }),
+          grace.default / hour,
+        ),
+        undo: withDefault(
+          number(0, 24 * 365, {
+            what: `a whole number of hours from 0 to ${String(24 * 365)}`,
+            meaning:
+              "How long what was collected can be put back by `make gc UNDO=…`, in hours. Until then it takes its room.",
+            example: "72",
+          }),
+          undo.default / hour,
+        ),
+      })
+      .register(abouts, {
+        what: "an object",
+        meaning:
+          "A keeper looks after the data while the registry serves: it collects what no manifest needs, which refuses nobody anything.",
+        without: "there is no keeper, and what is deleted or replaced keeps its room",
+        example: "below",
+        change: replacesJob,
+        cure: (path) => configCommand("set", `${path}.collect`, "03:30"),
+      }),
+  ),
+};
+
 const word = pattern(/^[a-z0-9][a-z0-9.-]*$/);
 const ubuntu = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id";
 
@@ -867,5 +918,6 @@ export const settings = z.strictObject({
   ...limits,
   ...access,
   ...certificates,
+  ...care,
   ...dns,
 });

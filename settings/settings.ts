@@ -1,4 +1,5 @@
 import type { Rule } from "../components/access.ts";
+import type { CareSettings } from "../components/care/care.ts";
 import type { CertificateSource } from "../components/certificate/certificate.ts";
 import type { User } from "../components/credentials.ts";
 import type { ProxyLimits } from "../components/proxy/nginx/nginxConf.ts";
@@ -21,6 +22,8 @@ export interface Settings {
   readonly drainTimeout: number;
   readonly limits: ProxyLimits;
   readonly certificate: CertificateSource;
+  /** Default: nobody looks after the data. */
+  readonly care?: CareSettings | undefined;
   /** Default: no record is created; an output lists the ones to create. */
   readonly dns?: DnsSettings | undefined;
 }

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
+import { type JobResult, resultFile } from "../../components/care/keeper/results.ts";
 import type { Outcome } from "../../components/certificate/acme/renewal.ts";
 import { replicas, type Role, roleLabel } from "../../components/labels.ts";
 import { dataFolder } from "../../components/registry/storage/storage.ts";
@@ -88,6 +89,18 @@ export async function askDisk(container: string, counts: boolean): Promise<Disk>
 /** What the certifier's last try came to. */
 export async function askRenewal(certifier: string): Promise<Outcome | undefined> {
   return parseOutcome(await docker(["exec", certifier, "sh", "-c", showOutcome]));
+}
+
+/** What the keeper's last collection came to; undefined before the first one. */
+export async function askCollection(keeper: string): Promise<JobResult | undefined> {
+  const printed = await docker([
+    "exec",
+    keeper,
+    "sh",
+    "-c",
+    `cat ${resultFile(dataFolder, "collect")} 2>/dev/null || true`,
+  ]);
+  return printed === "" ? undefined : (JSON.parse(printed) as JobResult);
 }
 
 /** @throws Error with the last line of what docker printed */

@@ -27,3 +27,8 @@ export function renderTable(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ about }) => about.length));
   return findings.map(({ about, is, what }) => `  ${marks[is]} ${about.padEnd(width)}  ${what}`).join("\n");
 }
+
+/** `2026-11-29 14:31 UTC` */
+export function timeOf(iso: string): string {
+  return `${iso.slice(0, 16).replace("T", " ")} UTC`;
+}

@@ -1,5 +1,5 @@
 import type { Outcome } from "../../components/certificate/acme/renewal.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, timeOf } from "./finding.ts";
 
 /** How long a try may take, in milliseconds: lego ends after 10 minutes. */
 const patience = 15 * 60_000;
@@ -21,9 +21,4 @@ export function judgeRenewal(outcome: Outcome | undefined, stack: string, now: D
   }
   const done = result === "issued" ? "a certificate was issued" : "it was not due";
   return { about, is: "well", what: `${done} at ${timeOf(at)}; looks again at ${timeOf(next)}`, facts };
-}
-
-/** `2026-11-29 14:31 UTC` */
-function timeOf(iso: string): string {
-  return `${iso.slice(0, 16).replace("T", " ")} UTC`;
 }

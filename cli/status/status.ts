@@ -10,7 +10,16 @@ import { CommandFailed, Interrupted } from "../processes.ts";
 import type { Stack } from "../stack.ts";
 import { askCertificate, judgeCertificate } from "./certificate.ts";
 import { askChanges, judgeLastRun } from "./changes.ts";
-import { askContainers, askDisk, askRenewal, type Container, judgeContainers, judgeDisk } from "./containers.ts";
+import { judgeCollection } from "./collection.ts";
+import {
+  askCollection,
+  askContainers,
+  askDisk,
+  askRenewal,
+  type Container,
+  judgeContainers,
+  judgeDisk,
+} from "./containers.ts";
 import { exitCodes, type Finding, renderTable, resultOf } from "./finding.ts";
 import { judgeRenewal } from "./renewal.ts";
 
@@ -113,7 +122,7 @@ async function atEndpoint(stack: Stack, outputs: Outputs, settings: Parsed, isAw
 async function onEngine(
   stack: Stack,
   engine: StackEngine | string,
-  { images = { registry: "", proxy: "", lego: "", node: "" }, certificate }: Parsed,
+  { images = { registry: "", proxy: "", lego: "", node: "" }, certificate, care }: Parsed,
   quick: boolean,
 ): Promise<Finding[]> {
   if (typeof engine === "string") return [{ about: "engine", is: "wrong", what: engine }];
@@ -128,6 +137,7 @@ async function onEngine(
       proxy: images.proxy,
       registry: images.registry,
       ...(certificate?.mode === "acme" && { certifier: images.node, lego: images.lego }),
+      ...(care && { keeper: images.node }),
     };
     const found = await askContainers(stack, Object.values(wanted));
     return [
@@ -135,6 +145,7 @@ async function onEngine(
         judgeContainers(role, found.containers, found.images, wanted[role] ?? "", stack.name),
       ),
       ...(await renewalOf(found.containers, stack)),
+      ...(await jobsOf(found.containers, care, stack)),
       await storageOf(found.containers, quick),
     ];
   } catch (error) {
@@ -148,6 +159,15 @@ async function renewalOf(containers: readonly Container[], stack: Stack): Promis
   return askRenewal(certifier.id).then(
     (outcome) => [judgeRenewal(outcome, stack.name, new Date())],
     (error: unknown) => [{ about: "renewal", is: "unknown", what: messageOf(error) }],
+  );
+}
+
+async function jobsOf(containers: readonly Container[], care: Parsed["care"], stack: Stack): Promise<Finding[]> {
+  const keeper = containers.find(({ role, state }) => role === "keeper" && state === "running");
+  if (keeper === undefined || care === undefined) return [];
+  return askCollection(keeper.id).then(
+    (result) => [judgeCollection(result, care.collect, stack.name, new Date())],
+    (error: unknown) => [{ about: "collection", is: "unknown", what: messageOf(error) }],
   );
 }
 

@@ -5,9 +5,8 @@ import { join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
-import { shortDigest } from "../../digest.ts";
 import { Job } from "../../job.ts";
-import { OneShot } from "../../oneShot.ts";
+import { Program } from "../../program.ts";
 import { proxyUser } from "../../proxy/user.ts";
 import type { CertificateVolumes } from "../served.ts";
 import { certificateNames, type Challenge, type ChallengeAccess } from "./challenge.ts";
@@ -44,21 +43,11 @@ const settingsFolder = "/etc/acme";
 const variablesFolder = "variables";
 
 /** What the certifier runs, by its path below the folder of the settings. The paths are as in this project. */
-const program = Object.fromEntries(
+const programFiles = Object.fromEntries(
   ["../../digest.ts", "../chain.ts", "../served.ts", "../x509.ts", "certifier.ts", "renewal.ts", "obtain.sh"].map(
     (file) => [join("certificate/acme", file), readFileSync(join(import.meta.dirname, file), "utf8")],
   ),
 );
-
-/** Keeps the settings of a container that is about to be replaced. */
-const place = (folder: string) => `set -eu
-umask 077
-if [ ! -e ${folder} ]; then
-  rm -rf ${settingsFolder}/new
-  cp -R /incoming ${settingsFolder}/new
-  mv ${settingsFolder}/new ${folder}
-fi
-ls -1td ${settingsFolder}/* | tail -n +3 | xargs -r rm -rf`;
 
 /**
  * Obtains a certificate from an authority and renews it, without an `up`: lego, which talks to the authority, and the
@@ -75,8 +64,6 @@ export class Acme extends pulumi.ComponentResource {
     const [lego, node] = [image("lego"), image("node")];
     const network = new docker.Network(`${name}-network`, { name }, parent);
 
-    const settings = new docker.Volume(`${name}-settings`, { name: `${name}-settings` }, parent);
-    const settingsVolume = { volumeName: settings.name, containerPath: settingsFolder };
     // A new certificate for the same names counts towards the authority's limits, so they outlive the stack.
     const createState = () =>
       new docker.Volume(`${name}-state`, { name: `${name}-state` }, { parent: this, retainOnDelete: true }).name;
@@ -84,42 +71,21 @@ export class Acme extends pulumi.ComponentResource {
       ...(args.accountsPath === undefined ? { volumeName: createState() } : { hostPath: args.accountsPath }),
       containerPath: stateFolder,
     };
-
-    const owned = new OneShot(
-      `${name}-owner`,
-      {
-        failure: "the volumes of the certifier could not be given to their user",
-        image: node,
-        user: "0:0",
-        capabilities: ["CAP_CHOWN"],
-        command: ["-c", `chown ${proxyUser} ${settingsFolder} ${stateFolder}`],
-        volumes: [settingsVolume, stateVolume],
-      },
-      parent,
-    );
-
     const environment = { ...challengeAccess, ...(source.eab && { LEGO_EAB_HMAC: source.eab.hmac }) };
-    const files = pulumi
-      .all([hostname, environment])
-      .apply(([first, variables]) => renderFiles(first, source, variables));
-    const folder = pulumi.unsecret(files).apply((all) => `${settingsFolder}/${shortDigest(JSON.stringify(all))}`);
-    const settled = new OneShot(
-      `${name}-setup`,
+    const { folder, volume, placed } = new Program(
+      name,
       {
         failure: "the settings of the certificate could not be put into their volume",
         image: node,
         user: proxyUser,
-        command: ["-c", folder.apply(place)],
-        volumes: [settingsVolume],
-        uploads: files.apply((all) =>
-          Object.entries(all).map(([file, content]) => ({ file: `/incoming/${file}`, content })),
-        ),
+        at: settingsFolder,
+        files: pulumi.all([hostname, environment]).apply(([first, variables]) => renderFiles(first, source, variables)),
+        owned: [stateVolume],
       },
-      { parent: this, dependsOn: owned.succeeded },
+      parent,
     );
 
-    const readOnly = { readOnly: true };
-    const ready = { parent: this, dependsOn: [settled.succeeded, args.live] };
+    const ready = { parent: this, dependsOn: [placed, args.live] };
     new Job(
       `${name}-lego`,
       {
@@ -131,7 +97,7 @@ export class Acme extends pulumi.ComponentResource {
           pulumi.interpolate`SETTINGS=${folder}`,
           ...(source.authority === undefined ? [] : [pulumi.interpolate`LEGO_CA_CERTIFICATES=${folder}/authority.pem`]),
         ],
-        volumes: [{ ...settingsVolume, ...readOnly }, stateVolume, volumes.challenges],
+        volumes: [volume, stateVolume, volumes.challenges],
         network: network.name,
         // A try takes some minutes at most.
         health: "find /tmp/alive -mmin -15 | grep -q . || { echo 'it has not looked for 15 minutes'; exit 1; }",
@@ -146,7 +112,7 @@ export class Acme extends pulumi.ComponentResource {
         image: node,
         user: proxyUser,
         command: ["node", pulumi.interpolate`${folder}/certificate/acme/certifier.ts`, folder],
-        volumes: [{ ...settingsVolume, ...readOnly }, stateVolume, volumes.certificate],
+        volumes: [volume, stateVolume, volumes.certificate],
         network: "none",
         health: "if [ -e /tmp/unwell ]; then cat /tmp/unwell; exit 1; fi",
         limits: { memory: 256, processes: 256 },
@@ -176,7 +142,7 @@ function renderFiles(
     dns: challenge.type === "dns-01" ? { provider: challenge.provider, resolvers: challenge.resolvers } : undefined,
   };
   return {
-    ...program,
+    ...programFiles,
     "package.json": JSON.stringify({ type: "module" }),
     "settings.json": JSON.stringify(settings),
     ...(authority === undefined ? {} : { "authority.pem": authority }),

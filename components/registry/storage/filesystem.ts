@@ -13,12 +13,13 @@ export interface FilesystemArgs {
 
 /**
  * Refuses a folder with other files, before their owner is changed. A folder with registry data is accepted, whether
- * its owner is already set or another registry left it. The root of a file system also has `lost+found`.
+ * its owner is already set or another registry left it. The root of a file system also has `lost+found`, and `keeper` is
+ * what care left.
  */
 const refuseForeign = `set -e
 cd ${dataFolder}
 [ ! -d docker/registry/v2 ] || [ "$(stat -c %u:%g .)" != ${registryUser} ] || exit 0
-foreign=$(ls -A | grep -vxE 'docker|lost\\+found' || true)
+foreign=$(ls -A | grep -vxE 'docker|keeper|lost\\+found' || true)
 [ ! -e docker ] || [ "$(ls -A docker):$(ls -A docker/registry)" = registry:v2 ] || foreign="docker $foreign"
 [ -n "$foreign" ] || exit 0
 echo "it holds other files: $(echo "$foreign" | head -n 3 | tr '\\n' ' ')"

@@ -11,6 +11,7 @@ import { Kept } from "../../../clouds/aws/kept.ts";
 import { DigitalOceanDockerHost } from "../../../clouds/digitalOcean/host.ts";
 import type { CertificateSource } from "../../../components/certificate/certificate.ts";
 import { writeKeyFile } from "../../../components/hosts/sshClient.ts";
+import { registryUser } from "../../../components/registry/user.ts";
 import { deploy } from "../../../deploy.ts";
 import { rules } from "../../../policy/rules.ts";
 import type { DnsSettings } from "../../../settings/dns.ts";
@@ -87,6 +88,7 @@ const made = {
   provided: {},
   acme: {
     "privateregistry:index:Acme": ["-acme"],
+    "privateregistry:index:Program": ["-acme"],
     "privateregistry:index:OneShot": ["-acme-owner", "-acme-setup"],
     "privateregistry:index:Job": ["-acme-lego", "-acme-certifier"],
     "tls:index/privateKey:PrivateKey": ["-certificate-placeholder-key"],
@@ -218,6 +220,43 @@ for (const target of targets) {
         });
       }
     }
+
+    it("with care has a keeper, its program and its image as well", async () => {
+      const care = { collect: "03:30", grace: 24, undo: 24 };
+      const { resources: without } = await stack(target);
+      const { resources } = await stack(target, { care });
+      const known = new Set(without.map((each) => withoutEdition(each.name)));
+      assert.deepEqual(
+        resources
+          .filter((each) => !known.has(withoutEdition(each.name)))
+          .map((each) => each.name)
+          .sort(),
+        [
+          ...["-care", "-care", "-care-image", "-care-keeper", "-care-keeper-container", "-care-owner"],
+          ...["-care-owner-run", "-care-settings", "-care-setup", "-care-setup-run"],
+        ].map((each) => name + each),
+      );
+      const {
+        user,
+        networkMode,
+        volumes = [],
+      } = input(resources, "docker:index/container:Container", "-care-keeper-container") as {
+        user: string;
+        networkMode: string;
+        volumes: { containerPath: string; readOnly: boolean }[];
+      };
+      assert.deepEqual([user, networkMode], [registryUser, `${name}`]);
+      assert.deepEqual(
+        volumes.map(({ containerPath, readOnly }) => [containerPath, readOnly]),
+        [
+          ["/etc/keeper", true],
+          ["/data", false],
+        ],
+      );
+      for (const { type, inputs, name: logicalName } of resources)
+        for (const { types, problem } of rules)
+          if (types.includes(type)) assert.equal(problem(inputs), undefined, logicalName);
+    });
 
     it("has every container, network, volume and image on its own engine, and satisfies the policy", async () => {
       const { resources } = await stack(target, { dns: dns.dnsimple, certificate: certificates.acme });

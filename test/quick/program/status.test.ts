@@ -12,7 +12,9 @@ import { askCertificate, judgeCertificate } from "../../../cli/status/certificat
 import { told } from "../../../cli/status/changes.ts";
 import { askDisk, type Image, judgeContainers, judgeDisk, parseDisk } from "../../../cli/status/containers.ts";
 import { exitCodes, type Finding, type Result, resultOf } from "../../../cli/status/finding.ts";
+import { judgeCollection } from "../../../cli/status/collection.ts";
 import { judgeRenewal } from "../../../cli/status/renewal.ts";
+import type { JobResult } from "../../../components/care/keeper/results.ts";
 import type { Outcome } from "../../../components/certificate/acme/renewal.ts";
 import type { Outputs } from "../../../components/outputs.ts";
 import { issue } from "../../support/certificates.ts";
@@ -220,6 +222,37 @@ describe("make status", () => {
     assert.match(
       judge(bad, at(5)),
       /^wrong: error: refused\. Tried 2 times, the next time at 2026-11-29 14:10 UTC\. .* make renew STACK=dev1$/,
+    );
+  });
+
+  it("tells what the last collection came to, and when the next one is", () => {
+    const good: JobResult = {
+      ...{ job: "collect", began: "2026-11-29T03:30:00.000Z", ended: "2026-11-29T03:31:00.000Z" },
+      ...{ result: "done", isDry: false, summary: {} },
+    };
+    const judge = (result: JobResult | undefined, scheduled: string | undefined, now: string) => {
+      const { is, what } = judgeCollection(result, scheduled, "dev1", new Date(`${now}Z`));
+      return `${is}: ${what}`;
+    };
+    const [noon, nextNoon] = ["2026-11-29T12:00:00", "2026-11-30T12:00:00"] as const;
+    assert.equal(judge(undefined, undefined, noon), "note: none yet; none is scheduled");
+    assert.equal(judge(undefined, "03:30", noon), "note: none yet; the next one at 2026-11-30 03:30 UTC");
+    assert.equal(
+      judge(good, "03:30", noon),
+      "well: done at 2026-11-29 03:31 UTC; the next one at 2026-11-30 03:30 UTC",
+    );
+    assert.match(
+      judge({ ...good, isDry: true }, undefined, noon),
+      /^well: .*, which only told what would go: make gc DRY=1; none/,
+    );
+    assert.match(
+      judge(good, "03:30", nextNoon),
+      /^wrong: none has ended since 2026-11-29 03:31 UTC\. .* make logs STACK=dev1$/,
+    );
+    assert.equal(judge(good, undefined, nextNoon), "well: done at 2026-11-29 03:31 UTC; none is scheduled");
+    assert.match(
+      judge({ ...good, result: "failed", why: "no room" }, "03:30", noon),
+      /^wrong: failed at 2026-11-29 03:31 UTC: no room\. To try at once: make gc STACK=dev1$/,
     );
   });
 });
