@@ -25,11 +25,14 @@ ${renderMap(quoted("$if_match$if_none_match$http_if_unmodified_since"), "$condit
 
 /**
  * Who looks for a blob before a push is to push it again if its link is condemned: its owner may execute it, see
- * components/care/keeper/layout.ts. Nobody else's link is asked about.
+ * components/care/keeper/layout.ts. For others it asks about a file that isn't there: an empty name would be a folder.
  */
 export function renderSoughtLink(dataFolder: string): string {
   const link = `${dataFolder}/docker/registry/v2/repositories/$repository/_layers/sha256/$shard$hex/link`;
-  return renderMap("$request_method", "$sought_link", [[plainKey("HEAD"), quoted(link)]]);
+  return renderMap("$request_method", "$sought_link", [
+    [plainKey("HEAD"), quoted(link)],
+    ["default", "/-"],
+  ]);
 }
 
 /**
