@@ -12,7 +12,7 @@ export interface ProgramArgs {
   /** Its files and settings, by their path below its folder. The texts may be secret. */
   readonly files: pulumi.Input<Readonly<Record<string, string>>>;
   /** Other volumes that its user must own. Default: none. */
-  readonly owned?: docker.types.input.ContainerVolume[];
+  readonly owned?: (docker.types.input.ContainerVolume & { readonly containerPath: string })[];
   /** The absolute path in a container below which the folders of all its editions are. */
   readonly at: string;
   /** The beginning of the error message: "the settings of the certificate could not be put into their volume". */
@@ -49,6 +49,7 @@ export class Program extends pulumi.ComponentResource {
 
     const volume = new docker.Volume(`${name}-settings`, { name: `${name}-settings` }, child);
     const mounted = { volumeName: volume.name, containerPath: at };
+    const folders = [at, ...owned.map(({ containerPath }) => containerPath)];
     const owner = new OneShot(
       `${name}-owner`,
       {
@@ -56,7 +57,7 @@ export class Program extends pulumi.ComponentResource {
         image,
         user: "0:0",
         capabilities: ["CAP_CHOWN"],
-        command: ["-c", `chown ${user} ${[at, ...owned.map(({ containerPath }) => containerPath)].join(" ")}`],
+        command: ["-c", `chown ${user} ${folders.join(" ")}`],
         volumes: [mounted, ...owned],
       },
       child,

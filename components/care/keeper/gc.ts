@@ -25,11 +25,14 @@ const { positionals, values } = parseArgs({
 const settings = readSettings(positionals[0] ?? "");
 const { root } = settings;
 process.umask(0o077);
+/** When progress was shown last. */
+let shown = 0;
 
 try {
   await run();
 } catch (error) {
-  const isTold = error instanceof Busy || (error instanceof Error && !("code" in error));
+  // Any other kind is a fault of this program or of the disk, and its place matters.
+  const isTold = error instanceof Busy || (error instanceof Error && error.name === "Error" && !("code" in error));
   console.error(isTold ? error.message : error);
   process.exitCode = 1;
 }
@@ -53,14 +56,12 @@ async function run(): Promise<void> {
   }
 }
 
-let shown = 0;
-
 /** Progress, at most once a second, and in a dry run each deed. */
 function tell(event: Event): void {
   if ("deed" in event) {
-    if (!values.dry) return;
     const where = event.repository === undefined ? "" : ` in ${event.repository}`;
-    return void console.log(`${event.deed} sha256:${event.blob}${where}: ${event.why}`);
+    if (values.dry) console.error(`${event.deed} sha256:${event.blob}${where}: ${event.why}`);
+    return;
   }
   const isLast = event.done === event.of;
   if (Date.now() - shown < 1000 && !isLast) return;

@@ -236,16 +236,16 @@ for (const target of targets) {
           ...["-care-owner-run", "-care-settings", "-care-setup", "-care-setup-run"],
         ].map((each) => name + each),
       );
-      const {
-        user,
-        networkMode,
-        volumes = [],
-      } = input(resources, "docker:index/container:Container", "-care-keeper-container") as {
+      const { user, networkMode, volumes } = input(
+        resources,
+        "docker:index/container:Container",
+        "-care-keeper-container",
+      ) as {
         user: string;
         networkMode: string;
         volumes: { containerPath: string; readOnly: boolean }[];
       };
-      assert.deepEqual([user, networkMode], [registryUser, `${name}`]);
+      assert.deepEqual([user, networkMode], [registryUser, name]);
       assert.deepEqual(
         volumes.map(({ containerPath, readOnly }) => [containerPath, readOnly]),
         [
