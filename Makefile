@@ -134,6 +134,10 @@ test: $(if $(ONLY),clouds,check) tools ## run all tests, or with ONLY="…" thos
 test-long: check tools ## the same and more: each kill alone, and everything in each cloud
 	@MATRIX=whole bootstrap/test
 
+.PHONY: test-torture
+test-torture: clouds tools ## collect for an hour while clients push, pull and delete, as root on Linux
+	@TORTURE_SECONDS=$${TORTURE_SECONDS:-3600} MATRIX=whole bootstrap/test test/engine/torture.test.ts
+
 .PHONY: test-airgap
 test-airgap: tools ## test the plugins built by airgap/ against the SDKs
 	@node_modules/.bin/mocha "test/airgap/*.test.ts"

@@ -76,12 +76,15 @@ describe("a folder for the data", function () {
     for (const file of readdirSync(folder)) rmSync(join(folder, file), { recursive: true });
   });
 
-  it("is accepted if it is empty, or has only what a file system puts there", async () => {
+  it("is accepted if it has only what a file system puts there, and the data of a registry with what the keeper left", async () => {
     mkdirSync(join(folder, "lost+found"));
+    mkdirSync(repositories, { recursive: true });
+    mkdirSync(join(folder, "keeper/trash"), { recursive: true });
     // After a failed run, only `make up` tries again what it refused.
     await checkout.makes("up");
     outputs = await checkout.outputs();
     assert.equal(await push(4), 201);
+    assert.equal(statSync(join(folder, "keeper/trash")).uid, 65532);
   });
 
   it("is freed by `make up` when it is full, and pushes work again without a restart of the registry", async () => {

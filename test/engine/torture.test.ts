@@ -13,6 +13,7 @@ import { blobMarker, blobsFolder, layersOf, repositoriesFolder } from "../../com
 import type { Outputs } from "../../components/outputs.ts";
 import { registryUser } from "../../components/registry/user.ts";
 import { Checkout } from "../support/checkout.ts";
+import { itInTestLong } from "../support/matrix.ts";
 import { docker, run } from "../support/run.ts";
 import { type Count, Torture } from "../support/torture.ts";
 
@@ -36,7 +37,7 @@ interface Collections {
 
 /** Needs root, as the registry's files are another user's. */
 describe("a collection beside a serving registry", function () {
-  this.timeout((seconds + 600) * 1000);
+  this.timeout((seconds + 900) * 1000);
 
   const folder = mkdtempSync(join(tmpdir(), "data-"));
   const repositories = join(folder, repositoriesFolder);
@@ -193,7 +194,7 @@ describe("a collection beside a serving registry", function () {
   });
 
   /** One collection after the other: one of three ends by itself, one is killed at any moment, one right after a rename. */
-  async function collectFor(seconds: number): Promise<Collections> {
+  async function collectFor(seconds: number, more: object = {}): Promise<Collections> {
     const all: Collections = {
       ...{ ended: 0, killed: 0, gone: 0, links: 0, putBack: 0, recovered: 0, spared: 0, bytes: 0 },
       failed: [],
@@ -203,7 +204,7 @@ describe("a collection beside a serving registry", function () {
     for (let turn = 0; Date.now() < end; turn++) {
       const began = Date.now();
       const aimed = { DIE_AFTER: `${String(1 + Math.floor(Math.random() * 20))} settling/.*/(data|link)$` };
-      const child = keeper("collect", {}, turn % 3 === 2 ? aimed : {});
+      const child = keeper("collect", more, turn % 3 === 2 ? aimed : {});
       const kill = turn % 3 === 1 ? setTimeout(() => child.kill("SIGKILL"), Math.random() * last) : undefined;
       try {
         const result = await resultOf<Summary>(child);
@@ -265,23 +266,31 @@ describe("a collection beside a serving registry", function () {
     assert.deepEqual(torture.count.lost, []);
   }
 
-  it("would be seen to fail pushes if the proxy showed what is condemned", async () => {
+  /** Runs collections until a push has failed, or for so long, in seconds. */
+  async function tortureUntilRefused(longest: number, what: string, more: object = {}): Promise<void> {
+    const torture = new Torture(outputs, { slowest: 3 });
+    torture.start({ pushers: 10, pullers: 10 });
+    const end = Date.now() + longest * 1000;
+    while (Date.now() < end && torture.count.failedPushes.length === 0) await collectFor(1, more);
+    await torture.stop();
+    print(torture.count, what, torture.size);
+    torture.close();
+    assert.ok(torture.count.failedPushes.length > 0, "no push failed");
+  }
+
+  it("would be seen to refuse pushes if its grace were shorter than they are", () =>
+    tortureUntilRefused(60, "a grace of one second", { grace: 1 }));
+
+  itInTestLong("would be seen to refuse pushes if the proxy showed what is condemned", async () => {
     const file = join(checkout.folder, "components/proxy/nginx/blobs.ts");
     const usual = checkout.read("components/proxy/nginx/blobs.ts");
     const faulty = usual.replace("if (-x $sought_link)", "if (-x /-)");
     assert.notEqual(faulty, usual);
     writeFileSync(file, faulty);
     await checkout.bringUp();
-    const torture = new Torture(outputs, { slowest: 3 });
-    torture.start({ pushers: 10, pullers: 10 });
-    const end = Date.now() + 120_000;
-    while (Date.now() < end && torture.count.failedPushes.length === 0) await collectFor(1);
-    await torture.stop();
-    print(torture.count, "a proxy that shows what is condemned", torture.size);
-    torture.close();
+    await tortureUntilRefused(600, "a proxy that shows what is condemned");
     writeFileSync(file, usual);
     await checkout.bringUp();
-    assert.ok(torture.count.failedPushes.length > 0);
   });
 
   it("would be seen to lose images if it were the registry's own", async () => {

@@ -30,7 +30,7 @@ export interface Order {
 
 /** What is told while a job runs. */
 export type Event =
-  | { readonly step: "blobs" | "repositories" | "waiting"; readonly done: number; readonly of?: number }
+  | { readonly step: "blobs" | "repositories" | "sweep" | "waiting"; readonly done: number; readonly of?: number }
   | { readonly deed: Deed; readonly blob: string; readonly repository?: string; readonly why: string };
 
 /** What is done to a blob or a link; a dry run tells it all the same. */
@@ -74,10 +74,17 @@ export function collect(order: Order, tell: Tell = () => undefined): Promise<Sum
   return whileLocked(order.root, () => collectOnce(order, tell));
 }
 
-/** The same at once, for somebody who waits: with a short grace between two runs. */
-export function collectNow(order: Omit<Order, "grace">, tell: Tell = () => undefined): Promise<Summary> {
+/**
+ * The same at once, for somebody who waits: with a short grace between two runs.
+ *
+ * @param grace Default: as long as pushes under way need.
+ */
+export function collectNow(
+  order: Omit<Order, "grace">,
+  tell: Tell = () => undefined,
+  grace = shortGrace(longestUpload(order.root, Date.now())),
+): Promise<Summary> {
   return whileLocked(order.root, async () => {
-    const grace = shortGrace(longestUpload(order.root, Date.now()));
     await collectOnce({ ...order, grace }, tell);
     // What was condemned last must be older than the grace.
     const end = Date.now() + grace * 1000 + 2 * slack;
@@ -229,7 +236,9 @@ async function sweepAll(
   tell: Tell,
 ): Promise<number> {
   let bytes = 0;
+  let done = 0;
   await sweepBlobs(sweep, dueBlobs, (blob, became) => {
+    tell({ step: "sweep", done: ++done, of: dueBlobs.length });
     if (became === "put back") {
       counts.blobs.putBack++;
       tell({ deed: "put back", blob, why: "a push links it just now" });

@@ -1,6 +1,7 @@
 import * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 
+import { keeperFolder } from "../../care/keeper/layout.ts";
 import { registryUser } from "../user.ts";
 import { dataFolder, type StorageOf } from "./storage.ts";
 
@@ -13,13 +14,15 @@ export interface FilesystemArgs {
 
 /**
  * Refuses a folder with other files, before their owner is changed. A folder with registry data is accepted, whether
- * its owner is already set or another registry left it. The root of a file system also has `lost+found`, and `keeper` is
- * what care left.
+ * its owner is already set or another registry left it; a copy of our own also has what the keeper left there. The root
+ * of a file system also has `lost+found`.
  */
 const refuseForeign = `set -e
 cd ${dataFolder}
 [ ! -d docker/registry/v2 ] || [ "$(stat -c %u:%g .)" != ${registryUser} ] || exit 0
-foreign=$(ls -A | grep -vxE 'docker|keeper|lost\\+found' || true)
+own=docker
+[ ! -d docker/registry/v2 ] || own='docker|${keeperFolder}'
+foreign=$(ls -A | grep -vxE "$own|lost\\+found" || true)
 [ ! -e docker ] || [ "$(ls -A docker):$(ls -A docker/registry)" = registry:v2 ] || foreign="docker $foreign"
 [ -n "$foreign" ] || exit 0
 echo "it holds other files: $(echo "$foreign" | head -n 3 | tr '\\n' ' ')"

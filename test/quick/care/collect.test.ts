@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 
-import { collect, type Event, type Order } from "../../../components/care/keeper/collect.ts";
+import { collect, collectNow, type Event, type Order } from "../../../components/care/keeper/collect.ts";
 import { layersOf, repositoriesFolder } from "../../../components/care/keeper/layout.ts";
 import { hexOf, old, Storage } from "../../support/storage.ts";
 
@@ -172,6 +172,17 @@ describe("a collection", () => {
     storage.pass(times.grace + 10);
     assert.equal((await run()).blobs.gone, 1);
   });
+
+  it("that somebody waits for condemns, waits for a short grace, and sweeps", async () => {
+    const image = storage.image("app", ["kept"], { tag: "1", age: 100 });
+    const layer = storage.layer("app", "unneeded", 100);
+    const steps: string[] = [];
+    const tell = (event: Event) => steps.push("step" in event ? `${event.step} ${String(event.done)}` : event.deed);
+    const { blobs } = await collectNow({ root: storage.root, settle: 0, undo: 3600 }, tell, 2);
+    assert.deepEqual([blobs.gone, storage.hasBlob(layer), storage.hasBlob(image)], [1, false, true]);
+    for (const step of ["blobs 3", "condemn", "waiting 0", "waiting 1", "sweep 1", "take"])
+      assert.ok(steps.includes(step), step);
+  }).timeout(10_000);
 
   it("tells what would go and why, and changes nothing, in a dry run", async () => {
     storage.image("app", ["kept"], { tag: "1" });
