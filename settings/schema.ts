@@ -187,7 +187,8 @@ const containers = {
       {
         what: "an image reference",
         meaning:
-          "The image of Node 24, which checks what lego obtained, with an exact version or a digest. Only for `mode: acme`.",
+          "The image of Node 24, with an exact version or a digest: it runs the keeper, and checks what lego obtained. Only for `care` " +
+          "and `mode: acme`.",
         example: "mirror.example.com/library/node:24.21.0-alpine",
         change: replacesJob,
       },
