@@ -267,8 +267,8 @@ describe("a collection beside a serving registry", function () {
   }
 
   /** Runs collections until a push has failed, or for so long, in seconds. */
-  async function tortureUntilRefused(longest: number, what: string, more: object = {}): Promise<void> {
-    const torture = new Torture(outputs, { slowest: 3 });
+  async function tortureUntilRefused(longest: number, what: string, slowest = 3, more: object = {}): Promise<void> {
+    const torture = new Torture(outputs, { slowest });
     torture.start({ pushers: 10, pullers: 10 });
     const end = Date.now() + longest * 1000;
     while (Date.now() < end && torture.count.failedPushes.length === 0) await collectFor(1, more);
@@ -279,12 +279,12 @@ describe("a collection beside a serving registry", function () {
   }
 
   it("would be seen to refuse pushes if its grace were shorter than they are", () =>
-    tortureUntilRefused(60, "a grace of one second", { grace: 1 }));
+    tortureUntilRefused(60, "a grace of one second", 8, { grace: 1 }));
 
   itInTestLong("would be seen to refuse pushes if the proxy showed what is condemned", async () => {
     const file = join(checkout.folder, "components/proxy/nginx/blobs.ts");
     const usual = checkout.read("components/proxy/nginx/blobs.ts");
-    const faulty = usual.replace("if (-x $sought_link)", "if (-x /-)");
+    const faulty = usual.replace("if (-x ${dataFolder}/", "if (-x ${dataFolder}/nowhere/");
     assert.notEqual(faulty, usual);
     writeFileSync(file, faulty);
     await checkout.bringUp();

@@ -16,6 +16,7 @@ export function expectedRoute(settings: Settings, { user, method, target }: Requ
   const action = new Map(Object.entries(actions[asked.about])).get(method);
   if (action === undefined) return "@unsupported";
   if (!mayDo(settings, user, action, asked.repository)) return "@denied";
+  if (asked.answered === "@blob" && method === "HEAD") return "@sought";
   if (action === "pull" && asked.answered !== undefined) return asked.answered;
   const { mountedFrom } = asked;
   if (mountedFrom === undefined) return "@registry";

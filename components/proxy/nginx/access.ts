@@ -61,9 +61,13 @@ export function renderAccess({ users, rules, openPrefixes }: Access): string {
       [patternKey("admin:.*|\\w+:(?:free|listed)"), "allowed"],
       ["default", "denied"],
     ]),
+    renderMap("$request_method", "$blob_route", [
+      [plainKey("HEAD"), "@sought"],
+      ["default", "@blob"],
+    ]),
     // A mount from a repository that the user may not pull becomes a normal upload: so the API treats a failed mount.
     renderMap(quoted("$verdict:$action:$resource:$hex:$tag:$mount_from:$source_verdict"), "$route", [
-      [patternKey("allowed:pull:blob:\\w+:.*"), "@blob"],
+      [patternKey("allowed:pull:blob:\\w+:.*"), "$blob_route"],
       [patternKey("allowed:pull:manifest:\\w+:.*"), "@manifest"],
       [patternKey("allowed:pull:manifest::[^:]+:.*"), "@tag"],
       [patternKey("allowed:push:uploads:::.+:denied"), "@upload"],

@@ -1,5 +1,5 @@
 import { errorPage } from "./refusals.ts";
-import { patternKey, plainKey, quoted, renderMap } from "./text.ts";
+import { patternKey, quoted, renderMap } from "./text.ts";
 
 /**
  * Whether a blob satisfies If-Match and If-None-Match. Its ETag is its digest, but nginx would compare with its own
@@ -24,15 +24,18 @@ ${renderMap(quoted("$if_match$if_none_match$http_if_unmodified_since"), "$condit
 }
 
 /**
- * Who looks for a blob before a push is to push it again if its link is condemned: its owner may execute it, see
- * components/care/keeper/layout.ts. For others it asks about a file that isn't there: an empty name would be a folder.
+ * Where a blob is looked for. Who looks before a push is to push it again if its link is condemned: its owner may execute
+ * it, see components/care/keeper/layout.ts. Pulls go on, and need not be asked about.
  */
-export function renderSoughtLink(dataFolder: string): string {
-  const link = `${dataFolder}/docker/registry/v2/repositories/$repository/_layers/sha256/$shard$hex/link`;
-  return renderMap("$request_method", "$sought_link", [
-    [plainKey("HEAD"), quoted(link)],
-    ["default", "/-"],
-  ]);
+function renderSoughtLocation(dataFolder: string): string {
+  return `\
+    location @sought {
+      if (-x ${dataFolder}/docker/registry/v2/repositories/$repository/_layers/sha256/$shard$hex/link) {
+        return 404;
+      }
+      try_files /- @blob;
+    }
+`;
 }
 
 /**
@@ -42,6 +45,7 @@ export function renderSoughtLink(dataFolder: string): string {
 export function renderBlobLocations(dataFolder: string): string {
   const data = "/blobs/sha256/$shard/$shard$hex/data";
   return `\
+${renderSoughtLocation(dataFolder)}
     location @blob {
       root ${dataFolder}/docker/registry/v2;
       disable_symlinks on from=${dataFolder};
@@ -49,9 +53,6 @@ export function renderBlobLocations(dataFolder: string): string {
         return 404;
       }
       if (!-f $document_root${data}) {
-        return 404;
-      }
-      if (-x $sought_link) {
         return 404;
       }
       if ($if_match = failed) {

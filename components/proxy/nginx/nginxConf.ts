@@ -1,5 +1,5 @@
 import { type Access, renderAccess } from "./access.ts";
-import { renderPreconditions, renderSoughtLink } from "./blobs.ts";
+import { renderPreconditions } from "./blobs.ts";
 import { renderLog } from "./log.ts";
 import { renderManifestCache } from "./manifests.ts";
 import { renderMounted } from "./mounts.ts";
@@ -56,7 +56,6 @@ ${renderRefusals()}
 ${renderUpstream(conf)}
 ${renderManifestCache()}
 ${renderPreconditions()}
-${renderSoughtLink(conf.dataFolder)}
 ${renderMounted()}
 ${renderTls(conf)}
 ${renderTransfers(conf)}

@@ -1,4 +1,4 @@
-import { patternKey, plainKey, quoted, renderMap } from "./text.ts";
+import { patternKey, quoted, renderMap } from "./text.ts";
 
 /** The error statuses of the proxy itself, with the error codes of the registry's API. */
 export const refusals = {
@@ -37,7 +37,7 @@ function json([code, message]: readonly [string, string]): string {
 export function renderRefusals(): string {
   return `\
 ${renderMap(quoted("$status $route"), "$refusal", [
-  [plainKey("404 @blob"), json(["BLOB_UNKNOWN", "the repository has no such blob"])],
+  [patternKey("404 @(?:blob|sought)"), json(["BLOB_UNKNOWN", "the repository has no such blob"])],
   ...Object.entries({ ...malformed, ...refusals }).map(
     ([status, refusal]) => [patternKey(`${status} .*`), json(refusal)] as const,
   ),
