@@ -27,6 +27,7 @@ if [ ! -e ${folder} ]; then
   cp -R /incoming ${all}/new
   mv ${all}/new ${folder}
 fi
+touch ${folder}
 ls -1td ${all}/* | tail -n +3 | xargs -r rm -rf`;
 
 /** A program of this project in a volume, as it stands, with its settings: for containers that run beside the registry. */

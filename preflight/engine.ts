@@ -5,7 +5,7 @@ import type { Engine } from "../components/hosts/engine.ts";
 import { messageOf } from "../components/userError.ts";
 import type { Problem } from "../settings/problems.ts";
 import type { EngineClient } from "./engineClient.ts";
-import { isTaken, listenersOn } from "./listeners.ts";
+import { isTaken, askListeners } from "./listeners.ts";
 
 /** What the registry needs from an engine. */
 export interface Wanted {
@@ -80,7 +80,7 @@ async function portProblems(engine: Engine, client: EngineClient, wanted: Wanted
   const holderOf = (port: number) =>
     containers.find(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port))?.Names[0]?.replace(/^\//, "");
   const ports = Object.entries(wanted.ports).filter(([, port]) => holderOf(port) !== proxyName);
-  const listeners = ports.length > 0 && new URL(engine.host).protocol === "ssh:" ? await listenersOn(engine) : [];
+  const listeners = ports.length > 0 && new URL(engine.host).protocol === "ssh:" ? await askListeners(engine) : [];
   const canHave = async (port: number) =>
     isLocal(engine) ? canListen(port, publishedOn) : !isTaken(listeners, port, publishedOn);
   return Promise.all(

@@ -11,7 +11,7 @@ interface Listener {
 }
 
 /** What is listened on at a machine behind SSH; empty if it can't be found out, as without Linux. */
-export function listenersOn(engine: Engine): Promise<Listener[]> {
+export function askListeners(engine: Engine): Promise<Listener[]> {
   const command = ["-n", ...sshWords(engine), "cat", "/proc/net/tcp", "/proc/net/tcp6"];
   return new Promise((resolve) => {
     // A kernel without IPv6 has only the first list: the exit code says nothing.
@@ -25,7 +25,10 @@ export function parseListeners(table: string): Listener[] {
   return [...listening].map(([, address = "", port = ""]) => ({ address, port: parseInt(port, 16) }));
 }
 
-/** Whether nothing else can listen on a port of an IPv4 address any more. A socket for all of IPv6 is one for IPv4, too. */
+/**
+ * Whether nothing else can listen on a port of an IPv4 address any more. A socket for all of IPv6 usually is one for IPv4,
+ * too; the lists don't tell.
+ */
 export function isTaken(listeners: readonly Listener[], port: number, on: "0.0.0.0" | "127.0.0.1"): boolean {
   return listeners.some(({ address, port: taken }) => {
     const overlaps = on === "0.0.0.0" ? address.length === 8 : address === "0100007F";

@@ -41,6 +41,7 @@ export function readAcme(given: Given, zone: string | undefined, problems: Probl
 
 function readChallenge(given: Given, zoneOfDns: string | undefined, problems: Problems): Challenge | undefined {
   const { dns, httpPort } = given;
+  if (dns === undefined && problems.has("certificate.dns")) return undefined;
   if (dns === undefined) return httpPort === undefined ? undefined : { type: "http-01", port: httpPort };
   const zone = (dns.zone ?? zoneOfDns)?.toLowerCase().replace(/\.$/, "");
   if (zone === undefined)
@@ -50,6 +51,12 @@ function readChallenge(given: Given, zoneOfDns: string | undefined, problems: Pr
       configCommand("set", "certificate.dns.zone", "example.com"),
     );
   const { apiUrl, resolvers = [] } = dns;
+  if (apiUrl?.startsWith("http:") === true)
+    problems.warn(
+      "certificate.dns.apiUrl",
+      "is without TLS: who listens on the way can change the zone",
+      configCommand("set", "certificate.dns.apiUrl", apiUrl.replace("http:", "https:")),
+    );
   const common = {
     ...({ type: "dns-01", zone } as const),
     apiUrl: apiUrl?.replace(/\/$/, ""),

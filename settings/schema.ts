@@ -398,7 +398,6 @@ const pemCertificate: Check = {
   cure: () => `pulumi config set --path certificate.authority < ROOT.pem`,
 };
 
-/** A certificate from an authority that speaks ACME. */
 const zoneName = pattern(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]\.?$/i);
 
 const challengeZone = {
@@ -453,6 +452,7 @@ const challengeToken = {
   }),
 };
 
+/** A certificate from an authority that speaks ACME. */
 const acme = z.strictObject({
   mode: z.literal("acme"),
   email: z.optional(

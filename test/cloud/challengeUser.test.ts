@@ -31,7 +31,6 @@ describe("the user of AWS who answers an authority's challenges", function () {
       changeOf(["_acme-challenge.example.com", "_acme-challenge.registry.example.com"], ["TXT"]),
     ],
     "may read the zone": [true, "ListResourceRecordSets", zone, {}],
-    "may ask whether a change is done": [true, "GetChange", "arn:aws:route53:::change/C1", {}],
     "may not change another text": [false, change, zone, changeOf(["registry.example.com"], ["TXT"])],
     "may not change the text of another name": [
       false,
@@ -49,6 +48,7 @@ describe("the user of AWS who answers an authority's challenges", function () {
     "may not change what AWS knows no name of": [false, change, zone, {}],
     "may not change its texts in another zone": [false, change, "arn:aws:route53:::hostedzone/Z2", text],
     "may not read another zone": [false, "ListResourceRecordSets", "arn:aws:route53:::hostedzone/Z2", {}],
+    "may not ask about changes": [false, "GetChange", "arn:aws:route53:::change/C1", {}],
     "may not delete the zone": [false, "DeleteHostedZone", zone, {}],
     "may not list the zones": [false, "ListHostedZones", "*", {}],
   };

@@ -61,7 +61,7 @@ export class Acme extends pulumi.ComponentResource {
 
     const image = (what: "lego" | "node") =>
       new docker.RemoteImage(`${name}-${what}-image`, { name: images[what], keepLocally: true }, parent).imageId;
-    const [lego, node] = [image("lego"), image("node")];
+    const [legoImage, node] = [image("lego"), image("node")];
     const network = new docker.Network(`${name}-network`, { name }, parent);
 
     // A new certificate for the same names counts towards the authority's limits, so they outlive the stack.
@@ -71,7 +71,12 @@ export class Acme extends pulumi.ComponentResource {
       ...(args.accountsPath === undefined ? { volumeName: createState() } : { hostPath: args.accountsPath }),
       containerPath: stateFolder,
     };
-    const environment = { ...challengeAccess, ...(source.eab && { LEGO_EAB_HMAC: source.eab.hmac }) };
+    const environment = {
+      ...challengeAccess,
+      // A wildcard record that leads elsewhere would have lego write there.
+      ...(challengeAccess && { LEGO_DISABLE_CNAME_SUPPORT: "true" }),
+      ...(source.eab && { LEGO_EAB_HMAC: source.eab.hmac }),
+    };
     const { folder, volume, placed } = new Program(
       name,
       {
@@ -85,12 +90,11 @@ export class Acme extends pulumi.ComponentResource {
       parent,
     );
 
-    const ready = { parent: this, dependsOn: [placed, args.live] };
-    new Job(
+    const lego = new Job(
       `${name}-lego`,
       {
         role: "lego",
-        image: lego,
+        image: legoImage,
         user: proxyUser,
         command: ["/bin/sh", pulumi.interpolate`${folder}/certificate/acme/obtain.sh`],
         envs: [
@@ -103,7 +107,7 @@ export class Acme extends pulumi.ComponentResource {
         health: "find /tmp/alive -mmin -15 | grep -q . || { echo 'it has not looked for 15 minutes'; exit 1; }",
         limits: { memory: 256, processes: 256 },
       },
-      ready,
+      { parent: this, dependsOn: [placed, args.live] },
     );
     new Job(
       `${name}-certifier`,
@@ -117,7 +121,8 @@ export class Acme extends pulumi.ComponentResource {
         health: "if [ -e /tmp/unwell ]; then cat /tmp/unwell; exit 1; fi",
         limits: { memory: 256, processes: 256 },
       },
-      ready,
+      // The lego of the settings before could not do what this one asks for.
+      { parent: this, dependsOn: [placed, args.live, lego] },
     );
 
     this.registerOutputs({});

@@ -221,6 +221,14 @@ for (const target of targets) {
       }
     }
 
+    it("keeps the secret of a user of AWS, whose rights are for the names of the certificate", async () => {
+      const { resources } = await stack(target, { certificate: certificates.acmeByRoute53 });
+      const key = find(resources, "aws:iam/accessKey:AccessKey", `${name}-challenges`);
+      assert.deepEqual(key.options.secretOutputs, ["secret", "sesSmtpPasswordV4"]);
+      const { policy } = input(resources, "aws:iam/userPolicy:UserPolicy", "-challenges");
+      assert.ok(String(policy).includes(`"_acme-challenge.${hostname}"`), String(policy));
+    });
+
     it("with care has a keeper, its program and its image as well", async () => {
       const care = { collect: "03:30", grace: 24, undo: 24 };
       const { resources: without } = await stack(target);

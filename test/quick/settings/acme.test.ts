@@ -105,6 +105,11 @@ describe("the certificate mode acme", () => {
       {},
       /^certificate\.names\[0\]: "a\.\*\.example\.com" is neither a DNS name nor a wildcard as \*\.example\.com/,
     ],
+    "challenges at an unknown provider, without what follows from it": [
+      { dns: { provider: "route35", zone: "example.com" }, names: ["*.example.com"] },
+      {},
+      /^certificate\.dns\.provider: "route35" is not a DNS provider/,
+    ],
     "challenges in no zone": [
       { dns: { provider: "digitalocean", token: "secret" } },
       {},
