@@ -14,28 +14,33 @@ const destroy = ["destroy", "--yes", "--skip-preview"] as const;
 const parameter = "/images/debian";
 const nameTag = [{ Key: "Name", Value: "registry" }];
 
+/** What a program of CommonJS writes for a module of this project. */
 function component(path: string): string {
-  return `require(${JSON.stringify(join(process.cwd(), "clouds/aws", `${path}.ts`))})`;
+  return `(await import(${JSON.stringify(join(process.cwd(), "clouds/aws", `${path}.ts`))}))`;
 }
 
 /** A program that asks whether machines with these settings are available. */
 function question(settings: readonly object[]): string {
   return `
-    const { askAws } = ${component("ask")};
     const all = ${JSON.stringify(settings)};
-    module.exports = async () => ({ problems: (await Promise.all(all.map((each) => askAws("registry", each)))).flat() });
+    module.exports = async () => {
+      const { askAws } = ${component("ask")};
+      return { problems: (await Promise.all(all.map((each) => askAws("registry", each)))).flat() };
+    };
   `;
 }
 
 /** A program that creates this machine, and a record of its address. */
 function source(args: AwsDockerHostArgs): string {
   return `
-    const { createMachine } = ${component("host")};
-    const { Route53DnsRecord } = ${component("record")};
-    const host = new pulumi.ComponentResource("privateregistry:index:AwsDockerHost", "registry");
-    const { ip } = createMachine("registry", ${JSON.stringify(args)}, host);
-    const record = { name: "registry.example.com", zone: "example.com", ttl: 300 };
-    new Route53DnsRecord("registry-dns", { ...record, ipv4Address: ip.publicIp, ipv6Address: "2001:db8::1" });
+    module.exports = async () => {
+      const { createMachine } = ${component("host")};
+      const { Route53DnsRecord } = ${component("record")};
+      const host = new pulumi.ComponentResource("privateregistry:index:AwsDockerHost", "registry");
+      const { ip } = createMachine("registry", ${JSON.stringify(args)}, host);
+      const record = { name: "registry.example.com", zone: "example.com", ttl: 300 };
+      new Route53DnsRecord("registry-dns", { ...record, ipv4Address: ip.publicIp, ipv6Address: "2001:db8::1" });
+    };
   `;
 }
 
@@ -367,9 +372,10 @@ describe("the user of AWS who answers an authority's challenges", function () {
 
   const write = (names: readonly string[]) =>
     program.write(`
-      const { Route53Challenges } = ${component("challenges")};
-      const { access } = new Route53Challenges("registry", { zone: "example.com", names: ${JSON.stringify(names)} });
-      module.exports = access;
+      module.exports = async () => {
+        const { Route53Challenges } = ${component("challenges")};
+        return new Route53Challenges("registry", { zone: "example.com", names: ${JSON.stringify(names)} }).access;
+      };
     `);
 
   it("comes up with a key and the rights for the records of some names, which change in place", async () => {

@@ -224,7 +224,7 @@ for (const target of targets) {
     it("keeps the secret of a user of AWS, whose rights are for the names of the certificate", async () => {
       const { resources } = await stack(target, { certificate: certificates.acmeByRoute53 });
       const key = find(resources, "aws:iam/accessKey:AccessKey", `${name}-challenges`);
-      assert.deepEqual(key.options.secretOutputs, ["secret", "sesSmtpPasswordV4"]);
+      assert.ok(key.options.secretOutputs.includes("secret"));
       const { policy } = input(resources, "aws:iam/userPolicy:UserPolicy", "-challenges");
       assert.ok(String(policy).includes(`"_acme-challenge.${hostname}"`), String(policy));
     });
