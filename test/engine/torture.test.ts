@@ -279,7 +279,7 @@ describe("a collection beside a serving registry", function () {
   }
 
   it("would be seen to refuse pushes if its grace were shorter than they are", () =>
-    tortureUntilRefused(60, "a grace of one second", 8, { grace: 1 }));
+    tortureUntilRefused(180, "a grace of one second", 8, { grace: 1 }));
 
   itInTestLong("would be seen to refuse pushes if the proxy showed what is condemned", async () => {
     const file = join(checkout.folder, "components/proxy/nginx/blobs.ts");
