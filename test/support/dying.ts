@@ -14,6 +14,7 @@ let matching = 0;
 const changing = [
   ...["fchmodSync", "futimesSync", "linkSync", "mkdirSync", "renameSync", "rmSync", "rmdirSync", "unlinkSync"],
   "openSync",
+  "truncateSync",
 ] as const;
 const all = fs as unknown as Record<string, (...args: unknown[]) => unknown>;
 for (const name of changing) {

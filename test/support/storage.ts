@@ -24,6 +24,8 @@ import {
   revisionsOf,
 } from "../../components/care/keeper/layout.ts";
 
+import type { Disk } from "../../components/care/keeper/levels.ts";
+
 /** Longer than any grace of a test, in seconds. */
 export const old = 100_000;
 
@@ -73,6 +75,14 @@ export class Storage {
     return this.manifest(repository, { schemaVersion: 2, layers: digests }, more);
   }
 
+  /** Begins an upload that was written to so long ago, and leaves its bytes there. */
+  upload(repository: string, id: string, content: string | Buffer, age = 0): void {
+    const folder = `${repositoriesFolder}/${repository}/_uploads/${id}`;
+    this.write(`${folder}/startedat`, "", age);
+    this.write(`${folder}/hashstates/sha256/0`, "", age);
+    this.write(`${folder}/data`, content, age);
+  }
+
   tag(repository: string, tag: string, hex: string, age = old): void {
     const folder = `${repositoriesFolder}/${repository}/_manifests/tags/${tag}`;
     this.write(`${folder}/index/sha256/${hex}/link`, `sha256:${hex}`, age);
@@ -93,7 +103,7 @@ export class Storage {
   }
 
   /** Writes a file as the registry does, and makes it and the folders that are new or hold it look old. */
-  write(path: string, content: string, age = old): string {
+  write(path: string, content: string | Buffer, age = old): string {
     const folder = dirname(path);
     mkdirSync(this.path(folder), { recursive: true });
     writeFileSync(this.path(`${path}.tmp`), content);
@@ -163,6 +173,14 @@ export class Storage {
   dispose(): void {
     rmSync(this.root, { recursive: true, force: true });
   }
+}
+
+/** A disk of that many bytes that has nothing but this folder, whose files take what they take on the real one. */
+export function diskOf(root: string, capacity: number): Disk {
+  const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const blocks = files.map(({ parentPath, name }) => statSync(join(parentPath, name)).blocks);
+  const used = blocks.reduce((sum, each) => sum + each, 0) * 512;
+  return { bytes: { all: capacity, free: capacity - used }, files: { all: 0, free: 0 } };
 }
 
 /** The digits of the digest of a content. */

@@ -7,6 +7,12 @@ export const repositoriesFolder = `${registryFolder}/repositories`;
 /** The folder of the keeper, on the same file system as the registry's files: what goes is renamed. */
 export const keeperFolder = "keeper";
 
+/** The file that is there while the disk is too full for new pushes: the proxy refuses them. */
+export const fullFile = `${keeperFolder}/full`;
+
+/** The folder with a file for each upload that was stopped, by its id: the proxy refuses to go on with it. */
+export const stoppedFolder = `${keeperFolder}/stopped`;
+
 /**
  * The file beside the data of a condemned blob: no manifest names it, and from now on it is not to be mounted. It is as
  * old as the sentence.

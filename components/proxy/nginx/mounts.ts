@@ -1,5 +1,6 @@
 import { condemnedFile } from "../../care/keeper/layout.ts";
 import { errorPage } from "./refusals.ts";
+import { refuseWithoutRoom } from "./room.ts";
 import { patternKey, quoted, renderMap } from "./text.ts";
 
 /** The part of a blob's path that the query of a mount names. */
@@ -14,6 +15,7 @@ export function renderMounted(): string {
 export function renderMountLocation(dataFolder: string): string {
   return `\
     location @mount {
+      ${refuseWithoutRoom}
       if (-f ${dataFolder}/docker/registry/v2/blobs/sha256/$mounted/${condemnedFile}) {
         return 418;
       }

@@ -4,6 +4,7 @@ import { renderLog } from "./log.ts";
 import { renderManifestCache } from "./manifests.ts";
 import { renderMounted } from "./mounts.ts";
 import { renderRefusals } from "./refusals.ts";
+import { renderRoom } from "./room.ts";
 import { type Admissions, admissions, renderServer, renderStatusServer, type Server } from "./server.ts";
 import { renderPasswords, type SignIn } from "./signIn.ts";
 import { renderTls, type Tls } from "./tls.ts";
@@ -57,6 +58,7 @@ ${renderUpstream(conf)}
 ${renderManifestCache()}
 ${renderPreconditions()}
 ${renderMounted()}
+${renderRoom(conf.dataFolder)}
 ${renderTls(conf)}
 ${renderTransfers(conf)}
 ${renderStatusServer(conf)}

@@ -29,6 +29,11 @@ const malformed = {
   505: ["UNSUPPORTED", "the request is of a version of HTTP that is not supported"],
 } as const;
 
+/** For the user of a client and for whoever runs the registry: some clients show nothing else. */
+const full =
+  "the disk of the registry is full: nothing can be pushed until there is room, pulls go on. " +
+  "To make room, delete tags and run make gc NOW=1, or grow the disk";
+
 function json([code, message]: readonly [string, string]): string {
   return `'{"errors":[{"code":"${code}","message":"${message}","detail":null}]}'`;
 }
@@ -38,6 +43,7 @@ export function renderRefusals(): string {
   return `\
 ${renderMap(quoted("$status $route"), "$refusal", [
   [patternKey("404 @(?:blob|sought)"), json(["BLOB_UNKNOWN", "the repository has no such blob"])],
+  [patternKey("403 @(?:registry|upload|mount)"), json(["DENIED", full])],
   ...Object.entries({ ...malformed, ...refusals }).map(
     ([status, refusal]) => [patternKey(`${status} .*`), json(refusal)] as const,
   ),

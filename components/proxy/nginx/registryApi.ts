@@ -14,7 +14,7 @@ export interface Resource {
   readonly name: string;
   /**
    * Regular expression for the whole request target. Named groups: `repository`; `tag`; `shard` and `hex`, the parts of
-   * a digest in the registry's file names; `mount_from`, as in the request, so possibly with %2F.
+   * a digest in the registry's file names; `mount_from`, as in the request, so possibly with %2F; `upload`, its id.
    */
   readonly target: string;
   /** Its methods, and the action that each requires. */
@@ -88,7 +88,7 @@ export const resources: readonly Resource[] = [
   },
   {
     name: "upload",
-    target: `${inRepository(3)}/blobs/uploads/[A-Za-z0-9][A-Za-z0-9_.=-]{0,254}${query}`,
+    target: `${inRepository(3)}/blobs/uploads/(?<upload>[A-Za-z0-9][A-Za-z0-9_.=-]{0,254})${query}`,
     actions: { GET: "push", HEAD: "push", PATCH: "push", PUT: "push", DELETE: "push" },
   },
 ];

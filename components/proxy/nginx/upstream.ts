@@ -1,3 +1,4 @@
+import { refuseWithoutRoom } from "./room.ts";
 import { patternKey, quoted, renderMap } from "./text.ts";
 
 export interface Upstream {
@@ -87,10 +88,12 @@ ${renderForwarded({
 export function renderRegistryLocations(): string {
   return `\
     location @registry {
+      ${refuseWithoutRoom}
       proxy_pass http://registry;
     }
 
     location @upload {
+      ${refuseWithoutRoom}
       set $args "";
       proxy_pass http://registry;
     }

@@ -7,7 +7,9 @@ import type { Role, Rule } from "../../../components/access.ts";
 import { renderAccess } from "../../../components/proxy/nginx/access.ts";
 import { renderMounted } from "../../../components/proxy/nginx/mounts.ts";
 import { renderNginxConf } from "../../../components/proxy/nginx/nginxConf.ts";
+import { renderRefusals } from "../../../components/proxy/nginx/refusals.ts";
 import { resources } from "../../../components/proxy/nginx/registryApi.ts";
+import { renderRoom } from "../../../components/proxy/nginx/room.ts";
 import { renderRegistryConfig } from "../../../components/registry/config.ts";
 import { accepted, anySettings } from "../../support/anySettings.ts";
 import { plainConf } from "../../support/nginxConf.ts";
@@ -112,6 +114,55 @@ describe("the proxy's configuration", () => {
     }
   });
 
+  it("refuses a write without room only where nothing is lost by it: before a push begins, and at its end", () => {
+    const maps = new NginxMaps(renderAccess(plainConf) + renderRoom("/data"));
+    const digest = `sha256:${"0".repeat(64)}`;
+    const [full, stopped] = ["/data/keeper/full", "/data/keeper/stopped/3f-a_b"];
+    for (const [request, file] of [
+      ["POST team/app/blobs/uploads/", full],
+      [`POST team/app/blobs/uploads/?digest=${digest}`, full],
+      [`POST team/app/blobs/uploads/?mount=${digest}&from=a`, full],
+      ["PUT team/app/manifests/1", full],
+      [`PUT team/app/manifests/${digest}`, full],
+      ["PATCH team/app/blobs/uploads/3f-a_b?_state=x", stopped],
+      [`PUT team/app/blobs/uploads/3f-a_b?_state=x&digest=${digest}`, stopped],
+      ["GET team/app/blobs/uploads/3f-a_b?_state=x", ""],
+      ["DELETE team/app/blobs/uploads/3f-a_b?_state=x", ""],
+      ["GET team/app/manifests/1", ""],
+      ["HEAD team/app/manifests/1", ""],
+      ["DELETE team/app/manifests/1", ""],
+      [`GET team/app/blobs/${digest}`, ""],
+      [`DELETE team/app/blobs/${digest}`, ""],
+      ["GET team/app/tags/list", ""],
+      ["GET _catalog", ""],
+    ] as const) {
+      const [method = "", path = ""] = request.split(" ");
+      const given = { request_method: method, request_uri: `/v2/${path}` };
+      assert.equal(maps.lookUp("refusing_file", given), file, request);
+    }
+    for (const route of ["@registry", "@upload", "@mount"]) {
+      const location = new RegExp(
+        `^ {4}location ${route} \\{\n {6}if \\(-f \\$refusing_file\\) \\{\n {8}return 403;`,
+        "m",
+      );
+      assert.match(conf, location);
+    }
+  });
+
+  it("says what is full and what helps, and not that the user may not push", () => {
+    const maps = new NginxMaps(renderRefusals());
+    const refusal = (route: string) => maps.lookUp("refusal", { status: "403", route });
+    for (const route of ["@registry", "@upload", "@mount"]) {
+      const { errors } = JSON.parse(refusal(route)) as { errors: { code: string; message: string }[] };
+      assert.equal(errors[0]?.code, "DENIED");
+      assert.match(
+        errors[0].message,
+        /^the disk of the registry is full: .*delete tags and run make gc NOW=1, or grow/,
+      );
+    }
+    assert.match(refusal("@denied"), /you may not/);
+  });
+
   it("shows the status only inside the container", () => {
     assert.deepEqual(conf.match(/listen .*;/g), [
       "listen unix:/tmp/passwords.sock;",
@@ -153,7 +204,7 @@ describe("a request target", () => {
     [`/v2/a/blobs/${digest}?ns=b`, { is: "blob", ...a, ...filed }],
     [`/v2/a/blobs/sha512:${digits}${digits}`, { is: "blob", ...a }],
     [`/v2/${"a".repeat(255)}/blobs/${digest}?x=/y/z`, { is: "blob", repository: "a".repeat(255), ...filed }],
-    [`/v2/${"a".repeat(255)}/blobs/uploads/b`, { is: "upload", repository: "a".repeat(255) }],
+    [`/v2/${"a".repeat(255)}/blobs/uploads/b`, { is: "upload", repository: "a".repeat(255), upload: "b" }],
     [`/v2/a/manifests/${"b".repeat(128)}`, { is: "manifest", ...a, tag: "b".repeat(128) }],
     ["/v2/a/blobs/uploads/", { is: "uploads", ...a }],
     ["/v2/a/blobs/uploads/?", { is: "uploads", ...a }],
@@ -161,7 +212,7 @@ describe("a request target", () => {
     [`/v2/a/blobs/uploads/?mount=${digest}`, { is: "uploads", ...a }],
     [`/v2/a/blobs/uploads/?from=b/c&mount=${digest}`, { is: "uploads", ...a, mount_from: "b/c" }],
     [`/v2/a/blobs/uploads/?mount=sha256%3A${digits}&from=b%2Fc`, { is: "uploads", ...a, mount_from: "b%2Fc" }],
-    ["/v2/a/blobs/uploads/3f-_=.A?_state=x%2Fy", { is: "upload", ...a }],
+    ["/v2/a/blobs/uploads/3f-_=.A?_state=x%2Fy", { is: "upload", ...a, upload: "3f-_=.A" }],
     ["/v2/a/blobs/uploads/manifests/latest", { is: "manifest", repository: "a/blobs/uploads", tag: "latest" }],
   ] as const) {
     it(`is known: ${target}`, () => assert.deepEqual(read(target), [is]));
