@@ -715,7 +715,8 @@ const care = {
       .register(abouts, {
         what: "an object",
         meaning:
-          "A keeper looks after the data while the registry serves: it collects what no manifest needs, which refuses nobody anything.",
+          "A keeper looks after the data while the registry serves: it collects what no manifest needs, which refuses nobody anything, " +
+          "and has pushes refused before the disk is full.",
         without: "there is no keeper, and what is deleted or replaced keeps its room",
         example: "below",
         change: replacesJob,

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { digestOf, manifestOf, RegistryClient } from "../../cli/client.ts";
@@ -6,6 +9,7 @@ import type { JobResult } from "../../components/care/keeper/results.ts";
 import type { Outputs } from "../../components/outputs.ts";
 import { Checkout } from "../support/checkout.ts";
 import { itInTestLong } from "../support/matrix.ts";
+import { succeed } from "../support/run.ts";
 import { settings } from "../support/settings.ts";
 
 /** What no push made: the steps depend on each other. */
@@ -147,5 +151,63 @@ describe("the care of the data", function () {
     for (const end = Date.now() + 200_000; (await result()) === "" && Date.now() < end;) await sleep(1000);
     const { isDry, began } = JSON.parse(await result()) as JobResult;
     assert.deepEqual([isDry, began.slice(11, 16)], [true, soon]);
+  });
+});
+
+/** Needs root. */
+describe("the care of data on a small disk", function () {
+  this.timeout(5 * 60_000);
+
+  const folder = mkdtempSync(join(tmpdir(), "data-"));
+  const mebibyte = 2 ** 20;
+  let checkout: Checkout;
+  let client: RegistryClient;
+
+  before(async () => {
+    await succeed("mount", ["-t", "tmpfs", "-o", "size=64m", "tmpfs", folder]);
+    checkout = new Checkout();
+    await checkout.configure({ dataPath: folder, care: {} });
+    const outputs = await checkout.bringUp();
+    client = new RegistryClient(outputs.url, outputs.caCertificate, outputs.passwords);
+  });
+
+  after(async () => {
+    client.close();
+    await checkout.dispose();
+    await succeed("umount", [folder]);
+    rmSync(folder, { recursive: true });
+  });
+
+  const begin = () => client.ask("POST", "/v2/team/app/blobs/uploads/", { as: "admin" });
+  const statusWithin = async (seconds: number, wanted: number) => {
+    const end = Date.now() + seconds * 1000;
+    let status = 0;
+    while (status !== wanted && Date.now() < end) {
+      ({ status } = await begin());
+      await sleep(100);
+    }
+    assert.equal(status, wanted);
+  };
+  const other = join(folder, "docker/other");
+
+  it("refuses a push while nearly all is used, in words that help, and goes on when there is room", async () => {
+    assert.equal((await client.pushBlob("admin", "team/app", Buffer.alloc(mebibyte))).status, 201);
+    writeFileSync(other, Buffer.alloc(59 * mebibyte));
+    await statusWithin(20, 403);
+    const { body } = await begin();
+    assert.match(body.toString(), /"DENIED","message":"the disk of the registry is full: .* make gc NOW=1/);
+    const blob = `/v2/team/app/blobs/${digestOf(Buffer.alloc(mebibyte))}`;
+    assert.equal((await client.ask("GET", blob, { as: "admin" })).status, 200);
+    rmSync(other);
+    await statusWithin(20, 202);
+  });
+
+  it("refuses nothing once nobody watches any more", async () => {
+    writeFileSync(other, Buffer.alloc(59 * mebibyte));
+    await statusWithin(20, 403);
+    checkout.set({ care: undefined });
+    await checkout.bringUp();
+    assert.deepEqual(await checkout.containers("keeper"), []);
+    await statusWithin(20, 202);
   });
 });

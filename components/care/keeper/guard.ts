@@ -68,6 +68,11 @@ export async function guard(
   return { level, pause: pauseAt(ask(root)), due };
 }
 
+/** Has the proxy refuse nothing any more, as nobody looks from now on. */
+export function withdraw(root: string): void {
+  announce(root, false);
+}
+
 function askDisk(root: string): Disk {
   const { bsize, blocks, bfree, bavail, files, ffree } = statfsSync(root);
   // Some blocks are kept for root: nobody else can use them.

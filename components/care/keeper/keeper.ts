@@ -1,11 +1,13 @@
-// The keeper: looks after the registry's data on a schedule, in a container of its own beside it. It can be killed at any
-// moment, and goes on where it was.
+// The keeper: looks after the registry's data, in a container of its own beside it. It watches the disk all the time, and
+// collects on a schedule. It can be killed at any moment, and goes on where it was.
 //   node keeper.ts FOLDER    the folder of the program and its settings
 
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { collect } from "./collect.ts";
+import { guard, type State, withdraw } from "./guard.ts";
+import { defaultLimits } from "./levels.ts";
 import { Busy } from "./lock.ts";
 import { readResult, recorded } from "./results.ts";
 import { nextAfter, parseSchedule } from "./schedule.ts";
@@ -17,14 +19,27 @@ const { root, grace, undo } = settings;
 const schedule = settings.collect === undefined ? undefined : parseSchedule(settings.collect);
 const started = new Date();
 
-for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => process.exit());
+for (const signal of ["SIGTERM", "SIGINT"] as const)
+  process.once(signal, () => {
+    withdraw(root);
+    process.exit();
+  });
 process.umask(0o077);
+void watchDisk();
 // The health check looks at the file's time. A collection lets this run now and then.
 setInterval(() => writeFileSync("/tmp/alive", ""), 1000);
 
 for (;;) {
   await sleep(1000);
   if (isDue(new Date())) await collectAsScheduled();
+}
+
+async function watchDisk(): Promise<never> {
+  let state: State | undefined;
+  for (;;) {
+    state = await guard({ root, ...defaultLimits }, state, (event) => console.log(JSON.stringify(event)));
+    await sleep(state.pause);
+  }
 }
 
 function isDue(now: Date): boolean {
