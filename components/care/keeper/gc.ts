@@ -24,7 +24,8 @@ const { positionals, values } = parseArgs({
 });
 const settings = readSettings(positionals[0] ?? "");
 const { root } = settings;
-process.umask(0o077);
+// The proxy, in the same group, looks for some of its files.
+process.umask(0o027);
 /** When progress was shown last. */
 let shown = 0;
 

@@ -24,7 +24,8 @@ for (const signal of ["SIGTERM", "SIGINT"] as const)
     withdraw(root);
     process.exit();
   });
-process.umask(0o077);
+// The proxy, in the same group, looks for some of its files.
+process.umask(0o027);
 void watchDisk();
 // The health check looks at the file's time. A collection lets this run now and then.
 setInterval(() => writeFileSync("/tmp/alive", ""), 1000);
