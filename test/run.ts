@@ -76,7 +76,7 @@ function isChosen(file: string): boolean {
 }
 
 /** Of the tests on this machine's engine, those that run in the other lane, so that both take about as long. */
-const moved: readonly string[] = ["test/engine/replacement.test.ts"];
+const moved: readonly string[] = ["test/engine/torture.test.ts"];
 
 /** Every file is in one lane: this machine's engine, or machines in a cloud. Tests that need neither come first. */
 function lanesOf(files: readonly string[]): Lane[] {
