@@ -24,7 +24,7 @@ export class Route53Challenges extends pulumi.ComponentResource {
     const parent = { parent: this };
     const { zoneId } = aws.route53.getZoneOutput({ name: args.zone, privateZone: false }, parent);
 
-    const user = new aws.iam.User(name, { tags: { Name: name }, forceDestroy: true }, parent);
+    const user = new aws.iam.User(name, { tags: { Name: name } }, parent);
     const policy = pulumi.all([zoneId, args.names]).apply(([zone, names]) => renderPolicy(zone, challengeNames(names)));
     // Its name is fixed, so that a run that was killed while it made one leaves no second one.
     const rights = new aws.iam.UserPolicy(name, { name, user: user.name, policy }, parent);

@@ -149,11 +149,11 @@ export class Account {
     return this.list("iam", "list_access_keys", "AccessKeyMetadata", { UserName });
   }
 
-  /** The text of a user's only policy. */
-  async policy(UserName: string): Promise<string> {
+  /** A user's only policy. */
+  async policy(UserName: string): Promise<unknown> {
     const PolicyName = only(await this.list<string>("iam", "list_user_policies", "PolicyNames", { UserName }));
     const { PolicyDocument } = await this.call("iam", "get_user_policy", { UserName, PolicyName });
-    return JSON.stringify(PolicyDocument);
+    return PolicyDocument;
   }
 
   async createZone(Name: string): Promise<void> {
