@@ -111,6 +111,7 @@ export class Subjects {
         limits: { guessesPerMinute: 30 },
         certificate: { chain: certificate, key },
         isRenewed: false,
+        isWatched: false,
         hashes,
       },
     };

@@ -16,7 +16,7 @@ export async function gc(stack: Stack): Promise<void> {
   if (keeper === undefined) {
     throw new UserError(
       `No keeper runs in the stack ${stack.name}, which would collect. If the setting care is set, run make up STACK=${stack.name}. ` +
-        `To set it: pulumi config set -s ${stack.name} --path care.collect 03:30`,
+        `Else set it first: docs/care.md`,
     );
   }
   const script = 'exec node "$PROGRAM/gc.ts" "$PROGRAM" "$@"';

@@ -46,6 +46,8 @@ export class Job extends pulumi.ComponentResource {
         volumes,
         networkMode: network,
         restart: "unless-stopped",
+        // Otherwise it is killed at once.
+        destroyGraceSeconds: 10,
         healthcheck: {
           tests: ["CMD-SHELL", health],
           interval: "30s",

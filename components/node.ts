@@ -11,7 +11,7 @@ import { filesystem } from "./registry/storage/filesystem.ts";
 
 export interface NodeArgs extends Omit<
   ReverseProxyArgs,
-  "image" | "ipv6" | "network" | "blobs" | "registries" | "isRenewed"
+  "image" | "ipv6" | "network" | "blobs" | "registries" | "isRenewed" | "isWatched"
 > {
   /** The machine that runs the containers. */
   readonly host: DockerHost;
@@ -65,6 +65,7 @@ export class Node extends pulumi.ComponentResource {
         blobs: registry.blobs,
         registries: registry.addresses,
         isRenewed: args.acme !== undefined,
+        isWatched: args.care !== undefined,
       },
       child,
     );

@@ -5,6 +5,7 @@
 import * as z from "zod/mini";
 
 import { roles } from "../components/access.ts";
+import { defaultLimits } from "../components/care/keeper/levels.ts";
 import { parseSchedule } from "../components/care/keeper/schedule.ts";
 import { grace, undo } from "../components/care/keeper/times.ts";
 import { keyTypes } from "../components/certificate/acme/renewal.ts";
@@ -710,6 +711,21 @@ const care = {
             example: "72",
           }),
           undo.default / hour,
+        ),
+        warning: withDefault(
+          number(1, 99, {
+            meaning:
+              "From how much of the disk used, in percent, the keeper says so in its log, and what could be put back goes for good.",
+            example: "70",
+          }),
+          defaultLimits.warning,
+        ),
+        stop: withDefault(
+          number(1, 99, {
+            meaning: "From how much of the disk used, in percent, new pushes are refused.",
+            example: "95",
+          }),
+          defaultLimits.stop,
         ),
       })
       .register(abouts, {

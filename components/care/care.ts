@@ -8,6 +8,7 @@ import { Job } from "../job.ts";
 import { Program } from "../program.ts";
 import { type BlobFiles, dataFolder } from "../registry/storage/storage.ts";
 import { registryUser } from "../registry/user.ts";
+import { defaultLimits } from "./keeper/levels.ts";
 import { type KeeperSettings, renderSettings } from "./keeper/settings.ts";
 
 /** How the data is looked after. Times are in hours. */
@@ -18,6 +19,10 @@ export interface CareSettings {
   readonly grace: number;
   /** How long what went can be put back. */
   readonly undo: number;
+  /** From how much of the disk used, in percent, the log says so and the trash is emptied. */
+  readonly warning: number;
+  /** From how much of the disk used, in percent, new pushes are refused. */
+  readonly stop: number;
 }
 
 export interface CareArgs {
@@ -83,7 +88,8 @@ export class Care extends pulumi.ComponentResource {
   }
 }
 
-function keeperSettings({ collect, grace, undo }: CareSettings): KeeperSettings {
+function keeperSettings({ collect, grace, undo, warning, stop }: CareSettings): KeeperSettings {
   const hour = 3600;
-  return { root: dataFolder, collect, grace: grace * hour, undo: undo * hour };
+  const levels = { ...defaultLimits, warning, stop };
+  return { root: dataFolder, collect, grace: grace * hour, undo: undo * hour, levels };
 }

@@ -19,6 +19,8 @@ export interface Configuration extends Access {
   readonly certificate: CertificateTexts;
   /** Whether another certificate, in its volume, is renewed without a new configuration. This one is a placeholder. */
   readonly isRenewed: boolean;
+  /** Whether a keeper watches the disk, and says when it is full. */
+  readonly isWatched: boolean;
   /** Secret: the bcrypt hash of each user's password, by name. */
   readonly hashes: Readonly<Record<string, string>>;
 }

@@ -46,6 +46,8 @@ export interface ReverseProxyArgs {
   readonly certificate: pulumi.Input<CertificateTexts>;
   /** Whether the certificate is in its volume, where something renews it. */
   readonly isRenewed: boolean;
+  /** Whether a keeper watches the disk, and says when it is full. */
+  readonly isWatched: boolean;
 }
 
 const configFolder = "/etc/proxy";

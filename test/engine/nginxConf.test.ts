@@ -80,6 +80,7 @@ describe(`whatever the settings accept (SEED=${String(seed)})`, function () {
       statusPort: 8081,
       registryPort: 5043,
       isRenewed: false,
+      isWatched: true,
       registries: ["private-registry-dev1-registry-1:5000", "private-registry-dev1-registry-2:5000"],
       dataFolder: "/data",
       users,

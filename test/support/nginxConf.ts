@@ -14,5 +14,6 @@ export const plainConf: NginxConf = {
   guessesPerMinute: 30,
   registryPort: 5043,
   isRenewed: false,
+  isWatched: true,
   revision: "0123456789abcdef",
 };

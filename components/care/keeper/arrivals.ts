@@ -11,8 +11,8 @@ interface Read {
   readonly at: number;
 }
 
-/** The time of a file has ticks: what changed that shortly before it was read may have changed once more since. */
-const tick = 100;
+/** The time of a file has ticks, of two seconds on some disks: what changed that shortly before it was read may have changed once more since. */
+const tick = 2500;
 
 /**
  * Tells which blobs a push has begun to link. The registry looks for a blob's data, and if it is there, writes a link

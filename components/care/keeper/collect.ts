@@ -3,8 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { condemnBlob, condemnLink, linkOf, spareBlob, spareLink } from "./condemn.ts";
 import { removeRepository, removeRest } from "./emptyFolders.ts";
-import { namesIn, statOf } from "./files.ts";
-import { blobData, blobsFolder, layersOf, repositoriesFolder, revisionsOf } from "./layout.ts";
+import { namesIn, probe, statOf } from "./files.ts";
+import { blobData, blobsFolder, keeperFolder, layersOf, repositoriesFolder, revisionsOf } from "./layout.ts";
 import { whileLocked } from "./lock.ts";
 import { type Blobs, fateOf, type Link, listBlobs, markRepository } from "./mark.ts";
 import { Pace } from "./pace.ts";
@@ -12,7 +12,7 @@ import { repositoriesIn } from "./repositories.ts";
 import { type Sweep, sweepBlobs, sweepLink } from "./sweep.ts";
 import { shortGrace } from "./times.ts";
 import { emptyTrash, nameOfRun, recover, restoreBlob, runsIn, Trash, undoRun } from "./trash.ts";
-import { longestUpload } from "./uploads.ts";
+import { activeRepositories, longestUpload } from "./uploads.ts";
 
 /** All times in seconds. */
 export interface Order {
@@ -24,6 +24,8 @@ export interface Order {
   readonly settle: number;
   /** How long what went can be put back. */
   readonly undo: number;
+  /** Whether nothing goes of a repository to which somebody may be pushing. Default: false; the grace is longer than that. */
+  readonly sparesActive?: boolean | undefined;
   /** Whether nothing is changed, and only told. Default: false. */
   readonly isDry?: boolean | undefined;
 }
@@ -83,24 +85,35 @@ export function collectNow(
   order: Omit<Order, "grace">,
   tell: Tell = () => undefined,
   grace = shortGrace(longestUpload(order.root, Date.now())),
-): Promise<Summary> {
+): Promise<readonly [Summary, Summary]> {
   return whileLocked(order.root, async () => {
-    await collectOnce({ ...order, grace }, tell);
+    // A push may have sent layers long before, and still send others: where one may be under way, nothing goes.
+    const quick = { ...order, grace, sparesActive: true };
+    const first = await collectOnce(quick, tell);
     // What was condemned last must be older than the grace.
     const end = Date.now() + grace * 1000 + 2 * slack;
     for (let now = Date.now(); now < end; now = Date.now()) {
       tell({ step: "waiting", done: Math.max(0, Math.round(grace - (end - now) / 1000)), of: grace });
       await sleep(Math.min(1000, end - now));
     }
-    return collectOnce({ ...order, grace }, tell);
+    return [first, await collectOnce(quick, tell)];
   });
+}
+
+/** Puts back what a run that was killed was just taking away. Returns the paths. */
+export function recoverNow(root: string): Promise<string[]> {
+  return whileLocked(root, () => Promise.resolve(recover(root)));
 }
 
 /** Puts back all that a run took away. Returns the paths. */
 export function undo(root: string, run: string): Promise<string[]> {
   return whileLocked(root, async () => {
     await Promise.resolve(recover(root));
-    if (!runsIn(root).some(({ name }) => name === run)) throw new Error(`there is no run ${run} to undo`);
+    const runs = runsIn(root).map(({ name }) => name);
+    if (!runs.includes(run)) {
+      const others = runs.length === 0 ? "nor any other" : `but ${runs.join(", ")}`;
+      throw new Error(`there is no run ${run} to undo, ${others}`);
+    }
     return undoRun(root, run);
   });
 }
@@ -109,16 +122,29 @@ export function undo(root: string, run: string): Promise<string[]> {
 export function empty(root: string): Promise<number> {
   return whileLocked(root, async () => {
     await Promise.resolve(recover(root));
+    await restoreNeeded(root);
     return emptyTrash(root, Infinity);
   });
+}
+
+/** Brings back what a manifest names, or a link leads to, and only the trash has. */
+async function restoreNeeded(root: string): Promise<void> {
+  const pace = new Pace();
+  const blobs = await listBlobs(root, pace);
+  const restore = (hex: string) => restoreBlob(root, hex);
+  for (const name of repositoriesIn(root)) {
+    const { missing } = await markRepository(root, name, blobs, { young: 0, restore, pace });
+    for (const hex of missing) restore(hex);
+  }
 }
 
 async function collectOnce(order: Order, tell: Tell): Promise<Summary> {
   const { root, isDry = false } = order;
   const now = Date.now();
   const recovered = isDry ? [] : recover(root);
-  const emptied = isDry ? 0 : emptyTrash(root, now - order.undo * 1000);
   refuseStrange(root);
+  if (!isDry) probe(join(root, keeperFolder));
+  const active = order.sparesActive === true ? activeRepositories(root, now) : undefined;
 
   const pace = new Pace();
   const young = now - slack - order.grace * 1000;
@@ -146,7 +172,7 @@ async function collectOnce(order: Order, tell: Tell): Promise<Summary> {
       bytes,
       manifests,
       missing: lost,
-    } = await markRepository(root, name, blobs, { young, restore, pace });
+    } = await markRepository(root, name, blobs, { young, restore, pace, isActive: active?.has(name) });
     if (manifests > 0) repositories.push({ name, bytes, manifests });
     missing += lost.filter((hex) => !restored.has(hex) && !restore(hex)).length;
     for (const link of links) {
@@ -156,6 +182,8 @@ async function collectOnce(order: Order, tell: Tell): Promise<Summary> {
   }
   tell({ step: "repositories", done: names.length, of: names.length });
 
+  // Only now, as what a manifest turned out to need has come back from there.
+  const emptied = isDry ? 0 : emptyTrash(root, now - order.undo * 1000);
   const dueBlobs = act.onBlobs(blobs);
   const run = nameOfRun(new Date());
   let bytes = 0;

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   type Dirent,
   fstatSync,
@@ -11,6 +12,7 @@ import {
   type Stats,
   statSync,
   unlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 
@@ -76,6 +78,28 @@ export function remove(path: string): void {
 /** Removes a folder unless something is in it. */
 export function removeEmpty(folder: string): boolean {
   return unless(["ENOTEMPTY", "EEXIST", ...missing], () => (rmdirSync(folder), true)) ?? false;
+}
+
+/**
+ * Whether files here keep the modes that they are given, and may have two names: what marks and puts back what goes.
+ *
+ * @throws Error if not.
+ */
+export function probe(folder: string): void {
+  const [file, other] = [join(folder, "probe"), join(folder, "probe.other")];
+  mkdirSync(folder, { recursive: true });
+  remove(other);
+  writeFileSync(file, "");
+  const isExecutable = (mode: number) => {
+    chmodSync(file, mode);
+    return (statSync(file).mode & 0o100) !== 0;
+  };
+  const keepsModes = !isExecutable(0o640) && isExecutable(0o740);
+  const links = unless(["EPERM", "ENOTSUP", "EOPNOTSUPP", "EMLINK", "ENOSYS"], () => (linkSync(file, other), true));
+  remove(other);
+  remove(file);
+  if (!keepsModes || links !== true)
+    throw new Error("the disk of the data keeps no modes or no hard links of files, so nothing can be collected there");
 }
 
 /** The paths of all files below a folder, relative to it. */

@@ -49,11 +49,11 @@ async function run(): Promise<void> {
     const log = console.log;
     // The line for the log is not for who waits.
     console.log = () => undefined;
-    const summary = await recorded(root, "collect", values.dry, () =>
-      values.now ? collectNow(order, tell) : collect(order, tell),
+    const summaries = await recorded(root, "collect", values.dry, async () =>
+      values.now ? collectNow(order, tell) : [await collect(order, tell)],
     );
     console.log = log;
-    console.log(render(summary));
+    for (const summary of summaries) console.log(render(summary));
   }
 }
 

@@ -50,7 +50,8 @@ export async function guard(
   const before = state?.level ?? (statOf(join(root, fullFile)) === undefined ? "ok" : "stop");
   const level = levelOf(disk, limits, before);
   if (level !== before) tell({ level, before, used: Math.round(usedOf(disk)), free: disk.bytes.free });
-  announce(root, isAtLeast(level, "stop"));
+  // Where no file can be made any more, room comes first.
+  const unannounced = attempt(() => announce(root, isAtLeast(level, "stop")));
 
   let due = state?.due ?? now;
   if (level !== before || now >= due) {
@@ -65,7 +66,18 @@ export async function guard(
     const took = Date.now() - now;
     due = now + (level === "last" ? 4 * took : rounds);
   }
+  if (unannounced !== undefined) announce(root, isAtLeast(level, "stop"));
   return { level, pause: pauseAt(ask(root)), due };
+}
+
+/** Returns what an action threw; undefined if nothing. */
+function attempt(action: () => void): unknown {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
 
 /** Has the proxy refuse nothing any more, as nobody looks from now on. */

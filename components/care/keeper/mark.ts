@@ -85,13 +85,19 @@ export function fateOf(blobs: Blobs, index: number, young: number): Fate {
  * Finds what a repository needs, and tells the blobs.
  *
  * @param young What is as new as that may be part of a push under way.
+ * @param isActive Whether somebody may be pushing to it, so that all its links count as new. Default: false.
  * @param restore Brings a blob back that is needed and isn't on the disk. Returns whether it could.
  */
 export async function markRepository(
   root: string,
   name: string,
   blobs: Blobs,
-  { young, restore, pace }: { young: number; restore: (hex: string) => boolean; pace: Pace },
+  {
+    young,
+    restore,
+    pace,
+    isActive = false,
+  }: { young: number; restore: (hex: string) => boolean; pace: Pace; isActive?: boolean | undefined },
 ): Promise<Repository> {
   const named = new Digests();
   const missing: string[] = [];
@@ -123,7 +129,8 @@ export async function markRepository(
   for (const target of targetsOfOtherLinks(root, name)) need(target);
 
   const links: Link[] = [];
-  for (const { hex, changed, isCondemned } of layers) {
+  for (const { hex, isCondemned, ...layer } of layers) {
+    const changed = isActive ? Infinity : layer.changed;
     const facts = { isNamed: named.indexOf(hex) >= 0, changed, isCondemned };
     const fate = fateOfLink(facts, young);
     note(blobs, hex, { ...facts, fate });

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 
 import { unless } from "./files.ts";
 import { keeperFolder } from "./layout.ts";
+import { Busy } from "./lock.ts";
 
 /** A job of the keeper. */
 export type JobName = "collect";
@@ -58,6 +59,8 @@ export async function recorded<Summary extends object>(
     record({ result: "done", summary });
     return summary;
   } catch (error) {
+    // Nothing was run.
+    if (error instanceof Busy) throw error;
     record({ result: "failed", why: error instanceof Error ? error.message : String(error) });
     throw error;
   }

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import type { Limits } from "./levels.ts";
+
 /** What the keeper is to do, written by `up`. Times are in seconds. */
 export interface KeeperSettings {
   /** The data folder in its container. */
@@ -11,6 +13,8 @@ export interface KeeperSettings {
   readonly grace: number;
   /** How long what went can be put back. */
   readonly undo: number;
+  /** How full the disk may get. */
+  readonly levels: Limits;
 }
 
 const file = "keeper.json";

@@ -45,6 +45,19 @@ export function longestUpload(root: string, now: number): number {
   return longest;
 }
 
+/** How long after its last blob a push may still send its manifest, if nobody waits for it, in milliseconds. */
+const quiet = 15 * 60_000;
+
+/** The repositories in which an upload is under way, or one has begun or ended within a quarter of an hour. */
+export function activeRepositories(root: string, now: number): Set<string> {
+  const active = new Set<string>();
+  for (const { repository, written } of uploadsIn(root)) if (now - written <= abandoned) active.add(repository);
+  for (const repository of repositoriesIn(root)) {
+    if (now - (statOf(join(root, uploadsOf(repository)))?.mtimeMs ?? 0) < quiet) active.add(repository);
+  }
+  return active;
+}
+
 /**
  * Ends an upload, whoever is writing to it, and frees its room. The client gets an error when it has sent all.
  *

@@ -4,7 +4,7 @@ import { renderLog } from "./log.ts";
 import { renderManifestCache } from "./manifests.ts";
 import { renderMounted } from "./mounts.ts";
 import { renderRefusals } from "./refusals.ts";
-import { renderRoom } from "./room.ts";
+import { renderRoom, type Room } from "./room.ts";
 import { type Admissions, admissions, renderServer, renderStatusServer, type Server } from "./server.ts";
 import { renderPasswords, type SignIn } from "./signIn.ts";
 import { renderTls, type Tls } from "./tls.ts";
@@ -14,7 +14,7 @@ import { renderUpstream, type Upstream } from "./upstream.ts";
 /** Limits on requests of clients. */
 export type ProxyLimits = Pick<SignIn, "guessesPerMinute"> & Transfers;
 
-export interface NginxConf extends Access, SignIn, Server, Tls, Transfers, Upstream {
+export interface NginxConf extends Access, Room, SignIn, Server, Tls, Transfers, Upstream {
   /** The TCP port on the container's loopback that reports the served revision and whether the registry answers. */
   readonly statusPort: number;
 }
@@ -58,7 +58,7 @@ ${renderUpstream(conf)}
 ${renderManifestCache()}
 ${renderPreconditions()}
 ${renderMounted()}
-${renderRoom(conf.dataFolder)}
+${renderRoom(conf)}
 ${renderTls(conf)}
 ${renderTransfers(conf)}
 ${renderStatusServer(conf)}

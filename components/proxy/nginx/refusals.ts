@@ -32,7 +32,7 @@ const malformed = {
 /** For the user of a client and for whoever runs the registry: some clients show nothing else. */
 const full =
   "the disk of the registry is full: nothing can be pushed until there is room, pulls go on. " +
-  "To make room, delete tags and run make gc NOW=1, or grow the disk";
+  "To make room, delete images and run make gc NOW=1 and make gc EMPTY=1, or grow the disk";
 
 function json([code, message]: readonly [string, string]): string {
   return `'{"errors":[{"code":"${code}","message":"${message}","detail":null}]}'`;

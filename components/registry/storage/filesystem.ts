@@ -21,7 +21,7 @@ const refuseForeign = `set -e
 cd ${dataFolder}
 [ ! -d docker/registry/v2 ] || [ "$(stat -c %u:%g .)" != ${registryUser} ] || exit 0
 own=docker
-[ ! -d docker/registry/v2 ] || own='docker|${keeperFolder}'
+[ ! -d docker/registry/v2 ] && [ "$(stat -c %u:%g .)" != ${registryUser} ] || own='docker|${keeperFolder}'
 foreign=$(ls -A | grep -vxE "$own|lost\\+found" || true)
 [ ! -e docker ] || [ "$(ls -A docker):$(ls -A docker/registry)" = registry:v2 ] || foreign="docker $foreign"
 [ -n "$foreign" ] || exit 0

@@ -178,7 +178,7 @@ describe("a collection", () => {
     const layer = storage.layer("app", "unneeded", 100);
     const steps: string[] = [];
     const tell = (event: Event) => steps.push("step" in event ? `${event.step} ${String(event.done)}` : event.deed);
-    const { blobs } = await collectNow({ root: storage.root, settle: 0, undo: 3600 }, tell, 2);
+    const [, { blobs }] = await collectNow({ root: storage.root, settle: 0, undo: 3600 }, tell, 2);
     assert.deepEqual([blobs.gone, storage.hasBlob(layer), storage.hasBlob(image)], [1, false, true]);
     for (const step of ["blobs 3", "condemn", "waiting 0", "waiting 1", "sweep 1", "take"])
       assert.ok(steps.includes(step), step);

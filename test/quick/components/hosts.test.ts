@@ -230,7 +230,7 @@ for (const target of targets) {
     });
 
     it("with care has a keeper, its program and its image as well", async () => {
-      const care = { collect: "03:30", grace: 24, undo: 24 };
+      const care = { collect: "03:30", grace: 24, undo: 24, warning: 80, stop: 90 };
       const { resources: without } = await stack(target);
       const { resources } = await stack(target, { care });
       const known = new Set(without.map((each) => withoutEdition(each.name)));

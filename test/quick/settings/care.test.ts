@@ -15,9 +15,12 @@ describe("the setting care", () => {
   });
 
   it("has a keeper that collects only if it is asked to, with a grace and a time to undo of a day", () => {
-    assert.deepEqual(read({}).settings.care, { collect: undefined, grace: 24, undo: 24 });
-    const given = { collect: "Sun 03:30", grace: "48", undo: "0" };
-    assert.deepEqual(read(given).settings.care, { collect: "Sun 03:30", grace: 48, undo: 0 });
+    assert.deepEqual(read({}).settings.care, {
+      ...{ collect: undefined, grace: 24, undo: 24 },
+      ...{ warning: 80, stop: 90 },
+    });
+    const given = { collect: "Sun 03:30", grace: "48", undo: "0", warning: "70", stop: "95" };
+    assert.deepEqual(read(given).settings.care, { collect: "Sun 03:30", grace: 48, undo: 0, warning: 70, stop: 95 });
   });
 
   for (const [care, problem] of [

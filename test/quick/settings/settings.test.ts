@@ -75,7 +75,7 @@ describe("settings", () => {
       const raw = rawOf(source);
       const unknown = problemsOf(raw).filter((problem) => problem.includes("no such setting"));
       assert.deepEqual(unknown, []);
-      assert.equal(Object.keys(raw).length, source === text ? 1 : Object.keys(declared).length + 5);
+      assert.equal(Object.keys(raw).length, source === text ? 1 : Object.keys(declared).length + 6);
     }
   });
 

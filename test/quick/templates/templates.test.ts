@@ -115,7 +115,7 @@ describe("the proxy's configuration", () => {
   });
 
   it("refuses a write without room only where nothing is lost by it: before a push begins, and at its end", () => {
-    const maps = new NginxMaps(renderAccess(plainConf) + renderRoom("/data"));
+    const maps = new NginxMaps(renderAccess(plainConf) + renderRoom({ dataFolder: "/data", isWatched: true }));
     const digest = `sha256:${"0".repeat(64)}`;
     const [full, stopped] = ["/data/keeper/full", "/data/keeper/stopped/3f-a_b"];
     for (const [request, file] of [
