@@ -157,7 +157,7 @@ describe("the proxy's configuration", () => {
       assert.equal(errors[0]?.code, "DENIED");
       assert.match(
         errors[0].message,
-        /^the disk of the registry is full: .*delete tags and run make gc NOW=1, or grow/,
+        /^the disk of the registry is full: .*delete images and run make gc NOW=1 and make gc EMPTY=1, or grow/,
       );
     }
     assert.match(refusal("@denied"), /you may not/);
