@@ -184,6 +184,22 @@ describe("a collection", () => {
       assert.ok(steps.includes(step), step);
   }).timeout(10_000);
 
+  it("that somebody waits for leaves alone where somebody may be pushing, however old the layers are", async () => {
+    storage.image("quiet", ["kept"], { tag: "1" });
+    const layers = {
+      uploading: storage.layer("uploading", "sent", 3000),
+      ended: storage.layer("ended", "sent, too", 3000),
+      quiet: storage.layer("quiet", "left", 3000),
+    };
+    storage.upload("uploading", "1", "more", 60);
+    storage.upload("ended", "1", "more", 60);
+    rmSync(storage.path(`${repositoriesFolder}/ended/_uploads/1`), { recursive: true });
+    storage.age(`${repositoriesFolder}/ended/_uploads`, 60);
+    await collectNow({ root: storage.root, settle: 0, undo: 3600 }, undefined, 1);
+    for (const [name, hex] of Object.entries(layers))
+      assert.deepEqual([storage.hasBlob(hex), storage.isCondemned(hex)], [name !== "quiet", false], name);
+  }).timeout(10_000);
+
   it("tells what would go and why, and changes nothing, in a dry run", async () => {
     storage.image("app", ["kept"], { tag: "1" });
     const layer = storage.layer("app", "unneeded");

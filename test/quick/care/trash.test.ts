@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 
-import { collect, empty, undo } from "../../../components/care/keeper/collect.ts";
+import { collect, empty, type Order, undo } from "../../../components/care/keeper/collect.ts";
 import { repositoriesFolder } from "../../../components/care/keeper/layout.ts";
 import { Busy, whileLocked } from "../../../components/care/keeper/lock.ts";
 import { beginOfRun, nameOfRun, runsIn, Trash } from "../../../components/care/keeper/trash.ts";
@@ -16,7 +16,7 @@ describe("what a collection took", () => {
   beforeEach(() => (storage = new Storage()));
   afterEach(() => storage.dispose());
 
-  const run = () => collect({ root: storage.root, ...times });
+  const run = (more: Partial<Order> = {}) => collect({ root: storage.root, ...times, ...more });
 
   async function collected(...layers: string[]): Promise<string> {
     storage.image("app", ["kept"], { tag: "1" });
@@ -108,6 +108,22 @@ describe("what a collection took", () => {
     const { restored, missing } = await run();
     assert.deepEqual([restored, missing], [1, 0]);
     assert.ok(storage.hasBlob(hex) && storage.hasBlob(layer));
+  });
+
+  it("comes back by itself before it would be gone for good, when it can no longer be undone, and by hand", async () => {
+    for (const [what, clear] of [
+      ["a collection", () => run({ undo: 0 })],
+      ["somebody who empties it", () => empty(storage.root)],
+    ] as const) {
+      await collected("one");
+      storage.manifest("app", { layers: [{ digest: `sha256:${storage.blob("one", 0)}` }], what });
+      const hex = storage.blob("one");
+      rmSync(storage.blobFolder(hex), { recursive: true });
+      await clear();
+      assert.ok(storage.hasBlob(hex), what);
+      storage.dispose();
+      storage = new Storage();
+    }
   });
 
   it("comes back by itself if it is a manifest, with what that names", async () => {
