@@ -89,8 +89,9 @@ describe("the registry's containers", function () {
       );
       for (const failure of failed) console.log(`        ${failure}`);
       assert.ok(requests >= 2000, `only ${String(requests)} requests`);
-      // An upload that a killed process may have stored: the other one refuses to store it again. Some for each kill.
-      assert.ok(failed.length <= 25, failed.join("\n"));
+      // What was under way at the killed one: half of the 30 clients, five times. An upload that it may have stored is
+      // refused by the other one, and nginx gives up a request if it has just learned that one of the two is gone.
+      assert.ok(failed.length <= 75, failed.join("\n"));
       assert.deepEqual(corrupt, []);
     }
     assert.equal(uploads, 5);
