@@ -60,7 +60,7 @@ describe("make newer-images", function () {
     await checkout.configure();
   });
   after(async () => {
-    await docker("rm", "--force", ...containers);
+    await docker("rm", "--force", "--volumes", ...containers);
     tokens.close();
     await checkout.dispose();
     rmSync(folder, { recursive: true });

@@ -90,7 +90,7 @@ describe("the registry's containers", function () {
       for (const failure of failed) console.log(`        ${failure}`);
       assert.ok(requests >= 2000, `only ${String(requests)} requests`);
       // What was under way at the killed one: half of the 30 clients, five times. An upload that it may have stored is
-      // refused by the other one, and nginx gives up a request if it has just learned that one of the two is gone.
+      // refused by the other one, and nginx gives up some instead of asking the other one.
       assert.ok(failed.length <= 75, failed.join("\n"));
       assert.deepEqual(corrupt, []);
     }

@@ -178,7 +178,7 @@ describe("make status", function () {
 
     it("names a registry that is missing", async () => {
       const [id = ""] = await registries();
-      await docker("rm", "--force", id);
+      await docker("rm", "--force", "--volumes", id);
       assertNames(await quick(), 1, ["registry", /^1 of 2 containers is missing\. To create it: make up STACK=/]);
       await checkout.makes("up");
     });
