@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { randomBytes, type X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 
 import { askCertificate } from "../../cli/status/certificate.ts";
 import { namesOf } from "../../components/certificate/chain.ts";
@@ -26,7 +26,7 @@ for (const target of oneOf(Object.keys(stacks) as CloudTarget[])) {
     let checkout: RemoteCheckout;
     let outputs: Outputs;
     let certificate: object;
-    let api: ZoneApi | undefined;
+    let api: DigitalOceanDns | Route53 | undefined;
 
     before(async () => {
       const route53 = [...zones.route53, otherZone];
@@ -99,10 +99,10 @@ for (const target of oneOf(Object.keys(stacks) as CloudTarget[])) {
 
     it("is for a wildcard where the authority looks for a record in the zone, and no port is open for it", async () => {
       const { zone, provider } = stacks[target].dns;
-      api = await zoneApis[target].start(cloud);
+      api = await zoneApis[target](cloud);
       const dns = { provider, apiUrl: api.url, resolvers: [cloud.dns.addressForMachines] };
       checkout.set({ certificate: { ...certificate, names: [`*.${zone}`, zone], dns } });
-      if (api.token !== undefined) await checkout.setSecret("certificate.dns.token", api.token);
+      if (api instanceof DigitalOceanDns) await checkout.setSecret("certificate.dns.token", api.token);
       outputs = await checkout.up();
       assert.deepEqual(namesOf(await shown()).sort(), [`*.${zone}`, zone]);
       const { digitalOcean, aws } = cloud;
@@ -110,7 +110,7 @@ for (const target of oneOf(Object.keys(stacks) as CloudTarget[])) {
       assert.doesNotMatch(rules, target === "digitalocean" ? /"portRange":"80"/ : /"fromPort":80\b/);
       await assert.rejects(fetch(`http://${outputs.address}/`, { signal: AbortSignal.timeout(2000) }));
       // Two answers were at the same name at once, and both are gone.
-      assert.deepEqual(api.written(), [`_acme-challenge.${zone}`]);
+      assert.deepEqual(api.written, [`_acme-challenge.${zone}`]);
       assert.deepEqual(await cloud.resolve(`_acme-challenge.${zone}`, "TXT"), []);
       await checkout.assertUnchanged();
     });
@@ -140,11 +140,12 @@ for (const target of oneOf(Object.keys(stacks) as CloudTarget[])) {
 
     if (target === "aws")
       it("is obtained by a user of AWS who can change nothing else", async () => {
-        assert.ok(api instanceof Route53Api);
+        assert.ok(api instanceof Route53);
         const [lego = ""] = await checkout.containers("lego");
         const variable = (name: string) =>
           checkout.docker(["exec", lego, "sh", "-c", `cat "$SETTINGS/variables/${name}"`]);
-        await api.assertLimited(await variable("AWS_ACCESS_KEY_ID"), await variable("AWS_SECRET_ACCESS_KEY"));
+        const [id, secret] = [await variable("AWS_ACCESS_KEY_ID"), await variable("AWS_SECRET_ACCESS_KEY")];
+        await assertLimited(api, cloud.aws, id, secret);
       });
 
     itInTestLong("is dropped for the stack's own without a port to close, which replaces no container", async () => {
@@ -157,112 +158,49 @@ for (const target of oneOf(Object.keys(stacks) as CloudTarget[])) {
   });
 }
 
-/** The API of a zone in which challenges are answered. */
-interface ZoneApi {
-  readonly url: string;
-  /** The secret for it, unless the stack makes one. */
-  readonly token?: string;
-  /** The names of the records that were written, each once. */
-  readonly written: () => string[];
-  readonly stop: () => Promise<void> | void;
-}
-
-class DigitalOceanApi implements ZoneApi {
-  static async start({ gateway, dns }: TestCloud): Promise<DigitalOceanApi> {
-    const token = `dop_v1_${randomBytes(32).toString("hex")}`;
-    return new DigitalOceanApi(await DigitalOceanDns.start(gateway, zones.digitalOcean, token, dns), token);
-  }
-
-  readonly token: string;
-  private readonly server: DigitalOceanDns;
-
-  private constructor(server: DigitalOceanDns, token: string) {
-    this.server = server;
-    this.token = token;
-  }
-
-  get url(): string {
-    return this.server.url;
-  }
-
-  written(): string[] {
-    return [...new Set(this.server.done.flatMap((each) => / TXT (.*)/.exec(each)?.[1] ?? []))];
-  }
-
-  stop(): void {
-    this.server.stop();
-  }
-}
-
-const recordNames = "route53:ChangeResourceRecordSetsNormalizedRecordNames";
 const [zone] = zones.route53;
 
-class Route53Api implements ZoneApi {
-  static async start({ gateway, aws, dns }: TestCloud): Promise<Route53Api> {
-    return new Route53Api(await Route53.start(gateway, [zone, otherZone], aws, dns), aws);
-  }
-
-  private readonly server: Route53;
-  private readonly aws: Aws;
-
-  private constructor(server: Route53, aws: Aws) {
-    this.server = server;
-    this.aws = aws;
-  }
-
-  get url(): string {
-    return this.server.url;
-  }
-
-  written(): string[] {
-    return [...new Set(this.server.asked.flatMap(({ request }) => request.context[recordNames] ?? []))];
-  }
-
-  stop(): Promise<void> {
-    return this.server.stop();
-  }
-
-  /** Tries with a user's key, by Amazon's own client, what only others may. */
-  async assertLimited(id: string, secret: string): Promise<void> {
-    const env = { AWS_ENDPOINT_URL: this.url, AWS_ACCESS_KEY_ID: id, AWS_MAX_ATTEMPTS: "1" };
-    const ask = (service: string, operation: string, parameters: object, key = secret) =>
-      this.server.moto.call(service, operation, parameters, { ...env, AWS_SECRET_ACCESS_KEY: key });
-    const [own, other] = [zone, otherZone].map((each) => this.aws.zoneIdOf(each));
-    const change = (HostedZoneId: string | undefined, ...records: (readonly [name: string, type: string])[]) => ({
-      HostedZoneId,
-      ChangeBatch: {
-        Changes: records.map(([Name, Type]) => {
-          const ResourceRecords = [{ Value: Type === "TXT" ? '"text"' : "192.0.2.66" }];
-          return { Action: "UPSERT", ResourceRecordSet: { Name, Type, TTL: 60, ResourceRecords } };
-        }),
-      },
-    });
-    const challenge = [`_acme-challenge.${zone}`, "TXT"] as const;
-    const address = [`registry.${zone}`, "A"] as const;
-    const write = "change_resource_record_sets";
-    await ask("route53", write, change(own, challenge));
-
-    const UserName = this.aws.users.all[0]?.id;
-    const refused: (readonly [service: string, operation: string, parameters: object])[] = [
-      ["route53", write, change(own, address)],
-      ["route53", write, change(own, [`registry.${zone}`, "TXT"])],
-      ["route53", write, change(own, [`_acme-challenge.other.${zone}`, "TXT"])],
-      ["route53", write, change(own, [`_acme-challenge.${zone}`, "CNAME"])],
-      ["route53", write, change(own, challenge, address)],
-      ["route53", write, change(other, challenge)],
-      ["route53", "list_resource_record_sets", { HostedZoneId: other }],
-      ["route53", "delete_hosted_zone", { Id: own }],
-      ["route53", "create_hosted_zone", { Name: "example.info", CallerReference: "1" }],
-      ["route53", "list_hosted_zones", {}],
-      ["iam", "create_access_key", { UserName }],
-      ["iam", "put_user_policy", { UserName, PolicyName: "more", PolicyDocument: "{}" }],
-    ];
-    for (const each of refused) await assert.rejects(ask(...each), /AccessDenied/, JSON.stringify(each));
-    await assert.rejects(ask("route53", write, change(own, challenge), "another"), /SignatureDoesNotMatch/);
-  }
-}
-
+/** The API of the zone in which challenges are answered. */
 const zoneApis = {
-  digitalocean: DigitalOceanApi,
-  aws: Route53Api,
-} as const satisfies Record<CloudTarget, { readonly start: (cloud: TestCloud) => Promise<ZoneApi> }>;
+  digitalocean: ({ gateway, dns }: TestCloud) => DigitalOceanDns.start(gateway, zones.digitalOcean, dns),
+  aws: ({ gateway, aws, dns }: TestCloud) => Route53.start(gateway, [zone, otherZone], aws, dns),
+} as const;
+
+/** Tries with a user's key, by Amazon's own client, what only others may. */
+async function assertLimited(api: Route53, aws: Aws, id: string, secret: string): Promise<void> {
+  const env = { AWS_ENDPOINT_URL: api.url, AWS_ACCESS_KEY_ID: id, AWS_MAX_ATTEMPTS: "1" };
+  const ask = (service: string, operation: string, parameters: object, key = secret) =>
+    api.moto.call(service, operation, parameters, { ...env, AWS_SECRET_ACCESS_KEY: key });
+  const [own, other] = [zone, otherZone].map((each) => aws.zoneIdOf(each));
+  const change = (HostedZoneId: string | undefined, ...records: (readonly [name: string, type: string])[]) => ({
+    HostedZoneId,
+    ChangeBatch: {
+      Changes: records.map(([Name, Type]) => {
+        const ResourceRecords = [{ Value: Type === "TXT" ? '"text"' : "192.0.2.66" }];
+        return { Action: "UPSERT", ResourceRecordSet: { Name, Type, TTL: 60, ResourceRecords } };
+      }),
+    },
+  });
+  const challenge = [`_acme-challenge.${zone}`, "TXT"] as const;
+  const address = [`registry.${zone}`, "A"] as const;
+  const write = "change_resource_record_sets";
+  await ask("route53", write, change(own, challenge));
+
+  const UserName = aws.users.all[0]?.id;
+  const refused: (readonly [service: string, operation: string, parameters: object])[] = [
+    ["route53", write, change(own, address)],
+    ["route53", write, change(own, [`registry.${zone}`, "TXT"])],
+    ["route53", write, change(own, [`_acme-challenge.other.${zone}`, "TXT"])],
+    ["route53", write, change(own, [`_acme-challenge.${zone}`, "CNAME"])],
+    ["route53", write, change(own, challenge, address)],
+    ["route53", write, change(other, challenge)],
+    ["route53", "list_resource_record_sets", { HostedZoneId: other }],
+    ["route53", "delete_hosted_zone", { Id: own }],
+    ["route53", "create_hosted_zone", { Name: "example.info", CallerReference: "1" }],
+    ["route53", "list_hosted_zones", {}],
+    ["iam", "create_access_key", { UserName }],
+    ["iam", "put_user_policy", { UserName, PolicyName: "more", PolicyDocument: "{}" }],
+  ];
+  for (const each of refused) await assert.rejects(ask(...each), /AccessDenied/, JSON.stringify(each));
+  await assert.rejects(ask("route53", write, change(own, challenge), "another"), /SignatureDoesNotMatch/);
+}

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,15 +10,16 @@ type Answer = readonly [status: number, body?: object];
 
 /** The part of DigitalOcean's API v2 that changes records, for a token that may do nothing else. */
 export class DigitalOceanDns {
-  static async start(address: string, domains: readonly string[], token: string, dns: Dns): Promise<DigitalOceanDns> {
-    const api = new DigitalOceanDns(domains, token, dns);
+  static async start(address: string, domains: readonly string[], dns: Dns): Promise<DigitalOceanDns> {
+    const api = new DigitalOceanDns(domains, dns);
     api.server.listen(0, address);
     await once(api.server, "listening");
     return api;
   }
 
+  readonly token = `dop_v1_${randomBytes(32).toString("hex")}`;
   /** Each request that it carried out: `POST /v2/domains/example.com/records TXT NAME`. */
-  readonly done: string[] = [];
+  private readonly done: string[] = [];
   private readonly server = createServer((request, response) => {
     void this.answer(request).then(([status, body]) => {
       response.writeHead(status, { "Content-Type": "application/json" });
@@ -26,18 +28,21 @@ export class DigitalOceanDns {
   });
   private readonly records = new Map<string, object>();
   private readonly domains: readonly string[];
-  private readonly token: string;
   private readonly dns: Dns;
 
-  private constructor(domains: readonly string[], token: string, dns: Dns) {
+  private constructor(domains: readonly string[], dns: Dns) {
     this.domains = domains;
-    this.token = token;
     this.dns = dns;
   }
 
   get url(): string {
     const { address, port } = this.server.address() as AddressInfo;
     return `http://${address}:${String(port)}`;
+  }
+
+  /** The names of the TXT records that were written, each once. */
+  get written(): string[] {
+    return [...new Set(this.done.flatMap((each) => / TXT (.*)/.exec(each)?.[1] ?? []))];
   }
 
   stop(): void {

@@ -16,6 +16,8 @@ interface RecordSet {
   readonly ResourceRecords: readonly { readonly Value: string }[];
 }
 
+const recordNames = "route53:ChangeResourceRecordSetsNormalizedRecordNames";
+
 type Answer = readonly [status: number, body: string];
 
 /**
@@ -36,8 +38,8 @@ export class Route53 {
     return route53;
   }
 
-  /** Each request that a user's policy allowed or refused. */
-  readonly asked: { readonly user: string; readonly request: IamRequest; readonly isAllowed: boolean }[] = [];
+  /** Each request that a user signed. */
+  private readonly asked: IamRequest[] = [];
   readonly moto: Moto;
   private readonly aws: Aws;
   private readonly dns: Dns;
@@ -63,6 +65,11 @@ export class Route53 {
     return `http://${address}:${String(port)}`;
   }
 
+  /** The names of the records that somebody asked to change, each once. */
+  get written(): string[] {
+    return [...new Set(this.asked.flatMap(({ context }) => context[recordNames] ?? []))];
+  }
+
   async stop(): Promise<void> {
     this.server.close();
     this.server.closeAllConnections();
@@ -79,7 +86,7 @@ export class Route53 {
     const user = key.inputs.user;
     const policy = this.aws.userPolicies.all.find(({ inputs }) => inputs.user === user)?.inputs.policy;
     const allowed = policy !== undefined && (await isAllowed(policy as string, request));
-    this.asked.push({ user, request, isAllowed: allowed });
+    this.asked.push(request);
     if (!allowed) return refusal("AccessDenied", `User: ${user} is not authorized to perform: ${request.action}`);
     return this.forward(incoming, body);
   }

@@ -121,7 +121,7 @@ export function undo(root: string, run: string): Promise<string[]> {
 /** Removes for good what all runs have taken away. Returns the bytes of it. */
 export function empty(root: string): Promise<number> {
   return whileLocked(root, async () => {
-    await Promise.resolve(recover(root));
+    recover(root);
     await restoreNeeded(root);
     return emptyTrash(root, Infinity);
   });

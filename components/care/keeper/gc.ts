@@ -46,13 +46,9 @@ async function run(): Promise<void> {
     console.log(`Removed ${sized(await empty(root))} for good.`);
   } else {
     const order = { root, grace: settings.grace, undo: settings.undo, settle: settle.default, isDry: values.dry };
-    const log = console.log;
-    // The line for the log is not for who waits.
-    console.log = () => undefined;
     const summaries = await recorded(root, "collect", values.dry, async () =>
       values.now ? collectNow(order, tell) : [await collect(order, tell)],
     );
-    console.log = log;
     for (const summary of summaries) console.log(render(summary));
   }
 }

@@ -55,7 +55,8 @@ async function collectAsScheduled(): Promise<void> {
   // The first one of a stack only tells what it would do, for somebody to look at before anything goes.
   const last = readResult(root, "collect");
   const isDry = last === undefined || (last.isDry && last.result === "failed");
-  await recorded(root, "collect", isDry, () => collect({ root, grace, undo, settle: settle.default, isDry }));
+  const run = () => collect({ root, grace, undo, settle: settle.default, isDry });
+  await recorded(root, "collect", isDry, run, (result) => console.log(JSON.stringify(result)));
 }
 
 /** Does something once no other job is at work on the data. A failure is told, and the keeper goes on. */

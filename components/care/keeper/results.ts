@@ -34,24 +34,29 @@ export function readResult(root: string, job: JobName): JobResult | undefined {
   return text === undefined ? undefined : (JSON.parse(text) as JobResult);
 }
 
-export function writeResult(root: string, result: JobResult): void {
+function writeResult(root: string, result: JobResult): void {
   const file = resultFile(root, result.job);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(`${file}.new`, JSON.stringify(result), { flush: true });
   renameSync(`${file}.new`, file);
 }
 
-/** Runs a job, prints a line about it, and keeps that as its last result. */
+/**
+ * Runs a job, and keeps what it came to as its last result.
+ *
+ * @param tell Called with that. Default: nobody is told.
+ */
 export async function recorded<Summary extends object>(
   root: string,
   job: JobName,
   isDry: boolean,
   run: () => Promise<Summary>,
+  tell: (result: JobResult) => void = () => undefined,
 ): Promise<Summary> {
   const began = new Date().toISOString();
   const record = (rest: Pick<JobResult, "result" | "why" | "summary">) => {
     const result: JobResult = { job, began, ended: new Date().toISOString(), isDry, ...rest };
-    console.log(JSON.stringify(result));
+    tell(result);
     writeResult(root, result);
   };
   try {
